@@ -1,0 +1,138 @@
+"""What a study records about each trial: plain values that outlive the process which trained it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from ..spaces.recipe import Recipe
+
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
+"""What selection and verdict go by. ``log_loss`` is minimised, the others are maximised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One epoch of the main stage. Accuracies are fractions, losses are mean cross-entropies in nats.
+
+    Epoch 0 stands for the model before the main stage's first step: under ``fine-tune`` and ``full`` that is the head
+    trained on the frozen base. It is never a trial's best epoch.
+
+    Attributes:
+        score: The study's metric on the validation split.
+        seconds: Wall time of this epoch, its evaluation included.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    score: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What every trial has from its start.
+
+    Attributes:
+        number: Position in the study, from 0.
+        recipe: What is trained.
+        seed: Of everything random in this trial.
+        started: In UTC.
+        worker: The worker process that trains it; empty until one has taken it.
+        curve: What has been measured so far.
+    """
+
+    number: int
+    recipe: Recipe
+    seed: int
+    started: datetime
+    worker: str = ""
+    curve: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningTrial(Trial):
+    """Being trained, or cut off by a kill that nobody has recorded yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedTrial(Trial):
+    """What every ended trial has.
+
+    Attributes:
+        ended: In UTC.
+        seconds: Wall time that the worker spent on it.
+        setup_seconds: The part of ``seconds`` that is not training steps or evaluation: building, tracing, loading.
+    """
+
+    ended: datetime
+    seconds: float
+    setup_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteTrial(FinishedTrial):
+    """Trained to its end.
+
+    Attributes:
+        best_epoch: The epoch (from 1) that ``score`` was measured at.
+        score: The study's metric on the validation split, at its best epoch.
+        val_accuracy: At the best epoch.
+        trainable_params: Parameters that the main stage trained.
+        images_per_second: Of the main stage's training steps.
+        trained_from: ``features``, ``activations`` or ``pixels``: where the main stage's input came from.
+    """
+
+    best_epoch: int
+    score: float
+    val_accuracy: float
+    trainable_params: int
+    images_per_second: float
+    trained_from: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedTrial(FinishedTrial):
+    """Stopped early because it did worse than earlier trials of its own technique at the same epoch."""
+
+    score: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedTrial(FinishedTrial):
+    """Did not give a result.
+
+    Attributes:
+        error: Why, in one line.
+        interrupted: True where the trial itself was not at fault (the search was stopped or killed): it does not count
+            towards the study's total, and its recipe is trained again on resume.
+    """
+
+    error: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A technique's finalist, trained again with another seed and evaluated on the test split.
+
+    Attributes:
+        trial: Number of the trial whose recipe this is.
+        scores: The test split's ``accuracy``, ``balanced_accuracy``, ``macro_f1`` and ``log_loss``.
+        val_score: The study's metric on the validation split.
+        predictions: Path, relative to the study, of an ``.npz`` with ``probabilities`` ``(n_test, n_classes)`` float32 and
+            ``labels`` ``(n_test,)`` int64, in the order of the test split.
+    """
+
+    recipe: Recipe
+    trial: int
+    seed: int
+    seconds: float
+    val_score: float
+    scores: dict[str, float]
+    predictions: str

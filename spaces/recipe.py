@@ -1,0 +1,170 @@
+"""One complete point of the search space: everything that training needs to know, checked when it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, get_args
+
+from .errors import SpaceError
+
+LAYERS = 154
+"""Layers of MobileNetV2 without its top and without pooling, as Keras and the blog post count them."""
+
+BatchNorm = Literal["folded", "inference", "train"]
+Optimizer = Literal["adam", "rmsprop"]
+ClassWeight = Literal["none", "balanced"]
+
+
+class Technique(StrEnum):
+    """What trains; the order is from the cheapest to the dearest."""
+
+    FROZEN = "frozen"
+    FINE_TUNE = "fine-tune"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How one model is trained. Backbone, image size and data belong to the study, the seed to the trial.
+
+    Attributes:
+        technique: What trains.
+        learning_rate: Of the main stage.
+        fine_tune_at: ``fine-tune`` only: ``base.layers[:fine_tune_at]`` stay frozen; 1 to 153.
+        head_units: Units of each hidden Dense layer of the head; 0 for none.
+        head_layers: Hidden Dense layers of the head, 1 to 3; 0 exactly when ``head_units`` is 0.
+        dropout: Rate before the output layer, from 0 to below 1.
+        optimizer: Of both stages.
+        batch_size: Images a step.
+        epochs: Most epochs of the main stage; early stopping may end it sooner.
+        head_learning_rate: Of the first stage of ``fine-tune`` and ``full``, which trains the head on the frozen base.
+        head_epochs: Most epochs of that first stage; 0 starts from an untrained head.
+        augment: Train on flipped, rotated and zoomed views.
+        batch_norm: How BatchNorm layers above the cut behave while they train.
+        class_weight: ``balanced`` weighs each image by the inverse frequency of its class.
+
+    Raises:
+        SpaceError: A field is out of its range, or contradicts the technique.
+    """
+
+    technique: Technique
+    learning_rate: float
+    fine_tune_at: int | None = None
+    head_units: int = 0
+    head_layers: int = 0
+    dropout: float = 0.0
+    optimizer: Optimizer = "adam"
+    batch_size: int = 32
+    epochs: int = 10
+    head_learning_rate: float = 1e-3
+    head_epochs: int = 10
+    augment: bool = False
+    batch_norm: BatchNorm = "folded"
+    class_weight: ClassWeight = "none"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.technique, Technique):
+            object.__setattr__(self, "technique", _technique(self.technique))
+        if self.technique is Technique.FINE_TUNE:
+            check_fine_tune_at(self.fine_tune_at)
+        elif self.fine_tune_at is not None:
+            raise SpaceError(
+                f'fine_tune_at belongs to technique "fine-tune" alone, got {self.fine_tune_at} with "{self.technique}". '
+                "Leave it out."
+            )
+        for name in ("learning_rate", "head_learning_rate"):
+            rate = getattr(self, name)
+            if not (_is_number(rate) and 0 < rate <= 10):
+                raise SpaceError(f"{name} must be above 0 and at most 10, got {rate!r}. Common values: 1e-5 to 1e-2.")
+        for name, low, high in (
+            ("head_units", 0, 8192),
+            ("head_layers", 0, 3),
+            ("batch_size", 1, 4096),
+            ("epochs", 1, 10_000),
+            ("head_epochs", 0, 10_000),
+        ):
+            count = getattr(self, name)
+            if not (isinstance(count, int) and not isinstance(count, bool) and low <= count <= high):
+                raise SpaceError(f"{name} must be a whole number from {low} to {high}, got {count!r}.")
+        if (self.head_units == 0) != (self.head_layers == 0):
+            raise SpaceError(
+                "head_units and head_layers must both be 0 or both be above 0, got "
+                f"{self.head_units} units in {self.head_layers} layers. Use 0 and 0 for a head of one Dense layer."
+            )
+        if not (_is_number(self.dropout) and 0 <= self.dropout < 1):
+            raise SpaceError(f"dropout must be at least 0 and below 1, got {self.dropout!r}.")
+        for name, choices in (("optimizer", Optimizer), ("batch_norm", BatchNorm), ("class_weight", ClassWeight)):
+            _one_of(name, getattr(self, name), get_args(choices))
+        if not isinstance(self.augment, bool):
+            raise SpaceError(f"augment must be true or false, got {self.augment!r}.")
+
+    @property
+    def first_trained_layer(self) -> int:
+        """Index into ``base.layers`` of the first layer that trains; `LAYERS` when none does."""
+        if self.technique is Technique.FROZEN:
+            return LAYERS
+        return self.fine_tune_at or 0
+
+    @property
+    def first_stage(self) -> Recipe | None:
+        """The recipe that trains the head on the frozen base before the main stage; None where there is no such stage."""
+        if self.technique is Technique.FROZEN or self.head_epochs == 0:
+            return None
+        return dataclasses.replace(
+            self,
+            technique=Technique.FROZEN,
+            fine_tune_at=None,
+            learning_rate=self.head_learning_rate,
+            epochs=self.head_epochs,
+            batch_norm="folded",
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping; `from_dict` is its inverse."""
+        return {**dataclasses.asdict(self), "technique": str(self.technique)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Recipe:
+        """The recipe of a mapping made by `as_dict`.
+
+        Raises:
+            SpaceError: A field is unknown, missing or out of range.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(fields) - known):
+            raise SpaceError(f"a recipe has no field {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+        if missing := sorted({"technique", "learning_rate"} - set(fields)):
+            raise SpaceError(f"a recipe needs {', '.join(missing)}.")
+        return cls(**fields)
+
+
+def check_fine_tune_at(layer: object) -> int:
+    """``layer`` itself where it is a place to cut MobileNetV2 at.
+
+    Raises:
+        SpaceError: It is not a whole number from 1 to 153.
+    """
+    if isinstance(layer, int) and not isinstance(layer, bool) and 1 <= layer < LAYERS:
+        return layer
+    raise SpaceError(
+        f"fine_tune_at must be between 1 and {LAYERS - 1} (MobileNetV2 has {LAYERS} layers), got {layer}. "
+        'Use technique "full" to train every layer, "frozen" to train none.'
+    )
+
+
+def _technique(name: object) -> Technique:
+    _one_of("technique", name, tuple(str(technique) for technique in Technique))
+    return Technique(str(name))
+
+
+def _one_of(name: str, got: object, choices: tuple[str, ...]) -> None:
+    if got not in choices:
+        raise SpaceError(f"{name} must be one of {', '.join(choices)}, got {got!r}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
