@@ -1,0 +1,88 @@
+"""What a search tells those who watch it. A listener is any callable that takes one `Event`; the default ignores them.
+
+Events come from the main process, one at a time, in the order in which things happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from .trial import Confirmation, FinishedTrial, Measurement, RunningTrial
+
+Phase = Literal["decode", "extract", "search", "confirm"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """A phase begins. ``total`` counts images (decode, extract), trials (search) or training runs (confirm).
+
+    ``done`` of them were finished by an earlier run of the same command.
+    """
+
+    phase: Phase
+    total: int
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseAdvanced:
+    """``done`` of the phase's ``total`` are finished."""
+
+    phase: Phase
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """The phase took ``seconds`` of wall time."""
+
+    phase: Phase
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A worker takes a trial."""
+
+    trial: RunningTrial
+
+
+@dataclass(frozen=True, slots=True)
+class TrialMeasured:
+    """An epoch of a running trial is measured."""
+
+    number: int
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """A trial ended: complete, pruned or failed."""
+
+    trial: FinishedTrial
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A finalist was trained again and met the test split."""
+
+    confirmation: Confirmation
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know and the search goes on without, in one sentence."""
+
+    message: str
+
+
+Event = (
+    PhaseStarted | PhaseAdvanced | PhaseEnded | TrialStarted | TrialMeasured | TrialFinished | Confirmed | Warned
+)
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The listener that watches nothing."""
