@@ -67,12 +67,18 @@ class Network:
 
     def frontier(self, cut: int) -> tuple[int, ...]:
         """Indices of the steps before ``cut`` whose outputs steps from ``cut`` on take: what a cache must hold."""
+        if cut > POOL:
+            return (POOL,)
         needed = {source for step in self.steps if step.index >= cut for source in step.inputs if source < cut}
         return tuple(sorted(needed))
 
+    def shapes_at(self, cut: int) -> list[tuple[int, ...]]:
+        """Shapes, for one image, of the tensors of the frontier of ``cut``."""
+        return [self.step(index).shape for index in self.frontier(cut)]
+
     def values_at(self, cut: int) -> int:
         """Numbers that the frontier of ``cut`` holds for one image."""
-        return sum(math.prod(self.step(index).shape) for index in self.frontier(cut))
+        return sum(math.prod(shape) for shape in self.shapes_at(cut))
 
     def cut_for(self, first_trained_layer: int) -> int:
         """The cheapest place at or below ``first_trained_layer`` to cut at, without leaving its block.
@@ -123,14 +129,14 @@ class Network:
             inputs = image = keras.Input((self.size, self.size, 3), name="image")
             tensors[IMAGE] = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(image)
         else:
-            inputs = [keras.Input(self.step(i).shape, name=f"cut_{i}") for i in self.frontier(start)]
+            frontier = zip(self.frontier(start), self.shapes_at(start), strict=True)
+            inputs = [keras.Input(shape, name=f"cut_{index}") for index, shape in frontier]
             tensors.update(zip(self.frontier(start), inputs, strict=True))
         loaded = []
         for step in self.steps:
             if not max(start, IMAGE + 1) <= step.index < stop:
                 continue
             layer = _layer(step, batch_norm)
-            layer.trainable = step.index >= first_trained_layer
             sources = [tensors[index] for index in step.inputs]
             tensors[step.index] = layer(sources[0] if len(sources) == 1 else sources)
             loaded.append((layer, step))
@@ -138,7 +144,18 @@ class Network:
         model = keras.Model(inputs, wanted, name=name)
         for layer, step in loaded:
             layer.set_weights(list(step.weights))
+        self.thaw(model, first_trained_layer)
         return model
+
+    def thaw(self, model: Any, first_trained_layer: int) -> None:
+        """Makes exactly the layers from ``first_trained_layer`` on trainable in a model made by `build`.
+
+        Setting ``model.trainable`` would not do: in Keras 3.15 it does not thaw layers that were frozen one by one.
+        """
+        index_of = {step.config["name"]: step.index for step in self.steps}
+        for layer in model.layers:
+            if layer.name in index_of:
+                layer.trainable = index_of[layer.name] >= first_trained_layer
 
     def with_weights(self, weights: Mapping[str, Sequence[NDArray[np.float32]]]) -> Network:
         """The same network with other weights for the layers named; the others keep theirs."""

@@ -1,0 +1,180 @@
+"""The frozen pass: fills cache entries at every wanted cut in one pass over the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spaces.backbone import BackboneSpec
+from ..spaces.folding import fold
+from ..spaces.network import IMAGE, POOL, Network
+from ..spaces.recipe import LAYERS, Recipe
+from .cache import (
+    ActivationCache,
+    Activations,
+    DamagedEntryError,
+    EntryKey,
+    digest_of_rows,
+    shard_rows,
+    shards_of,
+)
+from .data.dataset import Dataset
+from .inputs import CachedInputs, Inputs, PixelInputs, flatten, view_of
+from .train import VIEWS
+
+EXTRACT_BATCH = 32
+"""Images a forward step: measured on 2 cores at 96 to 160 px, larger ones are no faster and leave the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a search trains on; everything a worker needs to begin.
+
+    Attributes:
+        dataset: The images.
+        backbone: Which MobileNetV2.
+        weights: The file of its weights; None for random ones.
+        weights_fingerprint: As `spaces.backbone.weights_fingerprint` gives it.
+        cache: Folder of the activations.
+        seed: Of the augmented views.
+        metric: What the best epoch is chosen by.
+    """
+
+    dataset: Dataset
+    backbone: BackboneSpec
+    weights: Path | None
+    weights_fingerprint: str
+    cache: Path
+    seed: int
+    metric: Any
+
+    def search_rows(self) -> NDArray[np.int64]:
+        """Rows that the search may see: training and validation."""
+        return np.union1d(self.dataset.train, self.dataset.val)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass over some images: their rows, the view of them, and the cuts whose activations it stores."""
+
+    rows: NDArray[np.int64]
+    view: int
+    folded: bool
+    cuts: tuple[int, ...]
+
+    def keys(self, context: Context) -> list[EntryKey]:
+        """The entries that the pass fills, in the order of its cuts."""
+        rows = digest_of_rows(self.rows)
+        return [
+            EntryKey(
+                images=context.dataset.images_digest,
+                rows=rows,
+                weights=context.weights_fingerprint,
+                alpha=context.backbone.alpha,
+                cut=cut,
+                folded=self.folded or cut > POOL,
+                view=self.view,
+            )
+            for cut in self.cuts
+        ]
+
+
+def passes(context: Context, rows: str, cuts: Sequence[int], *, folded: bool, augment: bool) -> list[Pass]:
+    """The passes that fill the entries of ``cuts``: over the ``search`` rows, in every view, or over the ``test`` rows."""
+    if rows == "test":
+        return [Pass(context.dataset.test, 0, folded, tuple(cuts))]
+    views = range(1, VIEWS) if augment else ()
+    return [
+        Pass(context.search_rows(), 0, folded, tuple(cuts)),
+        *(Pass(context.dataset.train, view, folded, tuple(cuts)) for view in views),
+    ]
+
+
+class Extractor:
+    """Computes activations in one worker, and opens what has been computed.
+
+    Args:
+        context: What the search trains on.
+        network: The backbone, BatchNorm not folded.
+    """
+
+    def __init__(self, context: Context, network: Network) -> None:
+        self._context = context
+        self._networks = {False: network, True: fold(network)}
+        self._cache = ActivationCache(context.cache)
+        self._prefixes: dict[tuple[bool, tuple[int, ...]], Any] = {}
+        self._opened: dict[EntryKey, Activations] = {}
+        self.cached_cuts: frozenset[int] = frozenset()
+
+    def shard(self, work: Pass, shard: int) -> dict[EntryKey, int]:
+        """Computes and writes one shard of every entry of ``work``; gives their checksums.
+
+        Raises:
+            OSError: The disk is full or the cache cannot be written.
+        """
+        rows = work.rows[shard_rows(shard, len(work.rows))]
+        flat = self._compute(work, rows)
+        keys = work.keys(self._context)
+        return {key: self._cache.write_shard(key, shard, flat[key.cut]) for key in keys}
+
+    def inputs_for(self, recipe: Recipe, test: bool) -> Inputs:
+        """The recipe's cached inputs, or pixels where its cut is not cached."""
+        network = self._networks[recipe.batch_norm == "folded"]
+        cut = network.cut_for(recipe.first_trained_layer)
+        pixels = PixelInputs(self._context.dataset, self._context.seed)
+        if cut == IMAGE or cut not in self.cached_cuts:
+            return pixels
+        wanted = passes(self._context, "search", [cut], folded=recipe.batch_norm == "folded", augment=recipe.augment)
+        if test:
+            wanted += passes(self._context, "test", [cut], folded=recipe.batch_norm == "folded", augment=False)
+        entries: dict[int, list[tuple[NDArray[np.int64], Activations]]] = {}
+        for work in wanted:
+            entries.setdefault(work.view, []).append((work.rows, self._open(work)))
+        return CachedInputs(network, cut, entries)
+
+    def values_at(self, recipes_first_layers: Sequence[int], *, folded: bool) -> dict[int, int]:
+        """For each cut that these first trained layers ask for, the numbers that an image's activations have."""
+        network = self._networks[folded]
+        cuts = {network.cut_for(layer) for layer in (*recipes_first_layers, LAYERS)} - {IMAGE}
+        return {cut: network.values_at(cut) for cut in sorted(cuts)}
+
+    def _open(self, work: Pass) -> Activations:
+        (key,) = work.keys(self._context)
+        if key not in self._opened:
+            try:
+                self._opened[key] = self._cache.open(key)
+            except DamagedEntryError:
+                with self._cache.filling([key]) as missing:
+                    if missing:
+                        checksums = [self.shard(work, shard)[key] for shard in shards_of(len(work.rows))]
+                        self._cache.complete(key, len(work.rows), checksums)
+                self._opened[key] = self._cache.open(key)
+        return self._opened[key]
+
+    def _compute(self, work: Pass, rows: NDArray[np.int64]) -> dict[int, NDArray[np.float32]]:
+        prefix, places = self._prefix(work)
+        parts = []
+        for at in range(0, len(rows), EXTRACT_BATCH):
+            chosen = rows[at : at + EXTRACT_BATCH]
+            # The last batch is filled up: another shape would be traced anew.
+            filled = np.resize(chosen, EXTRACT_BATCH)
+            images = view_of(self._context.dataset, filled, work.view, self._context.seed)
+            outputs = prefix.predict_on_batch(images)
+            parts.append([np.asarray(output)[: len(chosen)] for output in outputs])
+        tensors = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return {cut: flatten([tensors[i] for i in places[cut]]) for cut in work.cuts}
+
+    def _prefix(self, work: Pass) -> tuple[Any, dict[int, list[int]]]:
+        """The model that gives every tensor wanted, and each cut's places among its outputs."""
+        network = self._networks[work.folded]
+        steps = sorted({index for cut in work.cuts for index in network.frontier(cut)})
+        places = {cut: [steps.index(index) for index in network.frontier(cut)] for cut in work.cuts}
+        key = (work.folded, tuple(steps))
+        if key not in self._prefixes:
+            self._prefixes[key] = network.build(IMAGE, steps[-1] + 1, outputs=steps, name="prefix")
+        return self._prefixes[key], places

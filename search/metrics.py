@@ -1,0 +1,51 @@
+"""The measures of a classifier that selection and verdict may go by."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .trial import Metric
+
+METRICS: tuple[Metric, ...] = get_args(Metric)
+
+
+def maximized(metric: Metric) -> bool:
+    """Whether more is better: true of all but ``log_loss``."""
+    return metric != "log_loss"
+
+
+def better(metric: Metric, score: float, than: float) -> bool:
+    """Whether ``score`` is strictly better ``than`` the other."""
+    return score > than if maximized(metric) else score < than
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Probabilities ``(n, classes)`` float32 of logits of the same shape."""
+    shifted = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))
+    return (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def log_loss(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+    """Mean negative log-likelihood in nats; probabilities are bounded away from 0 by float32's resolution."""
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(chosen, np.finfo(np.float32).eps)).mean())
+
+
+def scores(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[Metric, float]:
+    """Every metric of ``probabilities`` ``(n, classes)`` against ``labels`` ``(n,)``.
+
+    ``balanced_accuracy`` is the mean recall and ``macro_f1`` the mean F1 over the classes that occur in ``labels``.
+    """
+    from sklearn.metrics import f1_score, recall_score
+
+    predicted = probabilities.argmax(axis=1)
+    present = np.unique(labels)
+    return {
+        "accuracy": float((predicted == labels).mean()),
+        "balanced_accuracy": float(recall_score(labels, predicted, labels=present, average="macro", zero_division=0)),
+        "macro_f1": float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
+        "log_loss": log_loss(probabilities, labels),
+    }

@@ -1,0 +1,112 @@
+"""The inside of a worker process: takes tasks from a pipe, trains or extracts, and answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+
+from ..spaces.backbone import load_network
+from ..spaces.errors import TlsearchError
+from .extract import Extractor
+from .messages import Begin, Continue, Extract, Extracted, Failed, FromWorker, Measured, Ready, Train, Trained
+from .train import DivergedError, Trainer
+
+
+def serve(connection: Connection, threads: int) -> None:
+    """Answers tasks until the pipe closes. Runs as the main function of a process of its own.
+
+    Args:
+        connection: The worker's end of the pipe.
+        threads: Processor cores that this worker may keep busy.
+    """
+    # Ctrl-C reaches the whole process group; what becomes of a running trial is for the main process to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    import keras  # the slow part of starting: done while the main process is still decoding
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    keras.config.disable_traceback_filtering()
+    try:
+        begin = connection.recv()
+        worker = _Worker(connection, begin)
+        while True:
+            worker.answer(connection.recv())
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+class _Worker:
+    def __init__(self, connection: Connection, begin: Begin) -> None:
+        self._connection = connection
+        context = begin.context
+        try:
+            network = load_network(context.backbone, context.weights)
+            self._extractor = Extractor(context, network)
+            self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric)
+            self._send(Ready(self._extractor.values_at(begin.first_layers, folded=begin.folded)))
+        except TlsearchError as error:
+            self._send(Failed(str(error), cause=error))
+
+    def answer(self, task: Extract | Train) -> None:
+        """Does one task and sends its end; an exception in it ends the task, not the worker."""
+        run: Callable[[], FromWorker]
+        if isinstance(task, Extract):
+            run = lambda: Extracted(task.work, task.shard, self._extractor.shard(task.work, task.shard))  # noqa: E731
+        else:
+            run = lambda: self._train(task)  # noqa: E731
+        try:
+            message = run()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except DivergedError as error:
+            message = Failed(str(error))
+        except TlsearchError as error:
+            message = Failed(str(error), cause=error)
+        except MemoryError:
+            message = Failed("out of memory", traceback=traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 - the boundary: the main process records it, traceback and all
+            summary = (str(error).strip().splitlines() or [""])[0]
+            message = Failed(f"{type(error).__name__}: {summary}"[:500], traceback=traceback.format_exc())
+        self._send(message)
+
+    def _train(self, task: Train) -> FromWorker:
+        self._extractor.cached_cuts = task.cached_cuts
+        training = self._trainer.train(task.job)
+        while True:
+            try:
+                measurement = next(training)
+            except StopIteration as end:
+                return Trained(task.ticket, end.value)
+            self._send(Measured(task.ticket, measurement))
+            answer = self._connection.recv()
+            assert isinstance(answer, Continue)
+            if not answer.go_on:
+                training.close()
+                return Trained(task.ticket, None)
+
+    def _send(self, message: FromWorker) -> None:
+        self._connection.send(message)
+
+
+def _die_with_parent() -> None:
+    """Ends this process as soon as the one that started it is gone, even by SIGKILL, even within a training step."""
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

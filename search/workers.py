@@ -1,0 +1,190 @@
+"""The main process's side of its workers: starts them, hands out tasks, notices when one dies."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from ..spaces.errors import SearchFailedError
+from .messages import Begin, Failed, FromWorker, Measured, Ready, ToWorker
+from .worker import serve
+
+MEMORY_A_WORKER = 1_500_000_000
+"""Bytes that a worker needs with TensorFlow, a traced α = 1.0 suffix and its batches; measured on CPU."""
+
+_GRACE_SECONDS = 5.0
+_MAX_FALSE_STARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """In place of an answer: the worker's process ended by itself or by a signal."""
+
+    error: str
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker process.
+
+    Attributes:
+        name: ``worker-1`` and so on; a replacement keeps the name.
+        task: What it was given to do, None while idle.
+        ready: Whether it has answered `Begin`.
+        deaths: Processes of this name that died.
+    """
+
+    name: str
+    process: SpawnProcess
+    connection: Connection
+    task: ToWorker | None = None
+    ready: bool = False
+    deaths: int = 0
+
+
+NextTask = Callable[[Worker], ToWorker | None]
+Handle = Callable[[Worker, ToWorker, FromWorker | Died], None]
+
+
+class WorkerPool:
+    """A fixed number of workers that live for the whole search.
+
+    Args:
+        count: Worker processes.
+        threads: Cores that each may keep busy.
+
+    They start at once, importing Keras while the caller goes on; `begin` tells them what the search is about.
+    """
+
+    def __init__(self, count: int, threads: int) -> None:
+        self._spawn = multiprocessing.get_context("spawn")
+        self._threads = threads
+        self._begin: Begin | None = None
+        self.workers = [self._start(f"worker-{number + 1}") for number in range(count)]
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin(self, begin: Begin) -> None:
+        """Sends every worker its first message; they answer `Ready` or `Failed`."""
+        self._begin = begin
+        for worker in self.workers:
+            worker.connection.send(begin)
+
+    def wait_until_ready(self) -> Ready:
+        """Waits until one worker has answered `begin`, and gives its answer.
+
+        Raises:
+            TlsearchError: What kept the workers from beginning: weights that cannot be loaded, or a process that dies.
+        """
+        while True:
+            for _, message in self._messages():
+                if isinstance(message, Ready):
+                    return message
+
+    def drive(self, next_task: NextTask, handle: Handle) -> None:
+        """Keeps every worker busy until there is nothing left to do.
+
+        Args:
+            next_task: Called with an idle worker; gives its next task, or None for none at the moment. It is asked again
+                after each message.
+            handle: Called with a worker, the task it was given and what it says. After `Measured` the worker waits for an
+                `answer`; any other message ends the task.
+        """
+        while True:
+            for worker in [worker for worker in self.workers if worker.ready and worker.task is None]:
+                if (task := next_task(worker)) is None:
+                    break
+                worker.task = task
+                self.answer(worker, task)
+            if any(worker.ready for worker in self.workers) and all(worker.task is None for worker in self.workers):
+                return
+            for worker, message in self._messages():
+                if isinstance(message, Ready) or worker.task is None:
+                    continue
+                task = worker.task
+                if not isinstance(message, Measured):
+                    worker.task = None
+                handle(worker, task, message)
+
+    def answer(self, worker: Worker, message: ToWorker) -> None:
+        """Sends a message to a worker. One that has died is noticed by `drive`, which reads the other end."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.connection.send(message)
+
+    def _messages(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
+        """What the workers say, at least one message. A worker that died is replaced before its `Died` is given."""
+        by_connection = {worker.connection: worker for worker in self.workers}
+        for connection in wait(list(by_connection)):
+            assert isinstance(connection, Connection)
+            worker = by_connection[connection]
+            try:
+                message: FromWorker | Died = worker.connection.recv()
+            except (EOFError, ConnectionResetError):
+                began = worker.ready
+                message = self._replace(worker)
+                if not began and worker.deaths >= _MAX_FALSE_STARTS:
+                    raise SearchFailedError(
+                        f"no worker process could be started, {message.error}. Try --workers 1, or --debug for its output."
+                    ) from None
+            if isinstance(message, Ready):
+                worker.ready = True
+            elif isinstance(message, Failed) and not worker.ready:
+                raise message.cause or SearchFailedError(message.error)
+            yield worker, message
+
+    def close(self) -> None:
+        """Ends every worker: idle ones by closing their pipe, the others by a signal."""
+        for worker in self.workers:
+            worker.connection.close()
+            if worker.task is not None or not worker.ready:
+                worker.process.terminate()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for worker in self.workers:
+            worker.process.join(max(0.1, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+    def _start(self, name: str) -> Worker:
+        ours, theirs = self._spawn.Pipe()
+        process = self._spawn.Process(target=serve, args=(theirs, self._threads), name=f"tlsearch {name}", daemon=True)
+        process.start()
+        theirs.close()
+        if self._begin is not None:
+            ours.send(self._begin)
+        return Worker(name, process, ours)
+
+    def _replace(self, worker: Worker) -> Died:
+        worker.connection.close()
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        fresh = self._start(worker.name)
+        worker.process, worker.connection, worker.ready = fresh.process, fresh.connection, False
+        worker.deaths += 1
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        hint = " (out of memory?)" if code == -9 else ""
+        return Died(f"the worker process died: {how}{hint}")
+
+
+def choose_workers(asked: int | None) -> tuple[int, int]:
+    """How many workers, and threads for each: as asked, or one single-threaded worker a core within memory.
+
+    TensorFlow keeps barely 1.2 of 2 cores busy on this network, so workers side by side beat threads.
+    """
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if asked is None:
+        affordable = int(psutil.virtual_memory().available // MEMORY_A_WORKER)
+        asked = max(1, min(cores, affordable, 16))
+    return asked, max(1, cores // asked)
