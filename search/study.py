@@ -1,0 +1,206 @@
+"""A study: one search for one data set, in one folder, that the same call resumes wherever it was cut off.
+
+The phases in order: the frozen pass fills the cache, the search tries recipes on the validation split, confirmation trains each
+technique's finalist again and meets the test split.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .. import __version__
+from ..spaces.backbone import BackboneSpec, weights_fingerprint
+from ..spaces.errors import StudyError
+from ..spaces.network import POOL
+from ..spaces.recipe import LAYERS
+from ..spaces.space import SearchSpace
+from .confirm import Confirmer
+from .data.dataset import Dataset
+from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
+from .extract import Context
+from .fill import fill
+from .loop import Searcher
+from .messages import Begin
+from .paths import cache_root
+from .settings import StudySettings
+from .store import StudyStore, differences
+from .trial import Metric
+from .workers import WorkerPool, choose_workers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a search may spend.
+
+    Attributes:
+        trials: The study's total, over all of its runs.
+        seconds: Wall time of this run, confirmation included; None for no limit.
+        confirm: Seeds that each technique's finalist is trained again with; 0 leaves the test split unread.
+    """
+
+    trials: int = 20
+    seconds: float | None = None
+    confirm: int = 3
+
+
+class Study:
+    """A search for the best technique on ``data``.
+
+    Made by `open`. ``run`` may be called again, in this process or another, with a larger budget.
+    """
+
+    def __init__(self, store: StudyStore, space: SearchSpace, context: Context) -> None:
+        self.store = store
+        self.space = space
+        self._context = context
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        data: Dataset,
+        *,
+        backbone: BackboneSpec,
+        space: SearchSpace | None = None,
+        engine: str = "optuna",
+        algorithm: str = "tpe",
+        metric: Metric = "accuracy",
+        seed: int = 0,
+        cache_dir: Path | None = None,
+    ) -> Study:
+        """The study in the folder ``path``: a new one, or the one that is there if it was made for the same search.
+
+        Args:
+            path: Folder of the study; made where there is none.
+            data: What to search on; its size must be the backbone's.
+            backbone: Which MobileNetV2.
+            space: What may be tried; the default space where left out.
+            engine: ``optuna`` or ``keras-tuner``.
+            algorithm: One of the engine's.
+            metric: What selection goes by.
+            seed: Of proposals, weights and orders. The split has its own, given to `open_folder`.
+            cache_dir: Folder of the caches, as in `open_folder`.
+
+        Raises:
+            StudyError: The folder holds something else, or a study of another search: the message says what differs.
+            WeightsError: The weights cannot be found.
+        """
+        space = space or SearchSpace()
+        weights = backbone.locate()
+        fingerprint = weights_fingerprint(backbone, weights)
+        path = Path(path)
+        settings = StudySettings(
+            name=path.resolve().name,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            engine=engine,
+            algorithm=algorithm,
+            seed=seed,
+            metric=metric,
+            space=space.as_dict(),
+            data=data.settings(),
+            alpha=backbone.alpha,
+            size=backbone.size,
+            weights=backbone.weights,
+            weights_fingerprint=fingerprint,
+            version=__version__,
+        )
+        if StudyStore.exists(path):
+            store = StudyStore.open(path)
+            if differing := differences(store.settings, settings):
+                raise StudyError(
+                    f"{path} holds a study of another search: {'; '.join(differing)}. "
+                    "Give the same options to go on with it, --study for another folder, or --fresh to start it anew."
+                )
+        else:
+            store = StudyStore.create(path, settings)
+        context = Context(
+            dataset=data,
+            backbone=backbone,
+            weights=weights,
+            weights_fingerprint=fingerprint,
+            cache=cache_root(cache_dir) / "activations",
+            seed=seed,
+            metric=metric,
+        )
+        return cls(store, space, context)
+
+    def run(
+        self,
+        budget: Budget,
+        *,
+        workers: int | None = None,
+        prune: bool = True,
+        patience: int | None = 3,
+        listener: Listener = ignore,
+    ) -> None:
+        """Searches until the budget is spent, then confirms; returns at once where both are done already.
+
+        Args:
+            budget: What may be spent.
+            workers: Processes that train side by side; None chooses by cores and memory.
+            prune: Stop trials that do worse than their technique's median at the same epoch.
+            patience: Epochs without a lower validation loss after which training stops; None trains all epochs.
+            listener: Told what happens, in this process.
+
+        Raises:
+            SearchFailedError: No trial succeeded.
+            StudyError: Another process is running this study.
+            KeyboardInterrupt: Ctrl-C. What was finished is kept; call again to go on.
+        """
+        started = time.monotonic()
+        deadline = None if budget.seconds is None else started + budget.seconds
+        with self.store.hold():
+            for trial in self.store.sweep():
+                listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
+            searcher = Searcher(
+                self.store, self.space, budget.trials, prune=prune, patience=patience, deadline=deadline, listener=listener
+            )
+            confirmer = Confirmer(
+                self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
+            )
+            if searcher.complete and not confirmer.remaining():
+                return
+            count, threads = choose_workers(workers)
+            try:
+                with WorkerPool(count, threads) as pool:
+                    self._run(pool, searcher, confirmer, listener)
+            finally:
+                self.store.add_timing("wall", time.monotonic() - started)
+
+    def _run(self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, listener: Listener) -> None:
+        folded = self.space.folded
+        pool.begin(Begin(self._context, self._first_layers(), folded))
+        values_at = pool.wait_until_ready().values_at
+        cached: frozenset[int] = frozenset()
+        if not searcher.complete:
+            with self._phase("extract", listener):
+                cached = fill(pool, self._context, self.space, "search", values_at, listener)
+            with self._phase("search", listener, searcher.total, searcher.done):
+                searcher.run(pool, cached)
+        if remaining := confirmer.remaining():
+            with self._phase("extract", listener):
+                values = {cut: n for cut, n in values_at.items() if cut > POOL or cut in cached or searcher.complete}
+                cached = fill(pool, self._context, self.space, "search", values, listener)
+                cached &= fill(pool, self._context, self.space, "test", values, listener)
+            with self._phase("confirm", listener, confirmer.total, confirmer.total - len(remaining)):
+                confirmer.run(pool, cached)
+
+    def _first_layers(self) -> tuple[int, ...]:
+        return (*self.space.cuts, LAYERS)
+
+    @contextmanager
+    def _phase(self, phase: Phase, listener: Listener, total: int = 0, done: int = 0) -> Iterator[None]:
+        began = time.monotonic()
+        if phase != "extract":
+            listener(PhaseStarted(phase, total, done))
+        try:
+            yield
+        finally:
+            seconds = time.monotonic() - began
+            self.store.add_timing(phase, seconds)
+            listener(PhaseEnded(phase, seconds))
