@@ -16,8 +16,6 @@ from pathlib import Path
 from .. import __version__
 from ..spaces.backbone import BackboneSpec, weights_fingerprint
 from ..spaces.errors import StudyError
-from ..spaces.network import POOL
-from ..spaces.recipe import LAYERS
 from ..spaces.space import SearchSpace
 from .confirm import Confirmer
 from .data.dataset import Dataset
@@ -28,7 +26,8 @@ from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
 from .settings import StudySettings
-from .store import StudyStore, differences
+from .store import StudyStore
+from .records import differences
 from .trial import Metric
 from .workers import WorkerPool, choose_workers
 
@@ -173,34 +172,27 @@ class Study:
                 self.store.add_timing("wall", time.monotonic() - started)
 
     def _run(self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, listener: Listener) -> None:
-        folded = self.space.folded
-        pool.begin(Begin(self._context, self._first_layers(), folded))
+        pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
         values_at = pool.wait_until_ready().values_at
-        cached: frozenset[int] = frozenset()
+        with self._timed("extract"):
+            cached = fill(pool, self._context, self.space, "search", values_at, listener)
         if not searcher.complete:
-            with self._phase("extract", listener):
-                cached = fill(pool, self._context, self.space, "search", values_at, listener)
-            with self._phase("search", listener, searcher.total, searcher.done):
+            with self._timed("search"):
+                listener(PhaseStarted("search", searcher.total, searcher.done))
                 searcher.run(pool, cached)
+                listener(PhaseEnded("search", 0.0))
         if remaining := confirmer.remaining():
-            with self._phase("extract", listener):
-                values = {cut: n for cut, n in values_at.items() if cut > POOL or cut in cached or searcher.complete}
-                cached = fill(pool, self._context, self.space, "search", values, listener)
-                cached &= fill(pool, self._context, self.space, "test", values, listener)
-            with self._phase("confirm", listener, confirmer.total, confirmer.total - len(remaining)):
-                confirmer.run(pool, cached)
-
-    def _first_layers(self) -> tuple[int, ...]:
-        return (*self.space.cuts, LAYERS)
+            with self._timed("extract"):
+                tested = fill(pool, self._context, self.space, "test", values_at, listener)
+            with self._timed("confirm"):
+                listener(PhaseStarted("confirm", confirmer.total, confirmer.total - len(remaining)))
+                confirmer.run(pool, cached & tested)
+                listener(PhaseEnded("confirm", 0.0))
 
     @contextmanager
-    def _phase(self, phase: Phase, listener: Listener, total: int = 0, done: int = 0) -> Iterator[None]:
+    def _timed(self, phase: Phase) -> Iterator[None]:
         began = time.monotonic()
-        if phase != "extract":
-            listener(PhaseStarted(phase, total, done))
         try:
             yield
         finally:
-            seconds = time.monotonic() - began
-            self.store.add_timing(phase, seconds)
-            listener(PhaseEnded(phase, seconds))
+            self.store.add_timing(phase, time.monotonic() - began)

@@ -47,6 +47,11 @@ class Worker:
     ready: bool = False
     deaths: int = 0
 
+    def send(self, message: ToWorker) -> None:
+        """Sends a message. That the process has died is noticed by `WorkerPool.drive`, which reads the other end."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(message)
+
 
 NextTask = Callable[[Worker], ToWorker | None]
 Handle = Callable[[Worker, ToWorker, FromWorker | Died], None]
@@ -78,7 +83,7 @@ class WorkerPool:
         """Sends every worker its first message; they answer `Ready` or `Failed`."""
         self._begin = begin
         for worker in self.workers:
-            worker.connection.send(begin)
+            worker.send(begin)
 
     def wait_until_ready(self) -> Ready:
         """Waits until one worker has answered `begin`, and gives its answer.
@@ -97,15 +102,15 @@ class WorkerPool:
         Args:
             next_task: Called with an idle worker; gives its next task, or None for none at the moment. It is asked again
                 after each message.
-            handle: Called with a worker, the task it was given and what it says. After `Measured` the worker waits for an
-                `answer`; any other message ends the task.
+            handle: Called with a worker, the task it was given and what it says. After `Measured` the worker waits for a
+                `Continue`; any other message ends the task.
         """
         while True:
             for worker in [worker for worker in self.workers if worker.ready and worker.task is None]:
                 if (task := next_task(worker)) is None:
                     break
                 worker.task = task
-                self.answer(worker, task)
+                worker.send(task)
             if any(worker.ready for worker in self.workers) and all(worker.task is None for worker in self.workers):
                 return
             for worker, message in self._messages():
@@ -115,11 +120,6 @@ class WorkerPool:
                 if not isinstance(message, Measured):
                     worker.task = None
                 handle(worker, task, message)
-
-    def answer(self, worker: Worker, message: ToWorker) -> None:
-        """Sends a message to a worker. One that has died is noticed by `drive`, which reads the other end."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            worker.connection.send(message)
 
     def _messages(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
         """What the workers say, at least one message. A worker that died is replaced before its `Died` is given."""

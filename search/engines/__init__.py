@@ -1,0 +1,63 @@
+"""Engines by name: who decides what is tried next."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from ...spaces.errors import OptionError
+from ...spaces.space import SearchSpace
+from .base import WAIT, Engine, Wait
+
+__all__ = ["ALGORITHMS", "WAIT", "Engine", "Wait", "check_algorithm", "make_engine"]
+
+ALGORITHMS = MappingProxyType(
+    {
+        "optuna": ("tpe", "random", "qmc", "cmaes", "grid"),
+        "keras-tuner": ("bayesian", "hyperband", "random", "grid"),
+    }
+)
+"""The algorithms of each engine, its default first."""
+
+
+def check_algorithm(engine: str, algorithm: str | None) -> str:
+    """The algorithm asked for, or the engine's default.
+
+    Raises:
+        OptionError: There is no such engine, or it has no such algorithm.
+    """
+    if engine not in ALGORITHMS:
+        raise OptionError(f"--engine must be one of {', '.join(ALGORITHMS)}, got {engine}.")
+    if algorithm is None:
+        return ALGORITHMS[engine][0]
+    if algorithm not in ALGORITHMS[engine]:
+        raise OptionError(
+            f"--algorithm of engine {engine} must be one of {', '.join(ALGORITHMS[engine])}, got {algorithm}."
+        )
+    return algorithm
+
+
+def make_engine(engine: str, algorithm: str, space: SearchSpace, *, seed: int, maximize: bool) -> Engine:
+    """A new engine.
+
+    Args:
+        engine: A key of `ALGORITHMS`.
+        algorithm: One of its algorithms.
+        space: What may be tried.
+        seed: Of everything random in it.
+        maximize: Whether a higher score is better.
+
+    Raises:
+        OptionError: There is no such engine or algorithm.
+    """
+    check_algorithm(engine, algorithm)
+    if engine == "keras-tuner":
+        from .keras_tuner import KerasTunerEngine
+
+        return KerasTunerEngine(algorithm, space, seed, maximize=maximize)
+    if algorithm == "grid":
+        from .grid import GridEngine
+
+        return GridEngine(space, seed)
+    from .optuna import OptunaEngine
+
+    return OptunaEngine(algorithm, space, seed, maximize=maximize)

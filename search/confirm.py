@@ -1,0 +1,126 @@
+"""Confirmation: each technique's finalist is trained again from its start, with several seeds, and meets the test split.
+
+The finalist is chosen on the validation split alone. This is the only place that asks a worker for test predictions.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ..spaces.recipe import Technique
+from .data.dataset import Dataset
+from .events import Confirmed, Listener, PhaseAdvanced, Warned
+from .extract import Context
+from .messages import Continue, Failed, FromWorker, Measured, ToWorker, Train, Trained
+from .metrics import better, scores
+from .seeds import derive
+from .store import StudyStore
+from .train import Job
+from .trial import CompleteTrial, Confirmation, Metric, Trial
+from .workers import Died, Worker, WorkerPool
+
+
+def finalists(trials: tuple[Trial, ...], metric: Metric) -> dict[Technique, CompleteTrial]:
+    """Each technique's best complete trial on the validation split; of equals the earlier one."""
+    best: dict[Technique, CompleteTrial] = {}
+    for trial in trials:
+        if not isinstance(trial, CompleteTrial):
+            continue
+        technique = trial.recipe.technique
+        if technique not in best or better(metric, trial.score, best[technique].score):
+            best[technique] = trial
+    return {technique: best[technique] for technique in Technique if technique in best}
+
+
+class Confirmer:
+    """Trains the finalists that have not been confirmed yet.
+
+    Args:
+        store: Of the study.
+        context: What the search trains on.
+        seeds: Times that each finalist is trained; the same seeds for every technique.
+        patience: As in `Job`.
+        deadline: On the monotonic clock; None for no limit.
+        listener: Told what happens.
+    """
+
+    def __init__(
+        self,
+        store: StudyStore,
+        context: Context,
+        seeds: int,
+        *,
+        patience: int | None,
+        deadline: float | None,
+        listener: Listener,
+    ) -> None:
+        self._store = store
+        self._dataset: Dataset = context.dataset
+        self._seeds = [derive(store.settings.seed, 0, 2, number) for number in range(seeds)]
+        self._patience = patience
+        self._deadline = deadline
+        self._listener = listener
+        self._waiting: list[tuple[CompleteTrial, int]] = []
+        self._done = 0
+
+    @property
+    def total(self) -> int:
+        """Training runs that confirmation consists of."""
+        return len(self._seeds) * len(self._finalists())
+
+    def remaining(self) -> list[tuple[CompleteTrial, int]]:
+        """Finalists and seeds that are not confirmed yet; seed by seed, so that a time limit cuts all techniques alike."""
+        confirmed = {(c.trial, c.seed) for c in self._store.confirmations()}
+        return [
+            (trial, seed)
+            for seed in self._seeds
+            for trial in self._finalists().values()
+            if (trial.number, seed) not in confirmed
+        ]
+
+    def run(self, pool: WorkerPool, cached_cuts: frozenset[int]) -> None:
+        """Confirms until nothing remains or the deadline has come."""
+        self._cached_cuts = cached_cuts
+        self._waiting = self.remaining()
+        self._done = self.total - len(self._waiting)
+        self._tasks: dict[int, tuple[CompleteTrial, int]] = {}
+        pool.drive(self._next, self._handle)
+        if self._waiting:
+            self._listener(Warned(f"The time limit left {len(self._waiting)} of {self.total} confirmation runs undone."))
+
+    def _finalists(self) -> dict[Technique, CompleteTrial]:
+        return finalists(self._store.trials(), self._store.settings.metric)
+
+    def _next(self, worker: Worker) -> ToWorker | None:
+        if not self._waiting or (self._deadline is not None and time.monotonic() >= self._deadline):
+            return None
+        trial, seed = self._waiting.pop(0)
+        ticket = len(self._tasks)
+        self._tasks[ticket] = (trial, seed)
+        job = Job(trial.recipe, seed, head_seed=seed, patience=self._patience, test=True)
+        return Train(ticket, job, self._cached_cuts)
+
+    def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
+        assert isinstance(task, Train)
+        if isinstance(message, Measured):
+            worker.send(Continue(True))
+            return
+        trial, seed = self._tasks[task.ticket]
+        if isinstance(message, Failed | Died):
+            technique = trial.recipe.technique
+            self._listener(Warned(f"A confirmation run of {technique} failed ({message.error}); its seed is left out."))
+            return
+        assert isinstance(message, Trained) and message.outcome is not None and message.outcome.test is not None
+        labels = self._dataset.labels[self._dataset.test]
+        confirmation = Confirmation(
+            recipe=trial.recipe,
+            trial=trial.number,
+            seed=seed,
+            seconds=message.outcome.seconds,
+            val_score=message.outcome.best.score,
+            scores={str(name): value for name, value in scores(message.outcome.test, labels).items()},
+            predictions="",
+        )
+        self._done += 1
+        self._listener(Confirmed(self._store.confirm(confirmation, message.outcome.test, labels)))
+        self._listener(PhaseAdvanced("confirm", self._done))

@@ -1,0 +1,134 @@
+"""Optuna's samplers as an engine. The study that they read lives in memory: the search's own storage stays free of their notes."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.trial import Trial, TrialState
+
+from ...spaces.space import Scalar, SearchSpace, Values
+from ..seeds import derive
+from .base import Engine
+from .tried import Tried
+
+_STARTUP_TRIALS = 6
+"""Completed trials from which TPE models. Its default of 10 is meant for a start at random, not for a designed one."""
+
+_SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    # group: parameters that exist under one technique only are modelled from that technique's trials.
+    "tpe": lambda seed: TPESampler(
+        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=_STARTUP_TRIALS
+    ),
+    "random": lambda seed: RandomSampler(seed=seed),
+    "qmc": lambda seed: QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False),
+    "cmaes": lambda seed: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+}
+_KEPT = frozenset({"qmc", "cmaes"})
+"""Samplers that keep one seed for the whole search: their sequence, or their distribution, lives on between proposals."""
+
+
+class OptunaEngine(Engine):
+    """Proposes what an Optuna sampler asks for.
+
+    Args:
+        algorithm: A key of `_SAMPLERS`.
+        space: What may be tried.
+        seed: A sampler's state is not part of what is replayed, so each proposal's seed is derived from this and its number.
+        maximize: Whether a higher score is better.
+    """
+
+    def __init__(self, algorithm: str, space: SearchSpace, seed: int, *, maximize: bool) -> None:
+        self._algorithm = algorithm
+        self._space = space
+        self._seed = seed
+        self._trials: dict[int, Trial] = {}
+        self._tried = Tried(space)
+        with _quiet():
+            self._study = optuna.create_study(
+                direction="maximize" if maximize else "minimize", sampler=self._sampler(0)
+            )
+
+    def propose(self, number: int) -> Values | None:
+        """See `Engine`."""
+        if self._tried.exhausted:
+            return None
+        values = self._ask(number)
+        while values in self._tried:
+            # A finite space: the sampler's next choice, until it is one that was not tried.
+            self._study.tell(self._trials[number], state=TrialState.FAIL)
+            values = self._ask(number, self._tried.any_left(derive(self._seed, number)))
+        self._tried.add(values)
+        return values
+
+    def adopt(self, number: int, values: Values) -> None:
+        """See `Engine`."""
+        self._ask(number, values)
+        self._tried.add(values)
+
+    def observe(self, number: int, score: float | None) -> None:
+        """See `Engine`."""
+        with _quiet():
+            if score is None:
+                self._study.tell(self._trials.pop(number), state=TrialState.FAIL)
+            else:
+                self._study.tell(self._trials.pop(number), score)
+
+    def _ask(self, number: int, values: Values | None = None) -> Values:
+        with _quiet():
+            if values is not None:
+                self._study.enqueue_trial(dict(values))
+            if self._algorithm not in _KEPT:
+                self._study.sampler = self._sampler(number)
+            trial = self._study.ask()
+            self._space.sample(TrialReader(trial))
+        self._trials[number] = trial
+        return dict(trial.params)
+
+    def _sampler(self, number: int) -> BaseSampler:
+        return _SAMPLERS[self._algorithm](derive(self._seed, number) % 2**31)
+
+
+class TrialReader:
+    """Reads a space from an Optuna trial, by KerasTuner's names for the calls."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self._active = True
+
+    def Choice(self, name: str, values: list[Scalar], **kwargs: Any) -> Any:
+        """See `HyperParameters`."""
+        return self._trial.suggest_categorical(name, values) if self._active else None
+
+    def Int(self, name: str, min_value: int, max_value: int, step: int | None = None, **kwargs: Any) -> Any:
+        """See `HyperParameters`."""
+        return self._trial.suggest_int(name, min_value, max_value, step=step or 1) if self._active else None
+
+    def Float(self, name: str, min_value: float, max_value: float, step: float | None = None, **kwargs: Any) -> Any:
+        """See `HyperParameters`."""
+        if not self._active:
+            return None
+        return self._trial.suggest_float(name, min_value, max_value, step=step, log=kwargs.get("sampling") == "log")
+
+    @contextlib.contextmanager
+    def conditional_scope(self, parent_name: str, parent_values: list[Scalar]) -> Iterator[None]:
+        """See `HyperParameters`."""
+        before = self._active
+        self._active = before and self._trial.params.get(parent_name) in parent_values
+        try:
+            yield
+        finally:
+            self._active = before
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's log lines, which would tear a live display, and its warnings about experimental options."""
+    optuna.logging.disable_default_handler()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield

@@ -1,0 +1,118 @@
+"""Search spaces with a name, and search spaces in TOML files."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from .errors import SpaceError
+from .parse import check_keys, parse_space
+from .recipe import Technique
+from .space import POST_FINE_TUNE_AT, Fixed, OneOf, SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A space, and the options that belong to it where the user gives none.
+
+    Attributes:
+        space: What may be tried.
+        size: Side of the images, pixels; None for the command's default.
+        alpha: Width of the backbone; None for the command's default.
+        early_stopping: Whether training may end before its last epoch.
+    """
+
+    space: SearchSpace
+    size: int | None = None
+    alpha: float | None = None
+    early_stopping: bool = True
+
+
+POST_ACCURACY = MappingProxyType({Technique.FROZEN: 0.963, Technique.FINE_TUNE: 0.973})
+"""Validation accuracies that the blog post got with its two experiments, on cats against dogs, 2,000 training images."""
+
+POST_SECONDS_AN_EPOCH = 8.2
+"""Of the post's frozen experiment, on its GPU."""
+
+
+def _post() -> Preset:
+    """The blog post's own two experiments, each one recipe: 50 epochs frozen, then 5 epochs from layer 100 on."""
+    space = SearchSpace(
+        techniques=(Technique.FROZEN, Technique.FINE_TUNE),
+        fine_tune_at=Fixed(POST_FINE_TUNE_AT),
+        learning_rates=dict.fromkeys(Technique, Fixed(1e-4)),
+        epochs={Technique.FROZEN: 50, Technique.FINE_TUNE: 5, Technique.FULL: 5},
+        head_epochs=50,
+    ).replace(
+        head_units=Fixed(0),
+        dropout=Fixed(0.0),
+        optimizer=Fixed("rmsprop"),
+        batch_size=Fixed(128),
+        head_learning_rate=Fixed(1e-4),
+    )
+    return Preset(space, size=128, alpha=1.0, early_stopping=False)
+
+
+def _smoke() -> Preset:
+    """Every technique in a minute: two epochs, heads of one layer, two late cuts."""
+    space = SearchSpace(
+        fine_tune_at=OneOf((116, 134)), epochs=dict.fromkeys(Technique, 2), head_epochs=2
+    ).replace(head_units=Fixed(0), dropout=Fixed(0.0))
+    return Preset(space)
+
+
+PRESETS = MappingProxyType({"default": lambda: Preset(SearchSpace()), "post": _post, "smoke": _smoke})
+"""By name."""
+
+
+def load_preset(name: str) -> Preset:
+    """A preset by its name, or of a TOML file by its path.
+
+    Raises:
+        SpaceError: There is neither; or the file is no valid space, and the message names the file and the key.
+    """
+    if name in PRESETS:
+        return PRESETS[name]()
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise SpaceError(f"--space must be {', '.join(PRESETS)} or a TOML file, got {name} (no such file).")
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpaceError(f"{name} must be a TOML file: {error}.") from error
+    try:
+        return _parse(fields)
+    except SpaceError as error:
+        raise SpaceError(f"{name}: {error}") from error
+
+
+def dump_preset(preset: Preset) -> str:
+    """The preset as TOML, which `load_preset` reads back."""
+    import tomli_w
+
+    fields = {"size": preset.size, "alpha": preset.alpha, "early_stopping": preset.early_stopping}
+    given = {key: value for key, value in fields.items() if value is not None}
+    return tomli_w.dumps({**given, "space": preset.space.as_dict()})
+
+
+def _parse(fields: Mapping[str, Any]) -> Preset:
+    check_keys(fields, {"base", "space", "size", "alpha", "early_stopping"}, "a space file")
+    base_name = fields.get("base", "default")
+    if base_name not in PRESETS:
+        raise SpaceError(f"base must be one of {', '.join(PRESETS)}, got {base_name!r}.")
+    base = PRESETS[base_name]()
+    changes: dict[str, Any] = {}
+    for key, kinds in (("size", int), ("alpha", (int, float)), ("early_stopping", bool)):
+        if key in fields:
+            if not isinstance(fields[key], kinds) or (key != "early_stopping" and isinstance(fields[key], bool)):
+                raise SpaceError(f"{key} is of the wrong kind, got {fields[key]!r}.")
+            changes[key] = fields[key]
+    space = fields.get("space", {})
+    if not isinstance(space, Mapping):
+        raise SpaceError(f"space must be a table, got {space!r}.")
+    return dataclasses.replace(base, space=parse_space({**base.space.as_dict(), **space}), **changes)
