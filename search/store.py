@@ -43,6 +43,9 @@ SCHEMA = 1
 """Of the study's folder. A study of a later one is refused."""
 
 _SETTINGS, _DATABASE = "study.json", "study.db"
+_LEFT_BY_A_KILL = (_DATABASE, "study.lock", "study.lock.json")
+"""What a folder may hold that is to become a study."""
+
 _STORAGE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError)
 """What a damaged database makes Optuna and SQLAlchemy raise; RuntimeError where its tables are of another version."""
 
@@ -74,7 +77,7 @@ class StudyStore:
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in (_DATABASE, "study.lock")):
+            if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in _LEFT_BY_A_KILL):
                 raise StudyError(
                     f"--study must be a new folder or one that holds a study, got {path}, which holds {foreign[0]}"
                     f"{' and more' if len(foreign) > 1 else ''}. Nothing was changed. Name another folder."
@@ -117,35 +120,6 @@ class StudyStore:
         if not (path / _DATABASE).is_file():
             raise _damaged(path, f"{_DATABASE} is missing")
         return cls(path, settings)
-
-    @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        """Holds the study against other processes that would search in it.
-
-        Raises:
-            StudyError: One does already; the message names it.
-        """
-        from filelock import FileLock, Timeout
-
-        holder = self.path / "study.lock.json"
-        lock = FileLock(self.path / "study.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            who = "another process"
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                by = json.loads(holder.read_bytes())
-                who = f"process {by['pid']} on {by['host']}"
-            raise StudyError(f"{self.path} is being searched by {who}. Wait for it, or end it, then try again.") from error
-        except OSError as error:
-            raise StudyError(f"the study's folder must be writable, got {self.path} ({error.strerror}).") from error
-        try:
-            with atomic_write(holder) as file:
-                file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
 
     def start(self, values: Values, recipe: Recipe, *, seed: int, worker: str = "") -> RunningTrial:
         """Records that a trial begins."""
@@ -255,6 +229,36 @@ class StudyStore:
         if number not in self._ids:
             self._ids[number] = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         return self._ids[number]
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Holds the study against other processes that would search in it.
+
+    Raises:
+        StudyError: One does already; the message names it.
+    """
+    from filelock import FileLock, Timeout
+
+    holder = path / "study.lock.json"
+    lock = FileLock(path / "study.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        who = "another process"
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            by = json.loads(holder.read_bytes())
+            who = f"process {by['pid']} on {by['host']}"
+        raise StudyError(f"{path} is being searched by {who}. Wait for it, or end it, then try again.") from error
+    except OSError as error:
+        raise StudyError(f"the study's folder must be writable, got {path} ({error.strerror}).") from error
+    try:
+        with atomic_write(holder) as file:
+            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
 def interrupted(trial: RunningTrial, error: str) -> FailedTrial:

@@ -6,6 +6,7 @@ technique's finalist again and meets the test split.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +27,9 @@ from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
 from .settings import StudySettings
-from .store import StudyStore
+from .store import StudyStore, hold
 from .records import differences
-from .trial import Metric
+from .trial import FailedTrial, FinishedTrial, Metric
 from .workers import WorkerPool, choose_workers
 
 
@@ -128,6 +129,31 @@ class Study:
         )
         return cls(store, space, context)
 
+    @staticmethod
+    def delete(path: Path) -> None:
+        """Deletes the study in a folder; does nothing where there is no folder.
+
+        Raises:
+            StudyError: The folder holds something else, or another process is searching in it.
+        """
+        if not path.exists():
+            return
+        if not StudyStore.exists(path):
+            raise StudyError(f"--fresh deletes a study, got {path}, which holds none. Nothing was changed.")
+        # The study itself may be damaged: only its lock is asked.
+        with hold(path):
+            for entry in path.iterdir():
+                if entry.name not in ("study.lock", "study.lock.json"):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    @property
+    def done(self) -> int:
+        """Trials that count towards the study's total."""
+        return sum(
+            isinstance(trial, FinishedTrial) and not (isinstance(trial, FailedTrial) and trial.interrupted)
+            for trial in self.store.trials()
+        )
+
     def run(
         self,
         budget: Budget,
@@ -153,7 +179,7 @@ class Study:
         """
         started = time.monotonic()
         deadline = None if budget.seconds is None else started + budget.seconds
-        with self.store.hold():
+        with hold(self.store.path):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
             searcher = Searcher(

@@ -1,18 +1,20 @@
-"""Reads how a folder of images is laid out: its splits, its classes, its files. Opens none of them.
+"""Reads how a folder of images is laid out: its splits, its classes, its files. Opens none of the files.
 
 The layouts that are understood, names of the split folders in any case:
 
 - class folders directly: ``photos/cats/…``, ``photos/dogs/…``
-- ``train`` (or ``training``, ``training_set``) and one held-out folder, ``test`` (``test_set``, ``testing``) or ``val``
-  (``validation``, ``valid``): the held-out folder is the test split
+- ``train`` (or ``training``, ``training_set``) and one held-out folder, ``test`` (``testing``, ``test_set``) or ``val``
+  (``valid``, ``validation``, ``validation_set``): the held-out folder is the test split
 - all three: used as they are
+- ``train`` alone: its class folders as if they lay directly in the data folder
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+import unicodedata
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,9 +27,12 @@ Split = Literal["train", "val", "test", "all"]
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp"})
 """Of the files that are opened; any other is listed as skipped."""
 
+_FOREIGN = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"})
+"""Images all the same, whose owner should hear that they are left out for their format alone."""
+
 _SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "training_set"), "train"),
-    **dict.fromkeys(("val", "validation", "valid", "validation_set"), "val"),
+    **dict.fromkeys(("val", "valid", "validation", "validation_set"), "val"),
     **dict.fromkeys(("test", "testing", "test_set"), "test"),
 }
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
@@ -39,10 +44,11 @@ class Candidate:
 
     Attributes:
         path: Relative to the data folder, with ``/`` between its parts.
-        label: Name of its class.
-        split: The split whose folder it is in; ``all`` where class folders lie directly in the data folder.
+        label: Name of its class: that of the class folder, in Unicode's composed form, because archives made on a Mac
+            bring names in the decomposed one.
+        split: The split whose folder it is in; ``all`` where the folder leaves the split to be made.
         size: Bytes.
-        modified: Nanoseconds.
+        modified: Nanoseconds since the epoch.
     """
 
     path: str
@@ -58,127 +64,205 @@ class Layout:
 
     Attributes:
         root: The data folder.
+        splits: The folder of each split, relative to ``root``; ``.`` for ``root`` itself.
         candidates: In the order of their paths.
-        skipped: Files that are no candidates, and why.
+        skipped: Files that are no candidates, and why, in the order of their paths.
     """
 
     root: Path
+    splits: dict[Split, str]
     candidates: tuple[Candidate, ...]
     skipped: tuple[SkippedFile, ...]
-
-    @property
-    def splits(self) -> frozenset[Split]:
-        """The splits that have a folder of their own."""
-        return frozenset(candidate.split for candidate in self.candidates)
 
 
 def scan(folder: Path | str) -> Layout:
     """The layout of ``folder``.
 
+    Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out.
+
     Raises:
-        DataError: There is no such folder, or it holds no images in class folders.
+        DataError: There is no such folder, it cannot be read, or it holds no images in class folders.
     """
     root = Path(folder).expanduser()
-    if not root.exists():
-        raise DataError(f"DATA must be a folder of images, got {folder} (no such folder). Check the path.")
-    if not root.is_dir():
-        raise DataError(f"DATA must be a folder of images, got {folder} (a file). Name the folder that holds it.")
-    candidates: list[Candidate] = []
-    skipped: list[SkippedFile] = []
     try:
-        splits = _split_folders(root)
-        for split, base in splits:
-            _scan_split(root, base, split, candidates, skipped)
-        if "all" not in dict(splits):
-            inside = {base.name for _, base in splits}
-            for entry in _entries(root):
-                if entry.name not in inside:
-                    reason = "beside the split folders" if entry.is_dir() else "not in a class folder"
-                    skipped.append(SkippedFile(entry.name, reason))
-    except PermissionError as error:
-        raise DataError(f"DATA must be readable, got {error.filename} (permission denied).") from error
-    if not candidates:
-        found = f"{len(skipped)} other files" if skipped else "nothing"
+        if not stat.S_ISDIR(root.stat().st_mode):
+            raise DataError(f"DATA must be a folder of images, got {folder} (a file). Name the folder that holds it.")
+        reading = _Reading(root)
+        splits = _splits(root)
+        for split, name in splits.items():
+            reading.read_split(split, name)
+        if "all" not in splits or splits["all"] != ".":
+            reading.list_beside(set(splits.values()))
+        reading.follow_links()
+    except FileNotFoundError as error:
+        raise DataError(f"DATA must be a folder of images, got {folder} (no such folder). Check the path.") from error
+    except OSError as error:
+        raise DataError(f"DATA must be readable, got {folder} ({error.strerror}). Check its permissions.") from error
+    if not reading.candidates:
         raise DataError(
-            f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), got {folder} with {found}. "
-            f"Put the images of each class into a folder of its own: {Path(folder).name}/cats/…, {Path(folder).name}/dogs/…"
+            f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), got {folder} with "
+            f"{summary(reading.skipped) or 'nothing in it'}. Put the images of each class into a folder of its own: "
+            f"{root.name}/cats/…, {root.name}/dogs/…"
         )
-    key = _by_path
-    return Layout(root, tuple(sorted(candidates, key=key)), tuple(sorted(skipped, key=key)))
+    return Layout(
+        root,
+        splits,
+        tuple(sorted(reading.candidates, key=lambda candidate: candidate.path)),
+        tuple(sorted(reading.skipped, key=lambda file: file.path)),
+    )
 
 
-def _by_path(item: Candidate | SkippedFile) -> str:
-    return item.path
+def printable(name: str) -> str:
+    """A file's name without the lone surrogates that stand for bytes which are no UTF-8: no report could write them."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _split_folders(root: Path) -> list[tuple[Split, Path]]:
-    found: dict[Split, Path] = {}
-    for entry in _entries(root):
-        split = _SPLIT_NAMES.get(entry.name.lower())
-        if split is None or not entry.is_dir():
-            continue
+def summary(skipped: list[SkippedFile]) -> str:
+    """How many files were skipped and why the first was; empty for none."""
+    if not skipped:
+        return ""
+    first = min(skipped, key=lambda file: file.path)
+    return f"{len(skipped)} skipped, such as {first.path}: {first.reason}"
+
+
+def _splits(root: Path) -> dict[Split, str]:
+    """The folder of each split."""
+    folders = [entry for entry in _entries(root) if _is_folder(entry)]
+    named = [entry for entry in folders if entry.name.lower() in _SPLIT_NAMES]
+    if len(named) < len(folders):
+        # Among class folders, a "train" without folders inside holds pictures of trains.
+        named = [entry for entry in named if any(_is_folder(inner) for inner in _entries(entry.path))]
+    found: dict[Split, str] = {}
+    for entry in named:
+        split = _SPLIT_NAMES[entry.name.lower()]
         if split in found:
             raise DataError(
-                f"DATA must have one {split} folder, got {found[split].name} and {entry.name} in {root}. Rename one of them."
+                f"DATA must have one {split} folder, got {found[split]} and {entry.name} in {root}. Rename one of them."
             )
-        found[split] = Path(entry.path)
+        found[split] = entry.name
+    if not found:
+        return {"all": "."}
     if "train" not in found:
-        # Without a train folder, one called "test" or "val" is a class like any other.
-        return [("all", root)]
+        raise DataError(
+            f"DATA must have a train folder where it has a held-out one, got only {', '.join(found.values())} in {root}. "
+            "Call the folder with the training images train."
+        )
     if len(found) == 1:
-        return [("all", found["train"])]
+        return {"all": found["train"]}
     if "test" not in found:
         found["test"] = found.pop("val")
-    return list(found.items())
+    return found
 
 
-def _scan_split(
-    root: Path, base: Path, split: Split, candidates: list[Candidate], skipped: list[SkippedFile]
-) -> None:
-    prefix = base.relative_to(root).as_posix()
-    prefix = "" if prefix == "." else f"{prefix}/"
-    for entry in _entries(base):
-        if not entry.is_dir():
-            skipped.append(SkippedFile(prefix + entry.name, "not in a class folder"))
-            continue
-        for relative, status in _walk(root, Path(entry.path), f"{prefix}{entry.name}", skipped):
-            if Path(relative).suffix.lower() not in SUFFIXES:
-                skipped.append(SkippedFile(relative, "not an image file"))
-            elif status.st_size == 0:
-                skipped.append(SkippedFile(relative, "empty file"))
+class _Reading:
+    """What has been read of a data folder so far.
+
+    Real folders come first and links last, so that a picture is listed where it really lies.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.candidates: list[Candidate] = []
+        self.skipped: list[SkippedFile] = []
+        self._root = root
+        self._real_root = os.path.realpath(root)
+        self._seen = {self._real_root}
+        self._links: deque[tuple[str, str, Split]] = deque()
+
+    def read_split(self, split: Split, name: str) -> None:
+        """Reads the class folders in the folder ``name`` of the root."""
+        prefix = "" if name == "." else f"{name}/"
+        self._seen.add(os.path.realpath(self._root / name))
+        for entry in _entries(self._root / name):
+            relative = prefix + entry.name
+            if _is_folder(entry):
+                before = len(self.candidates), len(self.skipped), len(self._links)
+                self._read(entry, relative, unicodedata.normalize("NFC", printable(entry.name)), split)
+                if before == (len(self.candidates), len(self.skipped), len(self._links)):
+                    self._skip(relative, "an empty folder")
             else:
-                candidates.append(Candidate(relative, entry.name, split, status.st_size, status.st_mtime_ns))
+                self._skip(relative, "not in a class folder")
 
+    def list_beside(self, splits: set[str]) -> None:
+        """Lists what lies in the root beside the split folders."""
+        for entry in _entries(self._root):
+            if entry.name not in splits:
+                self._skip(entry.name, "beside the split folders")
 
-def _walk(root: Path, top: Path, name: str, skipped: list[SkippedFile]) -> Iterator[tuple[str, os.stat_result]]:
-    """Regular files below ``top``. Links are followed within ``root`` only, each real folder once."""
-    inside = root.resolve()
-    seen = {os.path.realpath(top)}
-    stack = [(top, name)]
-    while stack:
-        folder, prefix = stack.pop()
-        for entry in _entries(folder):
-            relative = f"{prefix}/{entry.name}"
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
-                skipped.append(SkippedFile(relative, "a link that leaves the folder"))
+    def follow_links(self) -> None:
+        """Reads the folders that links lead to and that have not been read for themselves."""
+        while self._links:
+            relative, label, split = self._links.popleft()
+            self._read_folder(str(self._root / relative), relative, label, split)
+
+    def _read_folder(self, path: str, relative: str, label: str, split: Split) -> None:
+        stack = [(path, relative)]
+        while stack:
+            folder, prefix = stack.pop()
+            real = os.path.realpath(folder)
+            if real in self._seen:
+                self._skip(prefix, "a link to a folder that is read already")
                 continue
+            self._seen.add(real)
             try:
-                status = entry.stat()
-            except OSError:
-                skipped.append(SkippedFile(relative, "a broken link"))
+                entries = _entries(folder)
+            except OSError as error:
+                self._skip(prefix, f"a folder that cannot be read ({error.strerror})")
                 continue
-            if stat.S_ISDIR(status.st_mode):
-                real = os.path.realpath(entry.path)
-                if real not in seen:
-                    seen.add(real)
-                    stack.append((Path(entry.path), relative))
-            elif stat.S_ISREG(status.st_mode):
-                yield relative, status
+            for entry in entries:
+                inner = f"{prefix}/{entry.name}"
+                if not entry.is_symlink() and entry.is_dir():
+                    stack.append((entry.path, inner))
+                else:
+                    self._read(entry, inner, label, split)
+
+    def _read(self, entry: os.DirEntry[str], relative: str, label: str, split: Split) -> None:
+        linked = entry.is_symlink()
+        if linked and not self._is_inside(entry.path):
+            return self._skip(relative, "a link that leaves the folder")
+        try:
+            status = entry.stat()
+        except OSError:
+            # A link to nothing, or to itself.
+            return self._skip(relative, "a broken link" if linked else "a file that cannot be read")
+        if stat.S_ISDIR(status.st_mode):
+            if linked:
+                self._links.append((relative, label, split))
             else:
-                skipped.append(SkippedFile(relative, "not a regular file"))
+                self._read_folder(entry.path, relative, label, split)
+        elif not stat.S_ISREG(status.st_mode):
+            self._skip(relative, "not a regular file")
+        elif reason := _unfit(relative, status.st_size):
+            self._skip(relative, reason)
+        else:
+            self.candidates.append(Candidate(relative, label, split, status.st_size, status.st_mtime_ns))
+        return None
+
+    def _is_inside(self, path: str) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self._real_root)
+
+    def _skip(self, relative: str, reason: str) -> None:
+        self.skipped.append(SkippedFile(printable(relative), reason))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _unfit(path: str, size: int) -> str | None:
+    """Why a file is no candidate."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in _FOREIGN:
+        return f"{suffix[1:].upper()} images are not read: convert them to JPEG or PNG"
+    if suffix not in SUFFIXES:
+        return "not an image file"
+    return "an empty file" if size == 0 else None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link to itself.
+        return False
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
     """What is in a folder, hidden and system files left out, in the order of names."""
     with os.scandir(folder) as entries:
         shown = [e for e in entries if not e.name.startswith(".") and e.name.lower() not in _CLUTTER]

@@ -1,0 +1,151 @@
+"""A search's progress on a terminal, redrawn in place."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ..search.events import (
+    Confirmed,
+    Event,
+    PhaseAdvanced,
+    PhaseEnded,
+    PhaseStarted,
+    TrialFinished,
+    TrialMeasured,
+    TrialStarted,
+    Warned,
+)
+from ..search.metrics import better
+from ..search.trial import CompleteTrial, Measurement, Metric, RunningTrial
+from ..spaces.recipe import Technique
+from .log import trial_line
+from .terminal import COLOURS
+from .text import describe, duration, literal, score
+
+_TITLES = {
+    "decode": "Decoding images",
+    "extract": "Computing what is frozen",
+    "search": "Trials",
+    "confirm": "Confirming on the test split",
+}
+
+
+class LiveProgress:
+    """A listener that draws phases, running trials and the best so far; finished trials scroll away above.
+
+    Args:
+        console: A terminal.
+        metric: The study's.
+    """
+
+    def __init__(self, console: Console, metric: Metric) -> None:
+        self._metric: Metric = metric
+        self._phases = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+        )
+        self._tasks: dict[str, object] = {}
+        self._began: dict[str, tuple[float, int]] = {}
+        self._running: OrderedDict[int, tuple[RunningTrial, Measurement | None]] = OrderedDict()
+        self._best: dict[Technique, CompleteTrial] = {}
+        self._live = Live(
+            get_renderable=self._draw, console=console, refresh_per_second=4, redirect_stdout=True, redirect_stderr=True
+        )
+
+    def __enter__(self) -> LiveProgress:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Takes note; the screen is redrawn four times a second."""
+        if isinstance(event, PhaseStarted):
+            self._began[event.phase] = (time.monotonic(), event.done)
+            self._tasks[event.phase] = self._phases.add_task(
+                _TITLES[event.phase], total=event.total, completed=event.done, left=""
+            )
+        elif isinstance(event, PhaseAdvanced) and event.phase in self._tasks:
+            self._phases.update(
+                self._tasks[event.phase],  # type: ignore[arg-type]
+                completed=event.done,
+                left=self._left(event),
+            )
+        elif isinstance(event, PhaseEnded) and event.phase in self._tasks:
+            self._phases.update(self._tasks[event.phase], left="")  # type: ignore[arg-type]
+            self._phases.stop_task(self._tasks[event.phase])  # type: ignore[arg-type]
+        elif isinstance(event, TrialStarted):
+            self._running[event.trial.number] = (event.trial, None)
+        elif isinstance(event, TrialMeasured):
+            trial, _ = self._running[event.number]
+            self._running[event.number] = (trial, event.measurement)
+        elif isinstance(event, TrialFinished):
+            self._finish(event)
+        elif isinstance(event, Confirmed):
+            confirmation = event.confirmation
+            value = score(confirmation.scores[self._metric], self._metric)
+            self._print(f"confirmed {confirmation.recipe.technique}: test {self._metric.replace('_', ' ')} {value}")
+        elif isinstance(event, Warned):
+            self._print(f"warning: {event.message}", "yellow")
+
+    def _finish(self, event: TrialFinished) -> None:
+        trial = event.trial
+        self._running.pop(trial.number, None)
+        if isinstance(trial, CompleteTrial):
+            technique = trial.recipe.technique
+            if technique not in self._best or better(self._metric, trial.score, self._best[technique].score):
+                self._best[technique] = trial
+        self._print(trial_line(trial, self._metric), COLOURS[trial.recipe.technique])
+
+    def _left(self, event: PhaseAdvanced) -> str:
+        """Time left at the speed so far."""
+        began, before = self._began[event.phase]
+        total = self._phases._tasks[self._tasks[event.phase]].total or 0  # type: ignore[index]
+        fresh = event.done - before
+        if fresh <= 0 or event.done >= total:
+            return ""
+        return f"about {duration((total - event.done) * (time.monotonic() - began) / fresh)} left"
+
+    def _print(self, line: str, style: str = "") -> None:
+        self._live.console.print(Text(literal(line), style=style))
+
+    def _draw(self) -> RenderableType:
+        parts: list[RenderableType] = [self._phases]
+        if self._running:
+            table = Table.grid(padding=(0, 2))
+            for trial, measurement in self._running.values():
+                technique = trial.recipe.technique
+                table.add_row(
+                    f"trial {trial.number}",
+                    Text(technique, style=COLOURS[technique]),
+                    describe(trial.recipe),
+                    self._epoch(trial, measurement),
+                )
+            parts.append(table)
+        if self._best:
+            best = Text("best so far: ")
+            for technique in Technique:
+                if technique in self._best:
+                    best.append(f"{technique} {score(self._best[technique].score, self._metric)}  ", COLOURS[technique])
+            parts.append(best)
+        parts.append(Text("Ctrl-C stops cleanly; the same command goes on.", style="dim"))
+        return Group(*parts)
+
+    def _epoch(self, trial: RunningTrial, measurement: Measurement | None) -> str:
+        if measurement is None:
+            return "preparing"
+        done, total = measurement.epoch, trial.recipe.epochs
+        filled = round(12 * done / total)
+        return f"{'━' * filled}{'╌' * (12 - filled)} epoch {done}/{total}  {score(measurement.score, self._metric)}"

@@ -1,0 +1,179 @@
+"""The one reading of a study; every report draws from it, so that all of them show the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..search.confirm import finalists
+from ..search.metrics import maximized
+from ..search.settings import StudySettings
+from ..search.store import StudyStore
+from ..search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
+from ..spaces.recipe import Technique
+from ..spaces.space import SearchSpace
+from .dataset import RuleOfThumb, rule_of_thumb
+from .verdict import Predictions, Verdict, judge
+
+
+@dataclass(frozen=True, slots=True)
+class TestScore:
+    """A technique's result on the test split, by the study's metric.
+
+    Attributes:
+        mean, std: Over seeds; ``std`` is the sample's, 0 for one seed.
+        ci95: Over images and seeds.
+        by_seed: In the order of the seeds.
+    """
+
+    __test__ = False  # not a test class, whatever its name says to pytest
+
+    mean: float
+    std: float
+    ci95: tuple[float, float]
+    by_seed: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TechniqueSummary:
+    """What became of one technique.
+
+    Attributes:
+        trials: All that it got, interrupted ones left out.
+        seconds: That they took.
+        best: Its finalist; None where no trial was completed.
+        test: None where it was not confirmed.
+        confirmations: Of the finalist.
+    """
+
+    technique: Technique
+    trials: tuple[Trial, ...]
+    best: CompleteTrial | None
+    test: TestScore | None
+    confirmations: tuple[Confirmation, ...]
+
+    @property
+    def failed(self) -> int:
+        """Trials that gave no result."""
+        return sum(isinstance(trial, FailedTrial) for trial in self.trials)
+
+    @property
+    def pruned(self) -> int:
+        """Trials that were ended early."""
+        return sum(isinstance(trial, PrunedTrial) for trial in self.trials)
+
+    @property
+    def seconds(self) -> float:
+        """Worker time that its trials took."""
+        return sum(trial.seconds for trial in self.trials if isinstance(trial, FinishedTrial))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A study, read.
+
+    Attributes:
+        trials: Every trial, interrupted ones too.
+        techniques: That the space asks for, in the order of `Technique`.
+        ranked: Complete trials, the best first.
+        timing: Seconds by phase; ``overhead`` is what no phase accounts for.
+    """
+
+    path: Path
+    settings: StudySettings
+    trials: tuple[Trial, ...]
+    techniques: tuple[TechniqueSummary, ...]
+    ranked: tuple[CompleteTrial, ...]
+    verdict: Verdict
+    rule: RuleOfThumb
+    timing: dict[str, float]
+
+    @property
+    def failures(self) -> tuple[FailedTrial, ...]:
+        """Trials that failed by themselves."""
+        return tuple(t for t in self.trials if isinstance(t, FailedTrial) and not t.interrupted)
+
+    @property
+    def running(self) -> tuple[RunningTrial, ...]:
+        """Trials that are being trained, or were when the search was killed."""
+        return tuple(t for t in self.trials if isinstance(t, RunningTrial))
+
+
+def summarize(study: Path | str | StudyStore) -> Summary:
+    """Reads a study.
+
+    Raises:
+        StudyError: There is none, or it is damaged.
+    """
+    store = study if isinstance(study, StudyStore) else StudyStore.open(study)
+    settings, trials = store.settings, store.trials()
+    best = finalists(trials, settings.metric)
+    space = SearchSpace.from_dict(settings.space)
+    confirmed = {
+        technique: tuple(c for c in store.confirmations() if c.trial == finalist.number)
+        for technique, finalist in best.items()
+    }
+    predictions, labels = _predictions(store, confirmed)
+    verdict = judge(predictions, labels, settings.metric, seed=settings.seed)
+    techniques = tuple(
+        TechniqueSummary(
+            technique=technique,
+            trials=tuple(_of(technique, trials)),
+            best=best.get(technique),
+            test=_test_score(confirmed.get(technique, ()), settings.metric, verdict, technique),
+            confirmations=confirmed.get(technique, ()),
+        )
+        for technique in space.techniques
+    )
+    complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
+    sign = -1 if maximized(settings.metric) else 1
+    return Summary(
+        path=store.path,
+        settings=settings,
+        trials=trials,
+        techniques=techniques,
+        ranked=tuple(sorted(complete, key=lambda trial: (sign * trial.score, trial.number))),
+        verdict=verdict,
+        rule=rule_of_thumb(settings.data),
+        timing=_timing(store.timing()),
+    )
+
+
+def _of(technique: Technique, trials: Iterable[Trial]) -> Iterable[Trial]:
+    for trial in trials:
+        if trial.recipe.technique is technique and not (isinstance(trial, FailedTrial) and trial.interrupted):
+            yield trial
+
+
+def _predictions(
+    store: StudyStore, confirmed: dict[Technique, tuple[Confirmation, ...]]
+) -> tuple[dict[Technique, Predictions], NDArray[np.int64] | None]:
+    predictions: dict[Technique, Predictions] = {}
+    labels = None
+    for technique, confirmations in confirmed.items():
+        if confirmations:
+            loaded = [store.predictions(confirmation) for confirmation in confirmations]
+            labels = loaded[0][1]
+            seconds = float(np.mean([confirmation.seconds for confirmation in confirmations]))
+            predictions[technique] = Predictions(np.stack([probabilities for probabilities, _ in loaded]), seconds)
+    return predictions, labels
+
+
+def _test_score(
+    confirmations: tuple[Confirmation, ...], metric: str, verdict: Verdict, technique: Technique
+) -> TestScore | None:
+    if not confirmations:
+        return None
+    scores = [confirmation.scores[metric] for confirmation in confirmations]
+    std = float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
+    return TestScore(float(np.mean(scores)), std, verdict.intervals[technique], tuple(scores))
+
+
+def _timing(stored: dict[str, float]) -> dict[str, float]:
+    timing = {phase: stored.get(phase, 0.0) for phase in ("wall", "decode", "extract", "search", "confirm")}
+    timing["overhead"] = max(0.0, timing["wall"] - timing["extract"] - timing["search"] - timing["confirm"])
+    return timing

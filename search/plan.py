@@ -1,0 +1,121 @@
+"""From a run's options to what it will do: the defaults that depend on each other, decided in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..spaces.backbone import BackboneSpec
+from ..spaces.errors import OptionError
+from ..spaces.presets import load_preset
+from ..spaces.recipe import Technique
+from ..spaces.space import Fixed, OneOf, SearchSpace
+from .data import Dataset, open_folder
+from .data.demo import write_demo
+from .engines import check_algorithm
+from .events import Listener
+from .paths import cache_root
+
+DATA_SIZE, DATA_ALPHA = 160, 1.0
+"""Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
+
+DEMO_SIZE, DEMO_ALPHA = 96, 0.35
+"""The same for the built-in pictures: what they are drawn at, and what the ``starter`` weights are for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run will do.
+
+    Attributes:
+        folder: Of the images; None for a built-in set.
+        demo: Variant of the built-in set that is used where there is no folder.
+        study: Folder of the study.
+        early_stopping: Whether training may end before its last epoch.
+    """
+
+    folder: Path | None
+    demo: str
+    study: Path
+    space: SearchSpace
+    backbone: BackboneSpec
+    engine: str
+    algorithm: str
+    early_stopping: bool
+
+    def open_data(self, *, seed: int, cache_dir: Path | None, listener: Listener) -> Dataset:
+        """The data set, decoded.
+
+        Raises:
+            DataError: The folder cannot be searched on.
+        """
+        folder, name = self.folder, None
+        if folder is None:
+            folder, name = write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
+        size = self.backbone.size
+        return open_folder(folder, size=size, seed=seed, cache_dir=cache_dir, listener=listener, name=name)
+
+
+def plan_run(
+    folder: Path | None,
+    *,
+    demo: str,
+    study: Path | None,
+    space: str,
+    techniques: Sequence[str] = (),
+    fine_tune_at: Sequence[int] = (),
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    size: int | None = None,
+    alpha: float | None = None,
+    weights: str | None = None,
+    augment: bool = False,
+    batch_norm: str | None = None,
+    class_weight: str | None = None,
+    engine: str = "optuna",
+    algorithm: str | None = None,
+) -> Plan:
+    """Checks options against each other and fills in what was left out.
+
+    Raises:
+        OptionError, SpaceError: An option is out of range or contradicts another.
+    """
+    preset = load_preset(space)
+    changes: dict[str, Any] = {}
+    if techniques:
+        changes["techniques"] = tuple(Technique(name) for name in techniques)
+    if fine_tune_at:
+        chosen = changes.get("techniques", preset.space.techniques)
+        if Technique.FINE_TUNE not in chosen:
+            raise OptionError('--fine-tune-at belongs to technique "fine-tune", which is not asked for. Leave it out.')
+        changes["fine_tune_at"] = Fixed(fine_tune_at[0]) if len(fine_tune_at) == 1 else OneOf(tuple(fine_tune_at))
+    if epochs is not None:
+        changes |= {"epochs": dict.fromkeys(Technique, epochs), "head_epochs": epochs}
+    fixed = {"batch_size": batch_size, "batch_norm": batch_norm, "class_weight": class_weight}
+    changes |= {name: Fixed(value) for name, value in fixed.items() if value is not None}
+    if augment:
+        changes["augment"] = Fixed(True)
+    is_demo = folder is None
+    backbone = BackboneSpec(
+        alpha=_first(alpha, None if is_demo else preset.alpha, DEMO_ALPHA if is_demo else DATA_ALPHA),
+        size=_first(size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
+        weights=weights or ("starter" if is_demo else "imagenet"),
+    )
+    name = f"demo-{demo}" if folder is None else folder.expanduser().resolve().name
+    return Plan(
+        folder=folder,
+        demo=demo,
+        study=study or Path("runs") / name,
+        space=preset.space.replace(**changes),
+        backbone=backbone,
+        engine=engine,
+        algorithm=check_algorithm(engine, algorithm),
+        early_stopping=preset.early_stopping,
+    )
+
+
+def _first(*values: Any) -> Any:
+    """The first that is not None."""
+    return next(value for value in values if value is not None)
