@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,15 +27,16 @@ def cache_root(cache_dir: Path | str | None = None) -> Path:
     import platformdirs
 
     chosen = cache_dir or os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("tlsearch", appauthor=False)
-    root = Path(chosen).expanduser().absolute()
     try:
+        root = Path(chosen).expanduser().absolute()
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root):
             pass
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: "~" in a container whose user has no home.
+        reason = error.strerror if isinstance(error, OSError) else error
         raise OptionError(
-            f"the cache folder must be writable, got {root} ({error.strerror}). "
-            f"Name another with --cache-dir or {CACHE_VARIABLE}."
+            f"the cache folder must be writable, got {chosen} ({reason}). Name another with --cache-dir or {CACHE_VARIABLE}."
         ) from error
     return root
 
@@ -46,16 +48,17 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: The folder cannot be written, or the disk is full.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    # Not `tempfile`'s: its files are for their owner's eyes only, and stay so when renamed.
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with draft.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(draft, path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)
+            draft.unlink()
         raise
 
 

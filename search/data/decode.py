@@ -15,12 +15,12 @@ FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "MPO")
 """Pillow's names of what is read; MPO is what many phones write into a ``.jpg``."""
 
 MAX_PIXELS = 178_956_970
-"""Pillow's own limit for a decompression bomb: a quarter of a gigabyte of RGB pixels, rounded up to its next warning."""
+"""The count at which Pillow refuses a file as a decompression bomb by default: half a gigabyte of RGB pixels."""
 
 MAX_BYTES = 1 << 30
 """Of a file; a larger one is no photograph."""
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the pixels that come out of this module change: caches made before are then made anew."""
 
 
@@ -32,15 +32,15 @@ def decode(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
     """The image in RGB, squashed to ``(size, size, 3)`` uint8, and a digest of the file's bytes.
 
     It is turned as its EXIF data say. Transparent parts become white, 16 bits become 8, of an animation the first frame
-    counts. It is squashed, not cropped, as Keras' ``image_dataset_from_directory`` does by default: what tells two classes apart
-    may well be at the border, and users deploy with a plain resize.
+    counts. It is squashed, not cropped, as Keras' ``image_dataset_from_directory`` does by default: what tells two classes
+    apart may well be at the border, and a plain resize is what users deploy with.
 
     Args:
         path: The file.
         size: Pixels.
 
     Raises:
-        UnreadableImageError: It cannot be decoded, is no picture, or is unreasonably large.
+        UnreadableImageError: It cannot be read or decoded, or is unreasonably large.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -48,48 +48,73 @@ def decode(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
         data = path.read_bytes()
     except OSError as error:
         raise UnreadableImageError(f"cannot be read ({error.strerror})") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
+    try:
+        with warnings.catch_warnings():
+            # Of odd metadata and of large images: neither matters here.
+            warnings.simplefilter("ignore")
             pixels = _decode(data, size)
-        except UnreadableImageError:
-            raise
-        except UnidentifiedImageError as error:
-            raise UnreadableImageError("not an image, or a damaged one") from error
-        except (OSError, SyntaxError) as error:
-            # What Pillow raises for files cut short and broken chunks.
-            raise UnreadableImageError(f"damaged ({_plain(error)})") from error
-        except (ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError, ZeroDivisionError) as error:
-            # What Pillow's parsers let through on hostile headers.
-            raise UnreadableImageError(f"damaged ({type(error).__name__})") from error
-        except MemoryError as error:
-            raise UnreadableImageError("needs more memory than there is") from error
+    except UnreadableImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError("not an image, or a damaged one") from error
+    except Image.DecompressionBombError as error:
+        # Pillow's own look at the header, at the same count unless the program around us has set another.
+        raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels") from error
+    except MemoryError as error:
+        raise UnreadableImageError("needs more memory than there is") from error
+    except (OSError, SyntaxError) as error:
+        # What Pillow raises on purpose for files cut short and for broken chunks.
+        raise UnreadableImageError(f"damaged ({_first_line(error)})") from error
+    except Exception as error:
+        # Its parsers let anything else through on hostile bytes (struct.error, IndexError, …), and promise no closed set.
+        raise UnreadableImageError(f"damaged ({type(error).__name__})") from error
     return pixels, hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _decode(data: bytes, size: int) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
-            raise UnreadableImageError(f"{image.width} × {image.height} pixels, more than {MAX_PIXELS:,}")
+            raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels")
         # Only JPEG heeds this: it decodes at the smallest of 1/1, 1/2, 1/4, 1/8 that is still twice what is needed.
         image.draft("RGB", (2 * size, 2 * size))
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        rgb = _to_rgb(upright)
-        return np.asarray(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
+        # Resized before anything else is done to it, since every further step would copy a large image once more.
+        small = _resizable(image).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        return np.asarray(_to_rgb(_upright(small)))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float64)
-        # 16-bit pictures come as "I;16" or, from PNG in some versions of Pillow, as "I": both hold 0 to 65535.
-        return Image.fromarray(np.clip(values / 257, 0, 255).astype(np.uint8)).convert("RGB")
+def _resizable(image: Image.Image) -> Image.Image:
+    """The image in a mode whose values may be averaged: a palette's indices, or 16 bits of a "I;16", may not."""
+    if image.mode.startswith("I"):
+        return image.convert("I")
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        return image.convert("RGBA")
     return image.convert("RGB")
 
 
-def _plain(error: BaseException) -> str:
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "I":
+        # 0 to 65535, whether Pillow opened the file as "I;16" or, as its older versions do with PNG, as "I".
+        grey = Image.fromarray(np.clip(np.rint(np.asarray(image) / 257), 0, 255).astype(np.uint8))
+        return grey.convert("RGB")
+    if image.mode == "RGBA":
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image)
+        return white.convert("RGB")
+    return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as the EXIF data say that it came along with; as it is where they are broken.
+
+    Turning after squashing gives the same pixels: both sides are ``size`` by then.
+    """
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        # Broken EXIF data under a sound image are common, and Pillow's parser promises no closed set of errors.
+        return image
+
+
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:100]

@@ -15,6 +15,7 @@ import os
 import stat
 import unicodedata
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -91,13 +92,15 @@ def scan(folder: Path | str) -> Layout:
         splits = _splits(root)
         for split, name in splits.items():
             reading.read_split(split, name)
-        if "all" not in splits or splits["all"] != ".":
+        if "." not in splits.values():
             reading.list_beside(set(splits.values()))
         reading.follow_links()
     except FileNotFoundError as error:
         raise DataError(f"DATA must be a folder of images, got {folder} (no such folder). Check the path.") from error
     except OSError as error:
-        raise DataError(f"DATA must be readable, got {folder} ({error.strerror}). Check its permissions.") from error
+        raise DataError(
+            f"DATA must be readable, got {error.filename or folder} ({error.strerror}). Check its permissions."
+        ) from error
     if not reading.candidates:
         raise DataError(
             f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), got {folder} with "
@@ -117,7 +120,7 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def summary(skipped: list[SkippedFile]) -> str:
+def summary(skipped: Sequence[SkippedFile]) -> str:
     """How many files were skipped and why the first was; empty for none."""
     if not skipped:
         return ""
@@ -170,17 +173,20 @@ class _Reading:
 
     def read_split(self, split: Split, name: str) -> None:
         """Reads the class folders in the folder ``name`` of the root."""
-        prefix = "" if name == "." else f"{name}/"
-        self._seen.add(os.path.realpath(self._root / name))
-        for entry in _entries(self._root / name):
-            relative = prefix + entry.name
-            if _is_folder(entry):
-                before = len(self.candidates), len(self.skipped), len(self._links)
-                self._read(entry, relative, unicodedata.normalize("NFC", printable(entry.name)), split)
-                if before == (len(self.candidates), len(self.skipped), len(self._links)):
-                    self._skip(relative, "an empty folder")
-            else:
+        base = self._root / name
+        if not self._is_inside(base):
+            return self._skip(name, "a link that leaves the folder")
+        self._seen.add(os.path.realpath(base))
+        for entry in _entries(base):
+            relative = entry.name if name == "." else f"{name}/{entry.name}"
+            if not _is_folder(entry):
                 self._skip(relative, "not in a class folder")
+                continue
+            before = self._found
+            self._read(entry, relative, unicodedata.normalize("NFC", printable(entry.name)), split)
+            if self._found == before:
+                self._skip(relative, "an empty folder")
+        return None
 
     def list_beside(self, splits: set[str]) -> None:
         """Lists what lies in the root beside the split folders."""
@@ -237,7 +243,11 @@ class _Reading:
             self.candidates.append(Candidate(relative, label, split, status.st_size, status.st_mtime_ns))
         return None
 
-    def _is_inside(self, path: str) -> bool:
+    @property
+    def _found(self) -> int:
+        return len(self.candidates) + len(self.skipped) + len(self._links)
+
+    def _is_inside(self, path: Path | str) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(self._real_root)
 
     def _skip(self, relative: str, reason: str) -> None:

@@ -1,7 +1,8 @@
 """All images of a folder, decoded once, in parallel, into a memory map that later runs reuse.
 
-An entry of the cache is a folder with ``images.npy``, ``(n, size, size, 3)`` uint8, and ``index.json``, which is written last: what
-became of each file. Its name is a hash of the files' paths, sizes and times, so a folder that has changed gets a new entry.
+An entry of the cache is a folder with ``images.npy``, ``(n, size, size, 3)`` uint8, and ``index.json``: what became of each
+file. Its name is a hash of the files' paths, sizes and times, so a folder that has changed gets a new entry. An entry is
+made under another name and renamed when it is whole.
 """
 
 from __future__ import annotations
@@ -10,28 +11,36 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...spaces.errors import DataError
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted
-from ..paths import atomic_write
 from .decode import VERSION, UnreadableImageError, decode
 from .folder import Candidate
 
-CHUNK = 32
-"""Images that a process decodes at a time: at 224 px 5 MB travel back."""
+CHUNK_BYTES = 4 << 20
+"""Pixels that travel back from a process at a time. Two chunks a process are under way, so that memory stays flat."""
+
+CHUNK_IMAGES = 32
+"""Most images of a chunk: enough that sending it costs nothing, few enough that no core waits for the last one."""
 
 IN_PROCESS = 64
-"""Up to so many images are decoded here: starting processes would take longer."""
+"""Up to so many images are decoded here: starting processes takes longer (0.3 s each)."""
+
+Pixels = tuple[NDArray[np.uint8], str]
+"""``(size, size, 3)`` and the digest of the file's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,8 @@ class Decoded:
     """The decoded images of a folder.
 
     Attributes:
-        images_file: ``.npy`` memory map ``(n, size, size, 3)`` uint8.
-        digests: Of each candidate's bytes; None where it could not be decoded. The rows of the map are those that could.
+        images_file: ``.npy`` memory map ``(n, size, size, 3)`` uint8: the candidates that could be decoded, in their order.
+        digests: Of each candidate's bytes; None where it could not be decoded.
         reasons: Why each candidate could not be decoded; None where it could.
     """
 
@@ -60,37 +69,44 @@ def decode_all(
         size: Pixels a side.
         cache: Folder of the entries.
         processes: Side by side; None for one a core.
-        listener: Told how far it is.
+        listener: Told how far it is; of nothing where an earlier run has done it all.
 
     Raises:
-        DataError: The cache's disk is full or cannot be written.
+        DataError: The cache cannot be written, or its disk is full.
     """
     from filelock import FileLock
 
     entry = cache / _name(root, candidates, size)
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{entry}.lock"):
-        if (decoded := _read(entry, len(candidates), size)) is None:
-            shutil.rmtree(entry, ignore_errors=True)
-            try:
-                _write(entry, root, candidates, size, processes, listener)
-            except OSError as error:
-                shutil.rmtree(entry, ignore_errors=True)
-                raise DataError(
-                    f"decoded images need {len(candidates) * size * size * 3 / 1e6:,.0f} MB in {cache}, but it cannot be "
-                    f"written ({error.strerror or error}). Free some space, or name another folder with --cache-dir."
-                ) from error
-            decoded = _read(entry, len(candidates), size)
-            assert decoded is not None
+    if decoded := _read(entry, len(candidates), size):
+        return decoded
+    # Before the lock is taken: where a process cannot start, it is because it would come here itself, and wait.
+    processes = _usable(processes or _cores(), len(candidates))
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{entry}.lock"):
+            if (decoded := _read(entry, len(candidates), size)) is None:
+                _make(entry, [root / c.path for c in candidates], size, processes, listener)
+                decoded = _read(entry, len(candidates), size)
+    except OSError as error:
+        raise DataError(
+            f"decoded images need {len(candidates) * size * size * 3 / 1e6:,.0f} MB in {cache}, but it cannot be written "
+            f"({error.strerror or error}). Free some space, or name another folder with --cache-dir."
+        ) from error
+    if decoded is None:
+        raise DataError(f"decoded images must stay in {cache}, but {entry.name} vanished. Is something clearing it?")
     return decoded
 
 
 def _name(root: Path, candidates: Sequence[Candidate], size: int) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([str(root.resolve()), size, VERSION]).encode())
+    digest.update(json.dumps([os.path.realpath(root), size, VERSION]).encode())
     for c in candidates:
         digest.update(json.dumps([c.path, c.size, c.modified]).encode())
     return digest.hexdigest()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read(entry: Path, count: int, size: int) -> Decoded | None:
@@ -104,90 +120,85 @@ def _read(entry: Path, count: int, size: int) -> Decoded | None:
     rows = sum(digest is not None for digest in digests)
     if len(digests) != count or len(reasons) != count or images.shape != (rows, size, size, 3):
         return None
+    if images.dtype != np.uint8:
+        return None
     return Decoded(entry / "images.npy", digests, reasons)
 
 
-def _write(
-    entry: Path, root: Path, candidates: Sequence[Candidate], size: int, processes: int | None, listener: Listener
-) -> None:
+def _make(entry: Path, paths: Sequence[Path], size: int, processes: int, listener: Listener) -> None:
+    """Makes the entry, in place of a damaged one."""
     began = time.monotonic()
-    listener(PhaseStarted("decode", len(candidates)))
-    entry.mkdir(parents=True)
-    paths = [root / candidate.path for candidate in candidates]
-    digests: list[str | None] = [None] * len(paths)
-    reasons: list[str | None] = [None] * len(paths)
-    done = 0
-    raw = entry / ".pixels.tmp"
-    places: list[int] = []
-    with raw.open("wb") as file:
-        for first, results in _decode_chunks(paths, size, processes):
-            for offset, result in enumerate(results):
-                if isinstance(result, str):
-                    reasons[first + offset] = result
-                else:
-                    pixels, digests[first + offset] = result
-                    file.write(pixels.tobytes())
-                    places.append(first + offset)
-            done += len(results)
-            listener(PhaseAdvanced("decode", done))
-    _to_map(raw, entry / "images.npy", places, size)
-    with atomic_write(entry / "index.json") as file:
-        file.write(json.dumps({"digests": digests, "reasons": reasons}).encode())
+    listener(PhaseStarted("decode", len(paths)))
+    draft = entry.with_name(f"{entry.name}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        digests: list[str | None] = [None] * len(paths)
+        reasons: list[str | None] = [None] * len(paths)
+        done = 0
+        with (draft / "images.npy").open("wb+") as file:
+            # Written to, not mapped: a full disk is then an error to report and not a signal that kills.
+            start, row_bytes = _write_header(file, len(paths), size), size * size * 3
+            for first, results in decode_chunks(paths, size, processes):
+                for place, result in enumerate(results, first):
+                    if isinstance(result, str):
+                        reasons[place] = result
+                    else:
+                        pixels, digests[place] = result
+                        file.seek(start + place * row_bytes)
+                        file.write(pixels.tobytes())
+                done += len(results)
+                listener(PhaseAdvanced("decode", done))
+            rows = _close_gaps(file, [place for place, digest in enumerate(digests) if digest], start, row_bytes)
+            _write_header(file, rows, size)
+            os.fsync(file.fileno())
+        (draft / "index.json").write_text(json.dumps({"digests": digests, "reasons": reasons}), encoding="utf-8")
+        shutil.rmtree(entry, ignore_errors=True)
+        draft.rename(entry)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     listener(PhaseEnded("decode", time.monotonic() - began))
 
 
-def _to_map(raw: Path, target: Path, places: Sequence[int], size: int) -> None:
-    """Turns pixels in the order in which they came into a memory map in the order of their places."""
-    shape = (len(places), size, size, 3)
-    if not places:
-        np.save(target, np.empty(shape, np.uint8), allow_pickle=False)
+def _write_header(file: BinaryIO, rows: int, size: int) -> int:
+    """Writes the ``.npy`` header and gives its length, which NumPy pads so that the number of rows may change later."""
+    file.seek(0)
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (rows, size, size, 3)})
+    file.flush()
+    return file.tell()
+
+
+def _close_gaps(file: BinaryIO, places: Sequence[int], start: int, row_bytes: int) -> int:
+    """Moves the rows at ``places``, which rise, to the front, and gives their number."""
+    for row, place in enumerate(places):
+        if row != place:
+            file.seek(start + place * row_bytes)
+            pixels = file.read(row_bytes)
+            file.seek(start + row * row_bytes)
+            file.write(pixels)
+    file.truncate(start + len(places) * row_bytes)
+    return len(places)
+
+
+def decode_chunks(paths: Sequence[Path], size: int, processes: int) -> Iterator[tuple[int, list[Pixels | str]]]:
+    """Place and results of each chunk of ``paths``, as they are finished.
+
+    A result is the pixels and their digest, or the reason why there are none. A file that kills the process that decodes it
+    is given up; the others are decoded all the same.
+    """
+    step = max(1, min(CHUNK_IMAGES, CHUNK_BYTES // (size * size * 3)))
+    chunks = [(first, paths[first : first + step]) for first in range(0, len(paths), step)]
+    if processes > 1:
+        yield from _side_by_side(chunks, size, min(processes, len(chunks)))
     else:
-        came = np.memmap(raw, np.uint8, "r", shape=shape)
-        images = np.lib.format.open_memmap(target, "w+", np.uint8, shape)
-        order = np.argsort(places)
-        for at in range(0, len(order), CHUNK):
-            images[at : at + CHUNK] = came[order[at : at + CHUNK]]
-        images.flush()
-        del came, images
-    raw.unlink()
-
-
-def _decode_chunks(paths: Sequence[Path], size: int, processes: int | None) -> Iterator[tuple[int, list[Any]]]:
-    """Position and results of each chunk, as they are finished; a result is a reason, or the pixels and their digest."""
-    chunks = [(first, paths[first : first + CHUNK]) for first in range(0, len(paths), CHUNK)]
-    if len(paths) <= IN_PROCESS or processes == 1:
         for first, chunk in chunks:
             yield first, decode_chunk(chunk, size)
-        return
-    yield from _in_processes(chunks, size, processes or os.cpu_count() or 1)
 
 
-def _in_processes(chunks: list[tuple[int, Sequence[Path]]], size: int, processes: int) -> Iterator[tuple[int, list[Any]]]:
-    """Keeps two chunks a process in flight, so that memory stays flat. A file that kills its process is given up alone."""
-    waiting = list(reversed(chunks))
-    while waiting:
-        flying: dict[Future[list[Any]], tuple[int, Sequence[Path]]] = {}
-        try:
-            with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-                while waiting or flying:
-                    while waiting and len(flying) < 2 * processes:
-                        chunk = waiting.pop()
-                        flying[pool.submit(decode_chunk, chunk[1], size)] = chunk
-                    done, _ = wait(flying, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        first, _ = flying[future]
-                        result = future.result()
-                        del flying[future]
-                        yield first, result
-        except BrokenProcessPool:
-            # One of the chunks in flight killed its process: each goes on alone until the culprit is found.
-            for first, paths in flying.values():
-                yield first, [_decode_alone(path, size) for path in paths]
-
-
-def decode_chunk(paths: Sequence[Path], size: int) -> list[Any]:
+def decode_chunk(paths: Sequence[Path], size: int) -> list[Pixels | str]:
     """For each path its pixels and digest, or the reason why it has none."""
-    results: list[Any] = []
+    results: list[Pixels | str] = []
     for path in paths:
         try:
             results.append(decode(path, size))
@@ -196,9 +207,74 @@ def decode_chunk(paths: Sequence[Path], size: int) -> list[Any]:
     return results
 
 
-def _decode_alone(path: Path, size: int) -> Any:
+def _side_by_side(
+    chunks: list[tuple[int, Sequence[Path]]], size: int, processes: int
+) -> Iterator[tuple[int, list[Pixels | str]]]:
+    waiting = chunks[::-1]
+    while waiting:
+        flying: dict[Future[list[Pixels | str]], tuple[int, Sequence[Path]]] = {}
+        pool = _pool(processes)
+        try:
+            while waiting or flying:
+                while waiting and len(flying) < 2 * processes:
+                    flying[pool.submit(decode_chunk, waiting[-1][1], size)] = waiting[-1]
+                    waiting.pop()
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    results = future.result()
+                    yield flying.pop(future)[0], results
+        except BrokenProcessPool:
+            # A file in one of the chunks under way killed its process, and the pool with it.
+            for first, paths in flying.values():
+                yield from _one_by_one(first, paths, size)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_by_one(first: int, paths: Sequence[Path], size: int) -> Iterator[tuple[int, list[Pixels | str]]]:
+    """As `decode_chunk`, in a process that no more than one file is given to at a time, so that a killer is found."""
+    pool = _pool(1)
     try:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            return pool.submit(decode_chunk, [path], size).result()[0]
+        for place, path in enumerate(paths, first):
+            try:
+                yield place, pool.submit(decode_chunk, [path], size).result()
+            except BrokenProcessPool:
+                yield place, ["crashes the decoder"]
+                pool.shutdown()
+                pool = _pool(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    """Spawned, not forked: TensorFlow's threads may be running here, and a fork of them can hang."""
+    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_follow_parent)
+
+
+def _follow_parent() -> None:
+    """Leaves Ctrl-C to the parent process, and ends with it even where it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _usable(processes: int, images: int) -> int:
+    """How many processes to decode with.
+
+    One, that is this one, for a few images, and in a script that searches outside ``if __name__ == "__main__"``: a spawned
+    process would run that script again.
+    """
+    if processes == 1 or images <= IN_PROCESS:
+        return 1
+    pool = _pool(1)
+    try:
+        pool.submit(int).result()
     except BrokenProcessPool:
-        return "crashes the decoder"
+        return 1
+    finally:
+        pool.shutdown()
+    return processes

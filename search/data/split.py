@@ -1,7 +1,7 @@
 """Cuts a data set into training, validation and test images: stratified, seeded, and never one picture on two sides.
 
-Pictures with the same bytes count as one: they always go to the same side. Which side depends on the seed and on the pictures'
-contents alone, not on their names or the order in which they are read.
+Images with the same bytes count as one picture: they always go to the same side. Which side depends on the seed and on the
+pictures' contents alone, not on their names or the order in which they are read.
 """
 
 from __future__ import annotations
@@ -20,51 +20,59 @@ VAL_SHARE = 0.2
 
 
 class TooFewImagesError(Exception):
-    """A class has too few different images to split.
+    """A class has too few different pictures to split; `dataset` tells the user in words of the folder.
 
     Attributes:
         label: Number of the class.
-        found: Different images that it has.
+        found: Different pictures that it has.
         needed: The least that it needs.
     """
 
     def __init__(self, label: int, found: int, needed: int) -> None:
-        super().__init__(f"class {label} has {found} different images, at least {needed} are needed")
+        super().__init__(f"class {label} has {found} different pictures, at least {needed} are needed")
         self.label, self.found, self.needed = label, found, needed
 
 
-def split(
-    digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[float], seed: int
-) -> list[NDArray[np.int64]]:
-    """Rows of each held-out part, in the order of ``shares``, and last the rows of what remains.
+def split(digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
+    """Rows of each held-out part, in the order of ``shares``, and last the rows of what remains; each rising.
+
+    A held-out part gets ``round(share * images)`` images of each class, at least one. Where whole groups of identical
+    images do not add up to that, it gets fewer, and more only if a class consists of larger groups.
 
     Args:
         digests: Of each image's bytes, ``n`` of them.
-        labels: ``(n,)``.
-        shares: Of each class that each held-out part gets, rounded to whole images, at least one.
+        labels: ``(n,)``; identical images have the same one.
+        shares: Fraction of each class that each held-out part gets.
         seed: Of the draw.
 
     Raises:
-        TooFewImagesError: A class cannot give every part one image.
+        TooFewImagesError: A class cannot give every part one picture.
     """
     parts: list[list[int]] = [[] for _ in range(len(shares) + 1)]
     for label in np.unique(labels):
         groups = _groups(digests, np.flatnonzero(labels == label))
         if len(groups) < len(parts):
             raise TooFewImagesError(int(label), len(groups), len(parts))
+        images = sum(map(len, groups.values()))
         order = sorted(groups, key=lambda digest: hashlib.blake2b(f"{seed} {digest}".encode()).digest())
-        images = sum(len(rows) for rows in groups.values())
         for part, share in enumerate(shares):
-            wanted = max(1, round(share * images))
-            taken = 0
-            # Each later part, the remainder among them, keeps at least one picture.
-            while taken < wanted and len(order) > len(shares) - part:
-                rows = groups[order.pop(0)]
-                parts[part].extend(rows)
-                taken += len(rows)
-        for digest in order:
-            parts[-1].extend(groups[digest])
+            # Every later part, the remainder among them, keeps at least one picture.
+            most = len(order) - (len(shares) - part)
+            taken = _draw([len(groups[digest]) for digest in order], max(1, round(share * images)), most)
+            parts[part] += [row for place in taken for row in groups[order[place]]]
+            order = [digest for place, digest in enumerate(order) if place not in taken]
+        parts[-1] += [row for digest in order for row in groups[digest]]
     return [np.array(sorted(part), np.int64) for part in parts]
+
+
+def _draw(sizes: Sequence[int], wanted: int, most: int) -> set[int]:
+    """Places of the first groups that fit into ``wanted`` images, ``most`` groups at most; the smallest if none fits."""
+    taken: set[int] = set()
+    for place, size in enumerate(sizes):
+        if size <= wanted and len(taken) < most:
+            taken.add(place)
+            wanted -= size
+    return taken or {min(range(len(sizes)), key=sizes.__getitem__)}
 
 
 def _groups(digests: Sequence[str], rows: NDArray[np.int64]) -> dict[str, list[int]]:

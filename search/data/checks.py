@@ -1,0 +1,83 @@
+"""What a folder must hold to be searched on, and which of its images may not be used though they can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ...spaces.errors import DataError
+from ..settings import SkippedFile
+from .folder import Candidate, Layout, Split, summary
+
+_RANK: dict[Split, int] = {"test": 0, "val": 1, "train": 2, "all": 2}
+"""Where a picture is in several splits, it stays in the first of these."""
+
+_NAMES: dict[Split, str] = {"test": "test", "val": "validation", "train": "training", "all": "training"}
+
+
+def unusable(files: Sequence[Candidate], digests: Sequence[str]) -> dict[int, str]:
+    """Rows that may not be used, and why.
+
+    A picture in two classes is taken from both, since one of the labels is wrong. A picture in two given splits stays in the
+    test split or, where it is not there, in validation: what is trained on must not be what is measured on.
+
+    Args:
+        files: Of each row.
+        digests: Of each row's bytes.
+    """
+    labels: dict[str, set[str]] = {}
+    home: dict[str, Candidate] = {}
+    for file, digest in zip(files, digests, strict=True):
+        labels.setdefault(digest, set()).add(file.label)
+        if digest not in home or _RANK[file.split] < _RANK[home[digest].split]:
+            home[digest] = file
+    reasons: dict[int, str] = {}
+    for row, (file, digest) in enumerate(zip(files, digests, strict=True)):
+        others, kept = sorted(labels[digest] - {file.label}), home[digest]
+        if others:
+            reasons[row] = f"same bytes as an image of class {', '.join(others)}"
+        elif _RANK[file.split] > _RANK[kept.split]:
+            reasons[row] = f"same bytes as {_NAMES[kept.split]} image {kept.path}"
+    return reasons
+
+
+def check_classes(
+    layout: Layout, files: Sequence[Candidate], skipped: Sequence[SkippedFile], expected: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The classes, in order.
+
+    Args:
+        layout: Of the folder.
+        files: That can be used.
+        skipped: That cannot, to tell why a class is missing.
+        expected: Classes that must still be there.
+
+    Raises:
+        DataError: There are fewer than two classes, or a split has no image of one of them.
+    """
+    classes = sorted({file.label for file in files} | set(expected))
+    if len(classes) < 2:
+        raise DataError(
+            f"DATA must have at least two classes with images in them, got {len(classes)} in {layout.root} "
+            f"({', '.join(classes)}){_why(skipped)}. Each class is a folder of its own; name the folder that holds them."
+        )
+    present = {(file.split, file.label) for file in files}
+    for split in layout.splits:
+        for label in classes:
+            if (split, label) not in present:
+                folder = class_folder(layout, split, label)
+                inside = [file for file in skipped if (layout.root / file.path).is_relative_to(folder)]
+                raise DataError(
+                    f"each class must have images in every split, got no usable image of class {label!r} in {folder}"
+                    f"{_why(inside)}. Add some, or take the class away from all splits."
+                )
+    return tuple(classes)
+
+
+def class_folder(layout: Layout, split: Split, label: str) -> Path:
+    """Where the images of a class are, or should be."""
+    return layout.root / layout.splits[split] / label
+
+
+def _why(skipped: Sequence[SkippedFile]) -> str:
+    return f" ({summary(skipped)})" if skipped else ""
