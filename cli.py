@@ -91,9 +91,7 @@ def run(
         typer.Option(help="optuna: tpe, random, qmc, cmaes, grid; keras-tuner: bayesian, hyperband, random, grid."),
     ] = None,
     space: Annotated[str, typer.Option(help="default, post, smoke or a TOML file.")] = "default",
-    technique: Annotated[
-        list[TechniqueName] | None, typer.Option(help="Repeat it for several.  [default: all three]")
-    ] = None,
+    technique: Annotated[list[TechniqueName] | None, typer.Option(help="Repeat it for several.  [default: all three]")] = None,
     fine_tune_at: Annotated[
         list[int] | None, typer.Option(help="Freeze the layers below N; 1 to 153. Repeat it for several.")
     ] = None,
@@ -255,9 +253,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _global(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Options before the command."""
@@ -330,10 +326,11 @@ def _print_report(path: Path, top: int) -> None:
 def _print_plan(plan: Plan, dataset: Any, trials: int, confirm: int) -> None:
     space, backbone = plan.space, plan.backbone
     most = trials if space.size is None else min(trials, space.size)
-    typer.echo(f"data      {dataset.path}: {len(dataset.classes)} classes, {len(dataset.train)} training, "
-               f"{len(dataset.val)} validation, {len(dataset.test)} test images, {len(dataset.skipped)} files skipped")  # fmt: skip
+    splits = f"{len(dataset.train)} training, {len(dataset.val)} validation, {len(dataset.test)} test images"
+    typer.echo(f"data      {dataset.path}: {len(dataset.classes)} classes, {splits}, {len(dataset.skipped)} files skipped")
     typer.echo(f"backbone  MobileNetV2, alpha {backbone.alpha:g}, {backbone.size} px, weights {backbone.weights}")
-    typer.echo(f"space     {', '.join(space.techniques)}; fine_tune_at {', '.join(str(cut) for cut in space.cuts if cut)}")
+    cuts = ", ".join(str(cut) for cut in space.cuts if cut)
+    typer.echo(f"space     {', '.join(space.techniques)}; fine_tune_at {cuts or 'not asked for'}")
     typer.echo(f"search    {most} trials with {plan.engine} ({plan.algorithm}), then {confirm} seeds a finalist")
     typer.echo(f"study     {plan.study}")
 

@@ -13,7 +13,7 @@ Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
 
 LARGE_PER_CLASS = 1000
-"""Training images a class from which a data set is large: about as many as ImageNet has (732 to 1,300, Russakovsky et al. 2015)."""
+"""Training images a class from which a data set is large: about ImageNet's own (732 to 1,300, Russakovsky et al. 2015)."""
 
 RULE: MappingProxyType[tuple[Size, Similarity], Technique] = MappingProxyType(
     {
@@ -59,5 +59,7 @@ def rule_of_thumb(data: DataSettings, similarity: Similarity | None = None) -> R
     if similarity is not None:
         predicts = RULE[size, similarity]
         return RuleOfThumb(size, similarity, predicts, f"{images} and {similarity}: it predicts {predicts}.")
-    either = f"{RULE[size, 'similar']} if they resemble the pictures the weights were trained on, {RULE[size, 'different']} if not"
+    either = (
+        f"{RULE[size, 'similar']} if they resemble the pictures the weights were trained on, {RULE[size, 'different']} if not"
+    )
     return RuleOfThumb(size, None, None, f"{images}: it predicts {either}.")

@@ -110,7 +110,10 @@ def _markdown(summary: Summary) -> str:
         verdict.decision, "no verdict yet"
     )
     lines = [f"### tlsearch: {title}", "", verdict.reason, ""]
-    lines += [f"| technique | trials | time | best validation {name} | test {name} (95%) | recipe |", "|---|--:|--:|--:|--:|---|"]
+    lines += [
+        f"| technique | trials | time | best validation {name} | test {name} (95%) | recipe |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
     for technique in summary.techniques:
         best, test = technique.best, technique.test
         shown = "–"

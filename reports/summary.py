@@ -114,8 +114,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
     best = finalists(trials, settings.metric)
     space = SearchSpace.from_dict(settings.space)
     confirmed = {
-        technique: tuple(c for c in store.confirmations() if c.trial == finalist.number)
-        for technique, finalist in best.items()
+        technique: tuple(c for c in store.confirmations() if c.trial == finalist.number) for technique, finalist in best.items()
     }
     predictions, labels = _predictions(store, confirmed)
     verdict = judge(predictions, labels, settings.metric, seed=settings.seed)

@@ -123,9 +123,7 @@ class Report:
         return table
 
     def _counts(self, technique: TechniqueSummary) -> str:
-        notes = [
-            f"{count} {word}" for count, word in ((technique.failed, "failed"), (technique.pruned, "pruned")) if count
-        ]
+        notes = [f"{count} {word}" for count, word in ((technique.failed, "failed"), (technique.pruned, "pruned")) if count]
         return f"{len(technique.trials)}" + (f"\n{', '.join(notes)}" if notes else "")
 
     def _test(self, technique: TechniqueSummary) -> str:

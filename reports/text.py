@@ -8,9 +8,9 @@ from ..spaces.recipe import Recipe, Technique
 
 
 def literal(text: str) -> str:
-    """``text`` with everything that could act on a terminal or turn the direction of writing shown as an escape.
+    r"""``text`` with everything that could act on a terminal or turn the direction of writing shown as an escape.
 
-    Control, format and surrogate characters, line breaks among them, become ``\\x1b`` or ``\\u202e``.
+    Control, format and surrogate characters, line breaks among them, become ``\x1b`` or ``\u202e``.
     """
     return "".join(char if _harmless(char) else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
 

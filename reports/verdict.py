@@ -1,11 +1,11 @@
 """Who wins, by how much, and whether the difference is real.
 
-Each technique's finalist was trained with K seeds and predicted the same n test images. Two things vary: which images the test
-split happens to hold, and which seed the training happened to have. A hierarchical bootstrap resamples both: n images with
-replacement, the same ones for all techniques (they are paired), and for each technique K seeds with replacement.
+Each technique's finalist was trained with K seeds and predicted the same n test images. Two things vary: which images the
+test split happens to hold, and which seed the training happened to have. A hierarchical bootstrap resamples both: n images
+with replacement, the same ones for all techniques (they are paired), and for each technique K seeds with replacement.
 
-With few seeds, resampling them understates their spread by (K − 1) / K (Davison & Hinkley 1997, section 2.3), so deviations of a
-seed from its technique's mean are stretched by √(K / (K − 1)) first.
+With few seeds, resampling them understates their spread by (K − 1) / K (Davison & Hinkley 1997, section 2.3), so deviations
+of a seed from its technique's mean are stretched by √(K / (K − 1)) first.
 
 For each pair of techniques the 95% interval is the percentile interval of the resampled differences (Efron & Tibshirani 1993,
 chapter 13), and p is twice the smaller share of resamples on either side of zero (chapter 16). The p values of all pairs are
@@ -230,11 +230,11 @@ def _over_seeds(each: NDArray[np.float64], rng: np.random.Generator) -> NDArray[
     """Means ``(resamples,)`` over seeds drawn with replacement from ``(resamples, seeds)``."""
     count = each.shape[1]
     if count == 1:
-        return each[:, 0]
+        return np.asarray(each[:, 0])
     mean = each.mean(axis=1, keepdims=True)
     stretched = mean + np.sqrt(count / (count - 1)) * (each - mean)
     chosen = rng.integers(0, count, each.shape)
-    return np.take_along_axis(stretched, chosen, axis=1).mean(axis=1)
+    return np.asarray(np.take_along_axis(stretched, chosen, axis=1).mean(axis=1))
 
 
 def _columns(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metric: Metric) -> NDArray[np.float32]:
@@ -253,10 +253,10 @@ def _columns(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metr
 
 def _score(sums: NDArray[np.float32], metric: Metric) -> NDArray[np.float64]:
     """The metric ``(resamples,)`` of sums ``(resamples, columns)``."""
-    sums = sums.astype(np.float64)
+    sums64 = sums.astype(np.float64)
     if metric in ("accuracy", "log_loss"):
-        return sums[:, 0] / sums[:, 1]
-    hits, members, guesses = np.split(sums, 3, axis=1)
+        return np.asarray(sums64[:, 0] / sums64[:, 1])
+    hits, members, guesses = np.split(sums64, 3, axis=1)
     present = members > 0
     divisor = members if metric == "balanced_accuracy" else (members + guesses) / 2
     ratio = np.divide(hits, divisor, out=np.zeros_like(hits), where=present)

@@ -4,10 +4,11 @@ Run it from a checkout, in an environment that has tlsearch and PyTorch::
 
     python scripts/pretrain_starter.py --log scripts/pretrain_starter.log
 
-The source task has a class for each outline of `SOURCE_SHAPES` in each of `FILLS`; the outlines of the built-in target sets are
-not among them. It trains in PyTorch because BatchNorm in training mode makes Keras 2.6 times slower at this on a CPU (193 against
-75 images a second on two cores); the padding is that of Keras, and the arrays are written in the order of
-``keras.applications.MobileNetV2``. The log states the accuracy on held-out source pictures, before and after rounding to float16.
+The source task has a class for each outline of `SOURCE_SHAPES` in each of `FILLS`; the outlines of the built-in target
+sets are not among them. It trains in PyTorch because BatchNorm in training mode makes Keras 2.6 times slower at this on a
+CPU (193 against 75 images a second on two cores); the padding is that of Keras, and the arrays are written in the order of
+``keras.applications.MobileNetV2``. The log states the accuracy on held-out source pictures, before and after rounding to
+float16.
 """
 
 from __future__ import annotations

@@ -78,9 +78,7 @@ class Warned:
     message: str
 
 
-Event = (
-    PhaseStarted | PhaseAdvanced | PhaseEnded | TrialStarted | TrialMeasured | TrialFinished | Confirmed | Warned
-)
+Event = PhaseStarted | PhaseAdvanced | PhaseEnded | TrialStarted | TrialMeasured | TrialFinished | Confirmed | Warned
 Listener = Callable[[Event], None]
 
 

@@ -21,8 +21,9 @@ from .data.dataset import Dataset
 class Inputs(Protocol):
     """Batches by row of the data set and by augmented view."""
 
-    cut: int
-    """Where the network is cut; `IMAGE` for pixels."""
+    @property
+    def cut(self) -> int:
+        """Where the network is cut; `IMAGE` for pixels."""
 
     @property
     def trained_from(self) -> str:

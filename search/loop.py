@@ -157,7 +157,7 @@ class Searcher:
                 proposed = self._engine.propose(slot)
                 if proposed is None or proposed is WAIT:
                     return None
-                values = proposed  # type: ignore[assignment]
+                values = proposed
             self._next_slot += 1
         recipe = self._space.recipe(values)
         seed = derive(self._seed, slot)
@@ -242,4 +242,3 @@ def _complete(common: dict[str, object], outcome: Outcome) -> CompleteTrial:
 
 def _was_interrupted(trial: FinishedTrial) -> bool:
     return isinstance(trial, FailedTrial) and trial.interrupted
-

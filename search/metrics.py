@@ -25,7 +25,8 @@ def better(metric: Metric, score: float, than: float) -> bool:
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
     """Probabilities ``(n, classes)`` float32 of logits of the same shape."""
     shifted = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))
-    return (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
+    probabilities: NDArray[np.float32] = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
 
 
 def log_loss(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:

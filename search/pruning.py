@@ -1,7 +1,7 @@
 """Ends a trial that does worse than its own technique's median; techniques are never compared by epoch.
 
-The rule is that of Google Vizier's median stopping (Golovin et al. 2017, section 3.2.2), within a technique: frozen and fine-tuned
-curves start from different places, and a rule across techniques would prune the slower starter, not the worse one.
+The rule is that of Google Vizier's median stopping (Golovin et al. 2017, section 3.2.2), within a technique: frozen and
+fine-tuned curves start from different places, and a rule across techniques would prune the slower starter, not the worse one.
 """
 
 from __future__ import annotations

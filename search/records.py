@@ -29,9 +29,7 @@ _STORED_APART = frozenset({"number", "recipe", "seed", "started", "worker", "end
 
 def result_of(trial: FinishedTrial) -> dict[str, Any]:
     """A finished trial's results as user attributes: valid JSON, so NaN becomes None."""
-    fields = {
-        field.name: getattr(trial, field.name) for field in dataclasses.fields(trial) if field.name not in _STORED_APART
-    }
+    fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(trial) if field.name not in _STORED_APART}
     curve = [{name: _finite(value) for name, value in dataclasses.asdict(m).items()} for m in trial.curve]
     return {name: _finite(value) for name, value in fields.items() if name != "curve"} | {"curve": curve}
 
@@ -58,8 +56,9 @@ def record_of(frozen: FrozenTrial) -> Trial:
     if frozen.state is TrialState.FAIL:
         error = attributes.get("error", "unknown")
         return FailedTrial(**ended, error=error, interrupted=attributes.get("interrupted", False))
-    kind: type[Trial] = CompleteTrial if frozen.state is TrialState.COMPLETE else PrunedTrial
+    kind: type[CompleteTrial] | type[PrunedTrial] = CompleteTrial if frozen.state is TrialState.COMPLETE else PrunedTrial
     own = {field.name for field in dataclasses.fields(kind)} - set(ended) - {"score"}
+    assert frozen.value is not None  # Optuna's own rule for trials in these states
     return kind(**ended, score=frozen.value, **{name: attributes[name] for name in own})
 
 
@@ -99,15 +98,10 @@ def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
         was, now = (f"{d.train} + {d.val} + {d.test} images" for d in (stored.data, wanted.data))
         found.append(f"the images or their split have changed ({was}, now {now})")
     for name in sorted(set(stored.space) | set(wanted.space)):
-        was, now = stored.space.get(name), wanted.space.get(name)
-        # A tuple becomes a list on its way through JSON.
-        if _plain(was) != _plain(now):
-            found.append(f"the space's {name} was {_plain(was)}, now {_plain(now)}")
+        before, after = stored.space.get(name), wanted.space.get(name)
+        if before != after:
+            found.append(f"the space's {name} was {before}, now {after}")
     return found
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _finite(value: Any) -> Any:

@@ -26,9 +26,9 @@ from .fill import fill
 from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
+from .records import differences
 from .settings import StudySettings
 from .store import StudyStore, hold
-from .records import differences
 from .trial import FailedTrial, FinishedTrial, Metric
 from .workers import WorkerPool, choose_workers
 
@@ -183,7 +183,13 @@ class Study:
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
             searcher = Searcher(
-                self.store, self.space, budget.trials, prune=prune, patience=patience, deadline=deadline, listener=listener
+                self.store,
+                self.space,
+                budget.trials,
+                prune=prune,
+                patience=patience,
+                deadline=deadline,
+                listener=listener,
             )
             confirmer = Confirmer(
                 self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
@@ -203,17 +209,21 @@ class Study:
         with self._timed("extract"):
             cached = fill(pool, self._context, self.space, "search", values_at, listener)
         if not searcher.complete:
-            with self._timed("search"):
-                listener(PhaseStarted("search", searcher.total, searcher.done))
+            with self._phase("search", searcher.total, searcher.done, listener):
                 searcher.run(pool, cached)
-                listener(PhaseEnded("search", 0.0))
         if remaining := confirmer.remaining():
             with self._timed("extract"):
                 tested = fill(pool, self._context, self.space, "test", values_at, listener)
-            with self._timed("confirm"):
-                listener(PhaseStarted("confirm", confirmer.total, confirmer.total - len(remaining)))
+            with self._phase("confirm", confirmer.total, confirmer.total - len(remaining), listener):
                 confirmer.run(pool, cached & tested)
-                listener(PhaseEnded("confirm", 0.0))
+
+    @contextmanager
+    def _phase(self, phase: Phase, total: int, done: int, listener: Listener) -> Iterator[None]:
+        began = time.monotonic()
+        listener(PhaseStarted(phase, total, done))
+        with self._timed(phase):
+            yield
+        listener(PhaseEnded(phase, time.monotonic() - began))
 
     @contextmanager
     def _timed(self, phase: Phase) -> Iterator[None]:

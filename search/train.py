@@ -1,8 +1,8 @@
 """Trains one recipe, one measurement an epoch.
 
-A `Trainer` lives as long as its worker. What trials share is made once and kept: the network, the opened caches, the models
-with their traced functions (a trial with the same shape restores their weights and sets the learning rate), and heads trained on
-the frozen base, which are the first stage of ``fine-tune`` and ``full``.
+A `Trainer` lives as long as its worker. What trials share is made once and kept: the network, the opened caches, the
+models with their traced functions (a trial with the same shape restores their weights and sets the learning rate), and heads
+trained on the frozen base, which are the first stage of ``fine-tune`` and ``full``.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ class Trainer:
         if recipe.class_weight == "none":
             return np.ones(classes, np.float32)
         counts = np.bincount(self.dataset.labels[self.dataset.train], minlength=classes)
-        return (counts.sum() / (classes * counts)).astype(np.float32)
+        return np.asarray(counts.sum() / (classes * counts), np.float32)
 
 
 def _at_epoch_zero(best: Measurement) -> Measurement:

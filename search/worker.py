@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 from ..spaces.backbone import load_network
 from ..spaces.errors import TlsearchError
@@ -17,13 +18,17 @@ from .messages import Begin, Continue, Extract, Extracted, Failed, FromWorker, M
 from .train import DivergedError, Trainer
 
 
-def serve(connection: Connection, threads: int) -> None:
+def serve(connection: Connection, threads: int, log: Path) -> None:
     """Answers tasks until the pipe closes. Runs as the main function of a process of its own.
 
     Args:
         connection: The worker's end of the pipe.
         threads: Processor cores that this worker may keep busy.
+        log: File for what libraries write to the standard streams, which would tear the main process's display.
     """
+    with log.open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
     # Ctrl-C reaches the whole process group; what becomes of a running trial is for the main process to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
@@ -73,7 +78,7 @@ class _Worker:
             message = Failed(str(error), cause=error)
         except MemoryError:
             message = Failed("out of memory", traceback=traceback.format_exc())
-        except Exception as error:  # noqa: BLE001 - the boundary: the main process records it, traceback and all
+        except Exception as error:
             summary = (str(error).strip().splitlines() or [""])[0]
             message = Failed(f"{type(error).__name__}: {summary}"[:500], traceback=traceback.format_exc())
         self._send(message)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from ..spaces.errors import SearchFailedError
 from .messages import Begin, Failed, FromWorker, Measured, Ready, ToWorker
@@ -71,6 +73,7 @@ class WorkerPool:
         self._spawn = multiprocessing.get_context("spawn")
         self._threads = threads
         self._begin: Begin | None = None
+        self._logs = tempfile.TemporaryDirectory(prefix="tlsearch-")
         self.workers = [self._start(f"worker-{number + 1}") for number in range(count)]
 
     def __enter__(self) -> WorkerPool:
@@ -154,10 +157,15 @@ class WorkerPool:
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
+        self._logs.cleanup()
+
+    def _log(self, name: str) -> Path:
+        return Path(self._logs.name) / f"{name}.log"
 
     def _start(self, name: str) -> Worker:
         ours, theirs = self._spawn.Pipe()
-        process = self._spawn.Process(target=serve, args=(theirs, self._threads), name=f"tlsearch {name}", daemon=True)
+        log = self._log(name)
+        process = self._spawn.Process(target=serve, args=(theirs, self._threads, log), name=f"tlsearch {name}", daemon=True)
         process.start()
         theirs.close()
         if self._begin is not None:
@@ -173,7 +181,9 @@ class WorkerPool:
         worker.deaths += 1
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         hint = " (out of memory?)" if code == -9 else ""
-        return Died(f"the worker process died: {how}{hint}")
+        lines = self._log(worker.name).read_text(errors="replace").strip().splitlines()
+        last = f"; its last words: {lines[-1][:200]}" if lines and code != -9 else ""
+        return Died(f"the worker process died: {how}{hint}{last}")
 
 
 def choose_workers(asked: int | None) -> tuple[int, int]:

@@ -125,7 +125,7 @@ def _locate_imagenet(spec: BackboneSpec) -> Path:
         import keras
 
         return Path(keras.utils.get_file(name, _RELEASE + name, cache_subdir="models"))
-    except Exception as error:  # noqa: BLE001 - get_file raises a bare Exception for every kind of network failure
+    except Exception as error:
         # The weights of another size are the same architecture trained at another resolution: far better than none.
         others = [folder / _published_name(spec.alpha, size) for size in reversed(PUBLISHED_SIZES)]
         for other in others:

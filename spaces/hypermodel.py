@@ -61,9 +61,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
             self._train_head(recipe, first, model, args, {**settings, **kwargs})
         return model.fit(*args, **{**settings, **kwargs})
 
-    def _train_head(
-        self, recipe: Recipe, first: Recipe, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def _train_head(self, recipe: Recipe, first: Recipe, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         network = network_for(recipe, self._load())
         network.thaw(model, LAYERS)
         compile_model(model, first)

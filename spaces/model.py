@@ -75,7 +75,10 @@ def build_model(recipe: Recipe, network: Network, classes: int) -> Any:
 def compile_model(model: Any, recipe: Recipe) -> None:
     """Compiles a model of `build_model` for whole-number labels. Call it again after layers are frozen or thawed."""
     model.compile(
-        optimizer=make_optimizer(recipe), loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+        optimizer=make_optimizer(recipe),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
     )
 
 

@@ -216,6 +216,4 @@ def _block(name: str) -> str:
         return "_".join(name.split("_")[:2])
     if name.startswith("expanded_conv"):
         return "expanded_conv"
-    return {"Conv_1": "top", "Conv_1_bn": "top", "out_relu": "top", "preprocess": "image", "pool": "pool"}.get(
-        name, "stem"
-    )
+    return {"Conv_1": "top", "Conv_1_bn": "top", "out_relu": "top", "preprocess": "image", "pool": "pool"}.get(name, "stem")

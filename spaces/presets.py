@@ -60,9 +60,9 @@ def _post() -> Preset:
 
 def _smoke() -> Preset:
     """Every technique in a minute: two epochs, heads of one layer, two late cuts."""
-    space = SearchSpace(
-        fine_tune_at=OneOf((116, 134)), epochs=dict.fromkeys(Technique, 2), head_epochs=2
-    ).replace(head_units=Fixed(0), dropout=Fixed(0.0))
+    space = SearchSpace(fine_tune_at=OneOf((116, 134)), epochs=dict.fromkeys(Technique, 2), head_epochs=2).replace(
+        head_units=Fixed(0), dropout=Fixed(0.0)
+    )
     return Preset(space)
 
 

@@ -67,8 +67,8 @@ class Recipe:
     class_weight: ClassWeight = "none"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.technique, Technique):
-            object.__setattr__(self, "technique", _technique(self.technique))
+        # From JSON and TOML it comes as a plain string.
+        object.__setattr__(self, "technique", _technique(self.technique))
         if self.technique is Technique.FINE_TUNE:
             check_fine_tune_at(self.fine_tune_at)
         elif self.fine_tune_at is not None:

@@ -1,15 +1,15 @@
 """The search space: what may be tried, declared once and read through KerasTuner's ``HyperParameters`` calls.
 
-A range is one of three values: `Fixed`, `OneOf` or `Between`. Anything with the methods of ``keras_tuner.HyperParameters`` can read
-a space through `SearchSpace.sample`: KerasTuner's own, an Optuna trial behind an adapter, or `ValuesReader`, which reads back
-values that were proposed before.
+A range is one of three values: `Fixed`, `OneOf` or `Between`. Anything with the methods of
+``keras_tuner.HyperParameters`` can read a space through `SearchSpace.sample`: KerasTuner's own, an Optuna trial behind an
+adapter, or `ValuesReader`, which reads back values that were proposed before.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -331,7 +331,7 @@ class ValuesReader:
         finally:
             self._active = before
 
-    def _take(self, name: str, allowed: Any, rule: str, options: list[Scalar] | Between) -> Any:
+    def _take(self, name: str, allowed: Any, rule: str, options: Sequence[Scalar] | Between) -> Any:
         if not self._active:
             return None
         self.read.add(name)
@@ -341,7 +341,7 @@ class ValuesReader:
             raise SpaceError(f"{name} must be {rule}, got {self._values[name]}.")
         return self._values[name]
 
-    def _absent(self, name: str, options: list[Scalar] | Between) -> Any:
+    def _absent(self, name: str, options: Sequence[Scalar] | Between) -> Any:
         raise SpaceError(f"a value for {name} is missing.")
 
 
@@ -357,8 +357,8 @@ class _GridReader(ValuesReader):
         self._levels = levels
         self.missing: tuple[str, list[Scalar]] | None = None
 
-    def _absent(self, name: str, options: list[Scalar] | Between) -> Any:
-        found = _levels(options, self._levels) if isinstance(options, Between) else options
+    def _absent(self, name: str, options: Sequence[Scalar] | Between) -> Any:
+        found = _levels(options, self._levels) if isinstance(options, Between) else list(options)
         if self.missing is None:
             self.missing = (name, found)
         self._values[name] = found[0]

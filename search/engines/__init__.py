@@ -30,9 +30,7 @@ def check_algorithm(engine: str, algorithm: str | None) -> str:
     if algorithm is None:
         return ALGORITHMS[engine][0]
     if algorithm not in ALGORITHMS[engine]:
-        raise OptionError(
-            f"--algorithm of engine {engine} must be one of {', '.join(ALGORITHMS[engine])}, got {algorithm}."
-        )
+        raise OptionError(f"--algorithm of engine {engine} must be one of {', '.join(ALGORITHMS[engine])}, got {algorithm}.")
     return algorithm
 
 

@@ -25,7 +25,7 @@ _ENDLESS = 10**6
 """In place of a number of trials or failures after which an oracle would stop by itself: the study decides that."""
 
 _INITIAL_POINTS = 6
-"""Completed trials from which the Bayesian oracle models. Its default, three a dimension, would make all of 20 trials random."""
+"""Completed trials from which the Bayesian oracle models. Its default, three a dimension, exceeds 20 trials."""
 
 
 class KerasTunerEngine(Engine):

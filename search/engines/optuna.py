@@ -1,4 +1,4 @@
-"""Optuna's samplers as an engine. The study that they read lives in memory: the search's own storage stays free of their notes."""
+"""Optuna's samplers as an engine. The study that they read lives in memory: the search's storage stays free of their notes."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ class OptunaEngine(Engine):
         self._trials: dict[int, Trial] = {}
         self._tried = Tried(space)
         with _quiet():
-            self._study = optuna.create_study(
-                direction="maximize" if maximize else "minimize", sampler=self._sampler(0)
-            )
+            self._study = optuna.create_study(direction="maximize" if maximize else "minimize", sampler=self._sampler(0))
 
     def propose(self, number: int) -> Values | None:
         """See `Engine`."""
