@@ -140,7 +140,7 @@ def _splits(root: Path) -> dict[Split, str]:
         split = _SPLIT_NAMES[entry.name.lower()]
         if split in found:
             raise DataError(
-                f"DATA must have one {split} folder, got {found[split]} and {entry.name} in {root}. Rename one of them."
+                f"DATA must have one {split} split folder, got {found[split]} and {entry.name} in {root}. Rename one of them."
             )
         found[split] = entry.name
     if not found:

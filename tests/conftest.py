@@ -1,0 +1,58 @@
+"""What tests of several folders share: tiny folders of images, a cache of one's own, real photographs where there are some."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+# Two slow cores are no reason to fail.
+settings.register_profile("tlsearch", deadline=None)
+settings.load_profile("tlsearch")
+
+MakeFolder = Callable[[Mapping[str, int]], Path]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or fills the user's cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("TLSEARCH_CACHE_DIR", str(cache))
+    return cache
+
+
+@pytest.fixture
+def pictures() -> Iterator[Image.Image]:
+    """Pictures of 16 × 16 pixels, each another."""
+    return (
+        Image.fromarray(np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)) for number in itertools.count()
+    )
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path, pictures: Iterator[Image.Image]) -> MakeFolder:
+    """Makes a data folder of so many different pictures in each folder: ``{"train/cats": 10, …}``."""
+
+    def make(counts: Mapping[str, int]) -> Path:
+        root = tmp_path / "photos"
+        for folder, count in counts.items():
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                next(pictures).save(root / folder / f"{number}.png")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of data sets of real photographs that ``TLSEARCH_TEST_DATA`` names."""
+    if not (folder := os.environ.get("TLSEARCH_TEST_DATA")):
+        pytest.skip("TLSEARCH_TEST_DATA names no folder of data sets")
+    return Path(folder)
