@@ -22,7 +22,7 @@ _Points = NDArray[np.float64]
 
 def _polar(radius: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> _Points:
     angle = np.linspace(0, 2 * math.pi, 96, endpoint=False)
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius(angle)[:, None]
+    return np.asarray(np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius(angle)[:, None])
 
 
 def _polygon(corners: int) -> _Points:
@@ -175,12 +175,12 @@ def _rows(
 
 def _walk(length: int, spread: float, rng: np.random.Generator) -> NDArray[np.float64]:
     walk = np.convolve(rng.normal(size=length + 24), np.hanning(25), mode="valid")
-    return spread * walk / (np.abs(walk).max() + 1e-9)
+    return np.asarray(spread * walk / (np.abs(walk).max() + 1e-9))
 
 
 def _spin(points: _Points, angle: float) -> _Points:
     c, s = math.cos(angle), math.sin(angle)
-    return points @ np.array([[c, s], [-s, c]])
+    return np.asarray(points @ np.array([[c, s], [-s, c]]))
 
 
 def _place(outline: _Points, rng: np.random.Generator) -> _Points:

@@ -1,0 +1,95 @@
+"""Records for tests that train nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+from tlsearch.search.settings import DataSettings, SkippedFile, StudySettings
+from tlsearch.search.trial import CompleteTrial, FailedTrial, Measurement, PrunedTrial
+from tlsearch.spaces.recipe import Recipe
+from tlsearch.spaces.space import SearchSpace
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def measurement(epoch=1, score=0.8, **changes):
+    fields = {"loss": 0.5, "accuracy": 0.7, "val_loss": 1 - score, "val_accuracy": score, "seconds": 1.5}
+    return Measurement(epoch=epoch, score=score, **{**fields, **changes})
+
+
+def recipe(technique="frozen", **changes):
+    at = {"fine_tune_at": 100} if technique == "fine-tune" else {}
+    return Recipe(**{"technique": technique, "learning_rate": 1e-3, **at, **changes})
+
+
+def complete(number=0, technique="frozen", scores=(0.7, 0.8), **changes):
+    curve = tuple(measurement(epoch, score) for epoch, score in enumerate(scores, start=1))
+    fields = {
+        "number": number,
+        "recipe": recipe(technique),
+        "seed": number + 1,
+        "started": START + timedelta(minutes=number),
+        "ended": START + timedelta(minutes=number, seconds=30),
+        "worker": "worker-1",
+        "seconds": 30.0,
+        "setup_seconds": 2.0,
+        "curve": curve,
+        "best_epoch": 1 + scores.index(max(scores)),
+        "score": max(scores),
+        "val_accuracy": max(scores),
+        "trainable_params": 2562,
+        "images_per_second": 400.0,
+        "trained_from": "features",
+    }
+    return CompleteTrial(**{**fields, **changes})
+
+
+def _ended(number, technique):
+    full = complete(number, technique)
+    return {
+        name: getattr(full, name)
+        for name in ("number", "recipe", "seed", "started", "ended", "worker", "seconds", "setup_seconds", "curve")
+    }
+
+
+def failed(number=0, technique="frozen", error="the training loss became nan", **changes):
+    return FailedTrial(**{**_ended(number, technique), "error": error, **changes})
+
+
+def pruned(number=0, technique="frozen", **changes):
+    return PrunedTrial(**{**_ended(number, technique), "score": 0.8, "val_accuracy": 0.8, **changes})
+
+
+def settings(**changes):
+    data = DataSettings(
+        path="photos",
+        fingerprint="f" * 32,
+        classes=("cats", "dogs"),
+        train=160,
+        val=40,
+        test=200,
+        train_per_class=(80, 80),
+        test_per_class=(100, 100),
+        skipped=(SkippedFile("cats/notes.txt", "not an image file"),),
+    )
+    fields = {
+        "name": "photos",
+        "created": "2026-01-01T00:00:00+00:00",
+        "engine": "optuna",
+        "algorithm": "tpe",
+        "seed": 0,
+        "metric": "accuracy",
+        "space": SearchSpace().as_dict(),
+        "data": data,
+        "alpha": 0.35,
+        "size": 160,
+        "weights": "imagenet",
+        "weights_fingerprint": "w" * 32,
+        "version": "0.1.0",
+    }
+    return StudySettings(**{**fields, **changes})
+
+
+def values(technique="frozen"):
+    own = {f"{technique}/learning_rate": 1e-3}
+    if technique == "fine-tune":
+        own["fine-tune/fine_tune_at"] = 100
+    return {"technique": technique, **own, "head_units": 0, "dropout": 0.0}

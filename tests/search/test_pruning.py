@@ -1,0 +1,35 @@
+from tlsearch.search.pruning import falls_behind
+
+from .factory import complete, measurement, pruned
+
+GOOD = [complete(0, scores=(0.8, 0.9)), complete(1, scores=(0.7, 0.8))]
+
+
+def curve(*scores):
+    return [measurement(epoch, score) for epoch, score in enumerate(scores, start=1)]
+
+
+def test_ends_what_is_below_the_median_at_the_same_epoch():
+    assert falls_behind(curve(0.5, 0.6), GOOD, "accuracy")
+    assert not falls_behind(curve(0.5, 0.86), GOOD, "accuracy")
+
+
+def test_compares_with_what_the_others_had_reached_by_then():
+    slow = [complete(0, scores=(0.3, 0.4, 0.95)), complete(1, scores=(0.3, 0.4, 0.95))]
+    assert not falls_behind(curve(0.3, 0.5), slow, "accuracy")
+
+
+def test_a_loss_is_worse_when_it_is_higher():
+    assert falls_behind(curve(0.99, 0.95), GOOD, "log_loss")
+    assert not falls_behind(curve(0.5, 0.6), GOOD, "log_loss")
+
+
+def test_not_before_the_second_epoch_and_not_by_the_head_at_epoch_zero():
+    assert not falls_behind(curve(0.1), GOOD, "accuracy")
+    assert not falls_behind([measurement(0, 0.1), measurement(1, 0.1)], GOOD, "accuracy")
+    assert not falls_behind([measurement(0, 0.99)], GOOD, "accuracy")
+
+
+def test_two_complete_trials_come_first():
+    assert not falls_behind(curve(0.1, 0.1), GOOD[:1], "accuracy")
+    assert not falls_behind(curve(0.1, 0.1), [GOOD[0], pruned(5)], "accuracy")

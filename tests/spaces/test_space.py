@@ -1,0 +1,105 @@
+import itertools
+import random
+
+import keras_tuner
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlsearch.spaces.errors import SpaceError
+from tlsearch.spaces.recipe import Technique
+from tlsearch.spaces.space import BLOCK_STARTS, Between, Fixed, OneOf, SearchSpace, ValuesReader
+
+
+def test_defaults_compare_all_techniques_and_are_continuous():
+    space = SearchSpace()
+    assert space.techniques == tuple(Technique)
+    assert space.size is None
+    assert space.cuts == (0, 54, 81, 98, 100, 116, 134)
+    assert set(space.cuts) - {0, 100} <= set(BLOCK_STARTS)
+
+
+@given(st.integers(0, 2**31))
+def test_any_point_of_kerastuner_is_a_recipe_and_reads_back(seed):
+    space = SearchSpace()
+    hp = keras_tuner.HyperParameters()
+    space.sample(hp)
+    rng = random.Random(seed)
+    values = {}
+    for parameter in hp.space:
+        values[parameter.name] = parameter.random_sample(rng.randrange(2**31))
+    active = space.active(values)
+    recipe = space.recipe(active)
+    assert space.recipe(values) == recipe
+    # Only the chosen technique's parameters are active.
+    assert all("/" not in name or name.startswith(f"{recipe.technique}/") for name in active)
+    assert ("head_layers" in active) == (recipe.head_units > 0)
+
+
+def test_reads_kerastuners_own_hyperparameters_to_the_same_recipe():
+    space = SearchSpace()
+    hp = keras_tuner.HyperParameters()
+    space.sample(hp)
+    hp.values["technique"] = "fine-tune"
+    hp.values["fine-tune/fine_tune_at"] = 116
+    recipe = space.sample(hp)
+    assert (recipe.technique, recipe.fine_tune_at) == (Technique.FINE_TUNE, 116)
+
+
+def test_grid_holds_each_recipe_once():
+    space = SearchSpace()
+    recipes = [space.recipe(values) for values in space.grid(levels=3)]
+    assert len(set(recipes)) == len(recipes)
+    heads = 1 + 3  # none, or 128 units in one to three layers
+    assert len(recipes) == heads * 3 * (3 + 6 * 3 + 3)
+
+
+def test_size_counts_the_recipes_of_a_finite_space():
+    space = SearchSpace(learning_rates=dict.fromkeys(Technique, Fixed(1e-3)), fine_tune_at=OneOf((100, 116)))
+    assert space.size == (1 + 2 + 1) * 4 * 3
+
+
+def test_as_dict_round_trips_and_notices_changes():
+    space = SearchSpace(fine_tune_at=Fixed(30)).replace(dropout=Fixed(0.1), batch_size=OneOf((16, 32)))
+    assert SearchSpace.from_dict(space.as_dict()).as_dict() == space.as_dict()
+    assert space.as_dict() != SearchSpace().as_dict()
+
+
+def test_hyperbands_epochs_shorten_the_main_stage_only():
+    values = next(iter(SearchSpace().grid(2)))
+    assert SearchSpace().recipe({**values, "epochs": 3}).epochs == 3
+    assert SearchSpace().recipe({**values, "epochs": 99}).epochs == 10
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SearchSpace(techniques=()), "at least one technique"),
+        (lambda: SearchSpace(fine_tune_at=OneOf((100, 999))), "between 1 and 153 .* got 999"),
+        (lambda: SearchSpace().replace(dropout=Between(0.0, 1.5)), "dropout must be at least 0 and below 1"),
+        (lambda: SearchSpace().replace(learning_rate=Fixed(1)), "no range learning_rate"),
+        (lambda: OneOf(()), "at least one value"),
+        (lambda: OneOf((1, 1)), "must differ"),
+        (lambda: Between(2.0, 1.0), "lower bound first"),
+        (lambda: Between(0.0, 1.0, log=True), "must start above 0"),
+        (lambda: Between(0.0, 1.0, 2.0), "fit in its range"),
+    ],
+)
+def test_refuses(make, message):
+    with pytest.raises(SpaceError, match=message):
+        make()
+
+
+def test_values_reader_refuses_what_is_missing_or_out_of_range():
+    space = SearchSpace()
+    values = next(iter(space.grid(2)))
+    name = f"{values['technique']}/learning_rate"
+    with pytest.raises(SpaceError, match=f"{name} must be from"):
+        space.recipe({**values, name: 5.0})
+    with pytest.raises(SpaceError, match="value for technique is missing"):
+        space.sample(ValuesReader({}))
+
+
+def test_techniques_keep_their_order_whatever_order_they_are_given_in():
+    for order in itertools.permutations(Technique):
+        assert SearchSpace(techniques=order).techniques == tuple(Technique)
