@@ -2,10 +2,12 @@
 
 Each technique's finalist was trained with K seeds and predicted the same n test images. Two things vary: which images the
 test split happens to hold, and which seed the training happened to have. A hierarchical bootstrap resamples both: n images
-with replacement, the same ones for all techniques (they are paired), and for each technique K seeds with replacement.
+with replacement, the same ones for all techniques (they are paired), and for each technique the mean of its K seeds.
 
-With few seeds, resampling them understates their spread by (K − 1) / K (Davison & Hinkley 1997, section 2.3), so deviations
-of a seed from its technique's mean are stretched by √(K / (K − 1)) first.
+Resampling images already carries over what a seed does to single images; resampling the seeds' whole scores on top would
+count that part twice (Owen 2007, "The pigeonhole bootstrap"). So only the rest is added: of the seeds' sample variance, what
+exceeds the variance that the images alone explain, by the method of moments, as for a crossed random-effects model
+(Searle et al. 1992, section 4.4).
 
 For each pair of techniques the 95% interval is the percentile interval of the resampled differences (Efron & Tibshirani 1993,
 chapter 13), and p is twice the smaller share of resamples on either side of zero (chapter 16). The p values of all pairs are
@@ -219,22 +221,31 @@ def _bootstrap(
     for _ in range(RESAMPLES // _CHUNK):
         weights = rng.multinomial(len(labels), chances, size=_CHUNK).astype(np.float32)
         for technique, seeds in columns.items():
-            each = np.stack([_score(weights @ one, metric) for one in seeds], axis=1)
-            drawn[technique].append(_over_seeds(each, rng))
+            drawn[technique].append(np.stack([_score(weights @ one, metric) for one in seeds], axis=1))
     ones = np.ones((1, len(labels)), np.float32)
-    scores = {t: float(np.mean([_score(ones @ one, metric) for one in seeds])) for t, seeds in columns.items()}
-    return {technique: np.concatenate(parts) for technique, parts in drawn.items()}, scores
+    by_seed = {t: np.array([_score(ones @ one, metric)[0] for one in seeds]) for t, seeds in columns.items()}
+    resampled = {t: _with_seeds(np.concatenate(parts), by_seed[t], rng) for t, parts in drawn.items()}
+    return resampled, {technique: float(scores.mean()) for technique, scores in by_seed.items()}
 
 
-def _over_seeds(each: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Means ``(resamples,)`` over seeds drawn with replacement from ``(resamples, seeds)``."""
-    count = each.shape[1]
+def _with_seeds(each: NDArray[np.float64], by_seed: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Adds to resampled images what resampled seeds add to them.
+
+    Args:
+        each: Score of each resample of the images and each seed, ``(resamples, seeds)``.
+        by_seed: Score of each seed on the images as they are, ``(seeds,)``.
+        rng: Of the draw.
+
+    Returns:
+        ``(resamples,)``.
+    """
+    mean, count = each.mean(axis=1), len(by_seed)
     if count == 1:
-        return np.asarray(each[:, 0])
-    mean = each.mean(axis=1, keepdims=True)
-    stretched = mean + np.sqrt(count / (count - 1)) * (each - mean)
-    chosen = rng.integers(0, count, each.shape)
-    return np.asarray(np.take_along_axis(stretched, chosen, axis=1).mean(axis=1))
+        return np.asarray(mean)
+    explained = (each - mean[:, None]).var(axis=0).mean() * count / (count - 1)
+    excess = max(0.0, float(by_seed.var(ddof=1) - explained))
+    # Student's t with K − 1 degrees of freedom: a spread estimated from few seeds is itself uncertain.
+    return np.asarray(mean + np.sqrt(excess / count) * rng.standard_t(count - 1, len(mean)))
 
 
 def _columns(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metric: Metric) -> NDArray[np.float32]:

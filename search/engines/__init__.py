@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from ...spaces.errors import OptionError
 from ...spaces.space import SearchSpace
+from ..quiet import quiet_native
 from .base import WAIT, Engine, Wait
 
 __all__ = ["ALGORITHMS", "WAIT", "Engine", "Wait", "check_algorithm", "make_engine"]
@@ -49,7 +50,8 @@ def make_engine(engine: str, algorithm: str, space: SearchSpace, *, seed: int, m
     """
     check_algorithm(engine, algorithm)
     if engine == "keras-tuner":
-        from .keras_tuner import KerasTunerEngine
+        with quiet_native():
+            from .keras_tuner import KerasTunerEngine
 
         return KerasTunerEngine(algorithm, space, seed, maximize=maximize)
     if algorithm == "grid":

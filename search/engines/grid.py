@@ -6,7 +6,6 @@ import random
 
 from ...spaces.space import SearchSpace, Values
 from .base import Engine
-from .tried import Tried
 
 LEVELS = 4
 """Values that a continuous range is tried at: for a learning rate over two powers of ten, steps of 4.6."""
@@ -18,22 +17,18 @@ class GridEngine(Engine):
     exhaustive = True
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        self._tried = Tried(space)
+        self._space = space
         self._left = list(space.grid(LEVELS))
         random.Random(seed).shuffle(self._left)  # noqa: S311 - an order, not a secret
 
     def propose(self, number: int) -> Values | None:
         """See `Engine`."""
-        while self._left:
-            values = self._left.pop()
-            if values not in self._tried:
-                self._tried.add(values)
-                return values
-        return None
+        return self._left.pop() if self._left else None
 
     def adopt(self, number: int, values: Values) -> None:
         """See `Engine`."""
-        self._tried.add(values)
+        recipe = self._space.recipe(values)
+        self._left = [other for other in self._left if self._space.recipe(other) != recipe]
 
     def observe(self, number: int, score: float | None) -> None:
         """See `Engine`."""

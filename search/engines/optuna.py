@@ -19,17 +19,18 @@ from .tried import Tried
 _STARTUP_TRIALS = 6
 """Completed trials from which TPE models. Its default of 10 is meant for a start at random, not for a designed one."""
 
-_SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+_SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
     # group: parameters that exist under one technique only are modelled from that technique's trials.
-    "tpe": lambda seed: TPESampler(
-        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=_STARTUP_TRIALS
+    "tpe": lambda search, trial: TPESampler(
+        seed=trial, multivariate=True, group=True, constant_liar=True, n_startup_trials=_STARTUP_TRIALS
     ),
-    "random": lambda seed: RandomSampler(seed=seed),
-    "qmc": lambda seed: QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False),
-    "cmaes": lambda seed: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    "random": lambda search, trial: RandomSampler(seed=trial),
+    "qmc": lambda search, trial: QMCSampler(
+        seed=search, scramble=True, independent_sampler=RandomSampler(seed=trial), warn_independent_sampling=False
+    ),
+    "cmaes": lambda search, trial: CmaEsSampler(seed=trial, warn_independent_sampling=False),
 }
-_KEPT = frozenset({"qmc", "cmaes"})
-"""Samplers that keep one seed for the whole search: their sequence, or their distribution, lives on between proposals."""
+"""From the search's and the trial's seed. What a sampler carries from trial to trial is in the trials themselves."""
 
 
 class OptunaEngine(Engine):
@@ -80,15 +81,16 @@ class OptunaEngine(Engine):
         with _quiet():
             if values is not None:
                 self._study.enqueue_trial(dict(values))
-            if self._algorithm not in _KEPT:
-                self._study.sampler = self._sampler(number)
+            self._study.sampler = self._sampler(number)
             trial = self._study.ask()
+            # Sampled whether it is used or not: what is adopted takes a step of the sequence too.
+            _ = trial.relative_params
             self._space.sample(TrialReader(trial))
         self._trials[number] = trial
         return dict(trial.params)
 
     def _sampler(self, number: int) -> BaseSampler:
-        return _SAMPLERS[self._algorithm](derive(self._seed, number) % 2**31)
+        return _SAMPLERS[self._algorithm](derive(self._seed), derive(self._seed, number))
 
 
 class TrialReader:

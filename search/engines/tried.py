@@ -16,10 +16,11 @@ class Tried:
 
     def add(self, values: Values) -> None:
         """Takes note of a proposal."""
-        self._recipes.add(self._space.recipe(values))
+        if self._size is not None:
+            self._recipes.add(self._space.recipe(values))
 
     def __contains__(self, values: Values) -> bool:
-        return self._space.recipe(values) in self._recipes
+        return self._size is not None and self._space.recipe(values) in self._recipes
 
     @property
     def exhausted(self) -> bool:

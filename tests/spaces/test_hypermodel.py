@@ -7,7 +7,10 @@ from tlsearch.spaces.recipe import Technique
 from tlsearch.spaces.space import Fixed
 
 SPACE = SearchSpace(
-    fine_tune_at=Fixed(143), epochs=dict.fromkeys(Technique, 1), head_epochs=1, techniques=(Technique.FROZEN, Technique.FINE_TUNE)
+    fine_tune_at=Fixed(143),
+    epochs=dict.fromkeys(Technique, 1),
+    head_epochs=1,
+    techniques=(Technique.FROZEN, Technique.FINE_TUNE),
 ).replace(head_units=Fixed(0), dropout=Fixed(0.0), batch_size=Fixed(8))
 
 

@@ -56,7 +56,7 @@ def test_first_trained_layer(technique, fine_tune_at, layer):
     [
         ({"technique": "thaw"}, "technique must be one of frozen, fine-tune, full, got 'thaw'"),
         ({"technique": "fine-tune"}, "fine_tune_at must be between 1 and 153 .* got None"),
-        ({"technique": "fine-tune", "fine_tune_at": 0}, "got 0. Use technique \"full\""),
+        ({"technique": "fine-tune", "fine_tune_at": 0}, 'got 0. Use technique "full"'),
         ({"technique": "fine-tune", "fine_tune_at": 154}, "got 154"),
         ({"technique": "fine-tune", "fine_tune_at": True}, "got True"),
         ({"fine_tune_at": 100}, 'belongs to technique "fine-tune" alone'),
