@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "MPO")
-"""Pillow's names of what is read; MPO is what many phones write into a ``.jpg``."""
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP")
+"""Pillow's names of what is read. Its JPEG reader also takes MPO, which many phones write into a ``.jpg``."""
 
 MAX_PIXELS = 178_956_970
 """The count at which Pillow refuses a file as a decompression bomb by default: half a gigabyte of RGB pixels."""
@@ -20,7 +20,7 @@ MAX_PIXELS = 178_956_970
 MAX_BYTES = 1 << 30
 """Of a file; a larger one is no photograph."""
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the pixels that come out of this module change: caches made before are then made anew."""
 
 
@@ -76,10 +76,12 @@ def _decode(data: bytes, size: int) -> NDArray[np.uint8]:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels")
         # Only JPEG heeds this: it decodes at the smallest of 1/1, 1/2, 1/4, 1/8 that is still twice what is needed.
-        image.draft("RGB", (2 * size, 2 * size))
+        drafted = image.draft("RGB", (2 * size, 2 * size))
         image.load()
+        # The part that holds the picture: the last block of a JPEG may reach beyond it, more so when it is reduced.
+        box = drafted[1] if drafted else None
         # Resized before anything else is done to it, since every further step would copy a large image once more.
-        small = _resizable(image).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        small = _resizable(image).resize((size, size), Image.Resampling.BILINEAR, box, reducing_gap=3.0)
         return np.asarray(_to_rgb(_upright(small)))
 
 

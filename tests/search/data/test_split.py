@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlsearch.search.data.split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, split
+
+SHARES = st.sampled_from([FLAT_SHARES, (VAL_SHARE,)])
+SEEDS = st.integers(0, 2**32)
+
+
+@st.composite
+def collections(draw: st.DrawFn, copies: int = 4) -> tuple[list[str], np.ndarray]:
+    """Digests and labels of two or three classes, each picture up to ``copies`` times, in any order."""
+    rows = [
+        (f"picture {label}-{number}", label)
+        for label in range(draw(st.integers(2, 3)))
+        for number in range(draw(st.integers(3, 40)))
+        for _ in range(draw(st.integers(1, copies)))
+    ]
+    rows = draw(st.permutations(rows))
+    return [digest for digest, _ in rows], np.array([label for _, label in rows], np.int64)
+
+
+@given(collections(), SHARES, SEEDS)
+def test_every_row_is_in_exactly_one_part(collection, shares, seed):
+    digests, labels = collection
+    parts = split(digests, labels, shares, seed)
+
+    assert sorted(np.concatenate(parts)) == list(range(len(digests)))
+    assert all(np.all(np.diff(part) > 0) for part in parts)
+
+
+@given(collections(), SHARES, SEEDS)
+def test_identical_images_are_on_one_side(collection, shares, seed):
+    digests, labels = collection
+    sides = [{digests[row] for row in part} for part in split(digests, labels, shares, seed)]
+
+    assert sum(map(len, sides)) == len(set(digests))
+
+
+@given(collections(), SHARES, SEEDS)
+def test_every_part_has_every_class(collection, shares, seed):
+    digests, labels = collection
+
+    for part in split(digests, labels, shares, seed):
+        assert set(labels[part]) == set(labels)
+
+
+@given(collections(copies=1), SHARES, SEEDS)
+def test_shares_hold_within_an_image_in_every_class(collection, shares, seed):
+    digests, labels = collection
+    parts = split(digests, labels, shares, seed)
+
+    for label in np.unique(labels):
+        for part, share in zip(parts, shares, strict=False):
+            assert abs(np.sum(labels[part] == label) - share * np.sum(labels == label)) <= 1
+
+
+@given(collections(), SHARES, SEEDS)
+def test_copies_never_push_a_part_beyond_its_share_where_single_pictures_fill_it(collection, shares, seed):
+    digests, labels = collection
+    digests = [*digests, *(f"single {number}" for number in range(40))]
+    labels = np.concatenate([labels, np.zeros(40, np.int64)])
+    images = int(np.sum(labels == 0))
+
+    for part, share in zip(split(digests, labels, shares, seed), shares, strict=False):
+        assert np.sum(labels[part] == 0) <= max(1, round(share * images))
+
+
+@given(collections(), SHARES, SEEDS, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter(collection, shares, seed, random):
+    digests, labels = collection
+    order = list(range(len(digests)))
+    random.shuffle(order)
+    shuffled = split([digests[row] for row in order], labels[order], shares, seed)
+
+    for part, other in zip(split(digests, labels, shares, seed), shuffled, strict=True):
+        assert list(part) == sorted(order[row] for row in other)
+
+
+def test_the_seed_decides():
+    digests, labels = [str(number) for number in range(200)], np.zeros(200, np.int64)
+    first, same, other = (list(split(digests, labels, (VAL_SHARE,), seed)[0]) for seed in (0, 0, 1))
+
+    assert first == same
+    # Equal by chance with a probability of 1 in C(200, 40) > 1e41.
+    assert first != other
+
+
+def test_a_split_stays_what_it_is_on_another_machine_and_in_later_versions():
+    digests, labels = [f"digest {number}" for number in range(10)], np.zeros(10, np.int64)
+
+    assert [list(part) for part in split(digests, labels, FLAT_SHARES, 7)] == [[0, 6], [5, 9], [1, 2, 3, 4, 7, 8]]
+
+
+@pytest.mark.parametrize(("shares", "needed"), [(FLAT_SHARES, 3), ((VAL_SHARE,), 2)])
+def test_a_class_with_fewer_pictures_than_parts_cannot_be_split(shares, needed):
+    # Copies of one picture do not help.
+    digests, labels = [*"abcd", *["e"] * 9, *"fghij"[: needed - 2]], np.array([0] * 4 + [1] * (9 + needed - 2), np.int64)
+
+    with pytest.raises(TooFewImagesError) as caught:
+        split(digests, labels, shares, 0)
+
+    assert (caught.value.label, caught.value.found, caught.value.needed) == (1, needed - 1, needed)
+
+
+def test_a_class_of_large_groups_of_copies_gives_its_smallest():
+    digests, labels = [*"aaaaaa", *"bbbb", *"ccccc"], np.zeros(15, np.int64)
+    val, test, train = split(digests, labels, FLAT_SHARES, 0)
+
+    assert [{digests[row] for row in part} for part in (val, test, train)] == [{"b"}, {"c"}, {"a"}]
