@@ -165,9 +165,11 @@ class Extractor:
             filled = np.resize(chosen, EXTRACT_BATCH)
             images = view_of(self._context.dataset, filled, work.view, self._context.seed)
             outputs = prefix.predict_on_batch(images)
-            parts.append([np.asarray(output)[: len(chosen)] for output in outputs])
-        tensors = [np.concatenate(part) for part in zip(*parts, strict=True)]
-        return {cut: flatten([tensors[i] for i in places[cut]]) for cut in work.cuts}
+            # Of a single output Keras gives the array itself.
+            tensors = outputs if isinstance(outputs, list) else [outputs]
+            parts.append([tensor[: len(chosen)] for tensor in tensors])
+        whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return {cut: flatten([whole[place] for place in places[cut]]) for cut in work.cuts}
 
     def _prefix(self, work: Pass) -> tuple[Any, dict[int, list[int]]]:
         """The model that gives every tensor wanted, and each cut's places among its outputs."""
