@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .backbone import BackboneSpec
 from .presets import Preset, load_preset
 from .recipe import Recipe, Technique
 from .space import Between, Fixed, OneOf, SearchSpace
 
 if TYPE_CHECKING:
+    from .backbone import BackboneSpec
     from .hypermodel import TransferHyperModel
 
 __all__ = [
@@ -25,7 +25,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The hypermodel alone needs KerasTuner, which takes seconds to import.
+    # These two need NumPy and KerasTuner, which the command line's help should not wait for.
+    if name == "BackboneSpec":
+        from .backbone import BackboneSpec
+
+        return BackboneSpec
     if name == "TransferHyperModel":
         from .hypermodel import TransferHyperModel
 

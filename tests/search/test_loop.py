@@ -1,0 +1,191 @@
+"""The search loop with workers that train nothing: what it asks for, records and goes on with."""
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tlsearch.search.events import TrialFinished
+from tlsearch.search.loop import Searcher
+from tlsearch.search.messages import Failed, Measured, Trained
+from tlsearch.search.store import StudyStore
+from tlsearch.search.train import Outcome
+from tlsearch.search.trial import CompleteTrial, FailedTrial, PrunedTrial
+from tlsearch.search.workers import Died
+from tlsearch.spaces.errors import SearchFailedError
+from tlsearch.spaces.presets import load_preset
+from tlsearch.spaces.space import SearchSpace
+
+from .factory import measurement, settings
+
+
+class FakeWorker:
+    def __init__(self, name):
+        self.name, self.task, self.answers = name, None, []
+
+    def send(self, message):
+        self.answers.append(message)
+
+
+class FakePool:
+    """Drives ``next_task`` and ``handle`` as `WorkerPool` does; ``result`` says how a job ends."""
+
+    def __init__(self, result, count=2, epochs=2):
+        self.workers = [FakeWorker(f"worker-{n}") for n in range(count)]
+        self.result, self.epochs, self.jobs = result, epochs, []
+
+    def drive(self, next_task, handle):
+        while True:
+            for worker in self.workers:
+                if worker.task is None and (task := next_task(worker)) is not None:
+                    worker.task = task
+                    self.jobs.append(task.job)
+            busy = [worker for worker in self.workers if worker.task is not None]
+            if not busy:
+                return
+            worker = busy[-1]
+            task = worker.task
+            end = self.result(task.job)
+            if not isinstance(end, Failed | Died):
+                for epoch in range(1, self.epochs + 1):
+                    handle(worker, task, Measured(task.ticket, measurement(epoch, end)))
+                    if not worker.answers.pop().go_on:
+                        end = None
+                        break
+                outcome = None if end is None else _outcome(end, self.epochs)
+                end = Trained(task.ticket, outcome)
+            worker.task = None
+            handle(worker, task, end)
+
+
+def _outcome(score, epoch):
+    return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features")
+
+
+def good(job):
+    return round(0.5 + (job.seed % 997) / 2000, 6)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return StudyStore.create(tmp_path / "photos", settings())
+
+
+def searcher(store, total=12, space=None, **changes):
+    options = {"prune": False, "patience": 3, "deadline": None, "listener": lambda event: None, **changes}
+    return Searcher(store, space or SearchSpace(), total, **options)
+
+
+def by_seed(store):
+    """What matters of the finished trials, whatever their order."""
+    trials = [t for t in store.trials() if not (isinstance(t, FailedTrial) and t.interrupted)]
+    return {trial.seed: (trial.recipe, getattr(trial, "score", None)) for trial in trials}
+
+
+def test_fills_every_slot_once_and_starts_fairly(store):
+    search = searcher(store)
+    assert not search.complete
+    search.run(FakePool(good), frozenset())
+    trials = store.trials()
+    assert search.complete and len(trials) == 12
+    assert all(isinstance(trial, CompleteTrial) for trial in trials)
+    assert set(Counter(trial.recipe.technique for trial in trials[:6]).values()) == {2}
+    assert len({trial.seed for trial in trials}) == 12
+
+
+def test_heads_are_shared_and_seeds_are_not(store):
+    pool = FakePool(good)
+    searcher(store).run(pool, frozenset())
+    assert len({job.head_seed for job in pool.jobs}) == 1
+    assert len({job.seed for job in pool.jobs}) == 12
+    assert not any(job.test for job in pool.jobs)
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 11])
+def test_a_search_that_was_cut_off_ends_like_one_that_was_not(tmp_path, after):
+    whole = StudyStore.create(tmp_path / "whole", settings(name="whole"))
+    searcher(whole).run(FakePool(good, count=1), frozenset())
+
+    cut = StudyStore.create(tmp_path / "cut", settings(name="cut"))
+    finished = itertools.count()
+
+    def interrupt(job):
+        if next(finished) == after:
+            raise KeyboardInterrupt
+        return good(job)
+
+    with pytest.raises(KeyboardInterrupt):
+        searcher(cut).run(FakePool(interrupt, count=1), frozenset())
+    assert sum(isinstance(trial, FailedTrial) and trial.interrupted for trial in cut.trials()) == 1
+    search = searcher(StudyStore.open(cut.path))
+    assert search.done == after
+    search.run(FakePool(good, count=1), frozenset())
+    assert by_seed(cut) == by_seed(whole)
+
+
+def test_a_complete_search_asks_for_nothing_more_and_a_larger_one_goes_on(store):
+    searcher(store, 4).run(FakePool(good), frozenset())
+    assert searcher(store, 4).complete
+    larger = searcher(store, 7)
+    assert larger.done == 4 and not larger.complete
+    larger.run(FakePool(good), frozenset())
+    assert len(store.trials()) == 7
+
+
+@pytest.mark.parametrize("failure", [Failed("out of memory"), Died("the worker process died: killed by signal 11")])
+def test_a_trial_fails_alone(store, failure):
+    searcher(store).run(FakePool(lambda job: failure if job.recipe.technique == "full" else good(job)), frozenset())
+    trials = store.trials()
+    assert len(trials) == 12
+    failed = [trial for trial in trials if isinstance(trial, FailedTrial)]
+    assert failed and {trial.error for trial in failed} == {failure.error}
+    assert not any(trial.interrupted for trial in failed)
+
+
+def test_nothing_but_failures_ends_the_search_with_the_reason(store):
+    with pytest.raises(SearchFailedError, match="none of 5 trials succeeded; the last one: no luck"):
+        searcher(store, 20).run(FakePool(lambda job: Failed("no luck"), count=1), frozenset())
+
+
+def test_a_hopeless_trial_is_pruned_within_its_technique_only(store):
+    scores = {"frozen": itertools.repeat(0.4), "fine-tune": itertools.chain([0.9, 0.9], itertools.repeat(0.5))}
+    space = SearchSpace(techniques=("frozen", "fine-tune"))
+    pool = FakePool(lambda job: next(scores[job.recipe.technique]), count=1, epochs=4)
+    searcher(store, 10, space, prune=True).run(pool, frozenset())
+    pruned = [trial for trial in store.trials() if isinstance(trial, PrunedTrial)]
+    assert pruned and {str(trial.recipe.technique) for trial in pruned} == {"fine-tune"}
+    assert all(max(m.epoch for m in trial.curve) == 2 for trial in pruned)
+
+
+def test_a_finite_space_ends_the_search(tmp_path):
+    post = load_preset("post").space
+    store = StudyStore.create(tmp_path / "post", settings(name="post", space=post.as_dict()))
+    search = searcher(store, 20, post)
+    assert search.total == 2
+    search.run(FakePool(good), frozenset())
+    assert search.complete and len(store.trials()) == 2
+
+
+def test_a_deadline_stops_it_without_a_failure(store, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr("tlsearch.search.loop.time.monotonic", lambda: float(next(clock)))
+    searcher(store, 20, deadline=20.0).run(FakePool(good, count=1), frozenset())
+    trials = store.trials()
+    assert 0 < len(trials) < 20
+    stopped = [trial for trial in trials if isinstance(trial, FailedTrial)]
+    assert all(trial.interrupted and "time limit" in trial.error for trial in stopped)
+
+
+def test_listeners_are_told_of_every_end(store):
+    heard = []
+    searcher(store, 3, listener=heard.append).run(FakePool(good), frozenset())
+    assert sum(isinstance(event, TrialFinished) for event in heard) == 3
+
+
+def test_kerastuner_engine_resumes_too(tmp_path):
+    store = StudyStore.create(tmp_path / "kt", settings(name="kt", engine="keras-tuner", algorithm="random"))
+    searcher(store, 4).run(FakePool(good), frozenset())
+    searcher(StudyStore.open(store.path), 8).run(FakePool(good), frozenset())
+    assert len(store.trials()) == 8
+    assert len({np.float64(trial.recipe.learning_rate) for trial in store.trials()}) > 3
