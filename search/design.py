@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..spaces.errors import SpaceError
+from ..spaces.ranges import Scalar, Values
 from ..spaces.recipe import Technique
-from ..spaces.space import POST_FINE_TUNE_AT, Scalar, SearchSpace, Values
+from ..spaces.space import POST_FINE_TUNE_AT, SearchSpace
 from .seeds import derive
 
 SHARE = 0.5

@@ -6,7 +6,9 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from ..spaces.space import Scalar, SearchSpace, Values, ValuesReader
+from ..spaces.ranges import Scalar, Values
+from ..spaces.readers import ValuesReader
+from ..spaces.space import SearchSpace
 
 
 def distributions(space: SearchSpace, values: Values) -> dict[str, BaseDistribution]:

@@ -7,7 +7,8 @@ import time
 from datetime import UTC, datetime
 
 from ..spaces.errors import SearchFailedError
-from ..spaces.space import SearchSpace, Values
+from ..spaces.ranges import Values
+from ..spaces.space import SearchSpace
 from .design import fair_start
 from .engines import WAIT, Engine, make_engine
 from .events import Listener, PhaseAdvanced, TrialFinished, TrialMeasured, TrialStarted

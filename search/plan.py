@@ -10,8 +10,9 @@ from typing import Any
 from ..spaces.backbone import BackboneSpec
 from ..spaces.errors import OptionError
 from ..spaces.presets import load_preset
+from ..spaces.ranges import Fixed, OneOf
 from ..spaces.recipe import Technique
-from ..spaces.space import Fixed, OneOf, SearchSpace
+from ..spaces.space import SearchSpace
 from .data import Dataset, open_folder
 from .data.demo import write_demo
 from .engines import check_algorithm

@@ -30,8 +30,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..spaces.errors import StudyError
+from ..spaces.ranges import Values
 from ..spaces.recipe import Recipe
-from ..spaces.space import SearchSpace, Values
+from ..spaces.space import SearchSpace
 from .distributions import distributions
 from .metrics import maximized
 from .paths import atomic_write

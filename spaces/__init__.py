@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from .presets import Preset, load_preset
+from .ranges import Between, Fixed, OneOf
 from .recipe import Recipe, Technique
-from .space import Between, Fixed, OneOf, SearchSpace
+from .space import SearchSpace
 
 if TYPE_CHECKING:
     from .backbone import BackboneSpec

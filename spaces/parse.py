@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import SpaceError
+from .ranges import Between, Fixed, OneOf, Range
 from .recipe import Technique
-from .space import Between, Fixed, OneOf, Range, SearchSpace
+from .space import SearchSpace
 
 _BY_TECHNIQUE = ("learning_rate", "epochs")
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from .errors import SpaceError
 from .parse import check_keys, parse_space
+from .ranges import Fixed, OneOf
 from .recipe import Technique
-from .space import POST_FINE_TUNE_AT, Fixed, OneOf, SearchSpace
+from .space import POST_FINE_TUNE_AT, SearchSpace
 
 
 @dataclass(frozen=True, slots=True)

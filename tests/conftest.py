@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-# Two slow cores are no reason to fail.
-settings.register_profile("tlsearch", deadline=None)
+# Two slow cores are no reason to fail, and nothing is left in the checkout.
+settings.register_profile("tlsearch", deadline=None, database=None)
 settings.load_profile("tlsearch")
 
 MakeFolder = Callable[[Mapping[str, int]], Path]

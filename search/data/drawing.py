@@ -31,7 +31,8 @@ def _polygon(corners: int) -> _Points:
 
 
 def _star(points: int, inner: float) -> _Points:
-    return _polygon(2 * points) * np.tile([1.0, inner], points)[:, None]
+    radii: _Points = np.tile([1.0, inner], points)[:, None]
+    return _polygon(2 * points) * radii
 
 
 def _heart() -> _Points:

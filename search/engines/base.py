@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from enum import Enum
 
-from ...spaces.space import Values
+from ...spaces.ranges import Values
 
 
 class Wait(Enum):

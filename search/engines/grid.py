@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from ...spaces.space import SearchSpace, Values
+from ...spaces.ranges import Values
+from ...spaces.space import SearchSpace
 from .base import Engine
 
 LEVELS = 4

@@ -16,7 +16,8 @@ from keras_tuner.oracles import (
     RandomSearchOracle,
 )
 
-from ...spaces.space import SearchSpace, Values
+from ...spaces.ranges import Values
+from ...spaces.space import SearchSpace
 from ..seeds import derive
 from .base import WAIT, Engine, Wait
 from .tried import Tried

@@ -11,7 +11,8 @@ import optuna
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
-from ...spaces.space import Scalar, SearchSpace, Values
+from ...spaces.ranges import Scalar, Values
+from ...spaces.space import SearchSpace
 from ..seeds import derive
 from .base import Engine
 from .tried import Tried

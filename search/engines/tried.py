@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ...spaces.ranges import Values
 from ...spaces.recipe import Recipe
-from ...spaces.space import SearchSpace, Values
+from ...spaces.space import SearchSpace
 
 
 class Tried:

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tlsearch.search.design import fair_start
 from tlsearch.spaces.presets import load_preset
+from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.recipe import Technique
-from tlsearch.spaces.space import Fixed, SearchSpace
+from tlsearch.spaces.space import SearchSpace
 
 
 @settings(max_examples=30, deadline=None)

@@ -39,7 +39,7 @@ class TestCacheRoot:
     def test_a_file_in_its_place_is_an_error(self, tmp_path, inside):
         (tmp_path / "file").touch()
 
-        with pytest.raises(OptionError, match=rf"must be writable, got .*file.* \(.+\)\. Name another with --cache-dir"):
+        with pytest.raises(OptionError, match=r"must be writable, got .*file.* \(.+\)\. Name another with --cache-dir"):
             cache_root(tmp_path / "file" / inside)
 
     def test_a_user_without_a_home_is_an_error(self, monkeypatch):

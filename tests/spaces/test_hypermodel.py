@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from tlsearch.spaces import SearchSpace, TransferHyperModel
+from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.recipe import Technique
-from tlsearch.spaces.space import Fixed
 
 SPACE = SearchSpace(
     fine_tune_at=Fixed(143),

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsearch.spaces.errors import SpaceError
+from tlsearch.spaces.ranges import Between, Fixed, OneOf
+from tlsearch.spaces.readers import ValuesReader
 from tlsearch.spaces.recipe import Technique
-from tlsearch.spaces.space import BLOCK_STARTS, Between, Fixed, OneOf, SearchSpace, ValuesReader
+from tlsearch.spaces.space import BLOCK_STARTS, SearchSpace
 
 
 def test_defaults_compare_all_techniques_and_are_continuous():
@@ -40,8 +42,7 @@ def test_reads_kerastuners_own_hyperparameters_to_the_same_recipe():
     space = SearchSpace()
     hp = keras_tuner.HyperParameters()
     space.sample(hp)
-    hp.values["technique"] = "fine-tune"
-    hp.values["fine-tune/fine_tune_at"] = 116
+    hp.values |= {"technique": "fine-tune", "fine-tune/fine_tune_at": 116, "fine-tune/learning_rate": 1e-4}
     recipe = space.sample(hp)
     assert (recipe.technique, recipe.fine_tune_at) == (Technique.FINE_TUNE, 116)
 

@@ -269,14 +269,14 @@ class TestSkipped:
         root = make_folder({"cats": 4, "dogs": 4})
         shutil.copytree(root / "cats", root / "felines")
 
-        with pytest.raises(DataError, match="class 'cats' .* same bytes as an image of class felines"):
+        with pytest.raises(DataError, match=r"class 'cats' .* same bytes as an image of class felines"):
             open_folder(root, size=8)
 
     def test_images_that_are_all_held_out_too_leave_nothing_to_train_on(self, make_folder):
         root = make_folder({"train/cats": 4, "train/dogs": 4, "test/dogs": 4})
         shutil.copytree(root / "train/cats", root / "test/cats")
 
-        with pytest.raises(DataError, match="no usable image of class 'cats' in .*train/cats .*same bytes as test image"):
+        with pytest.raises(DataError, match=r"no usable image of class 'cats' in .*train/cats .*same bytes as test image"):
             open_folder(root, size=8)
 
 
@@ -293,7 +293,7 @@ class TestErrors:
             open_folder(root, size=8)
 
     def test_a_held_out_folder_without_classes(self, make_folder):
-        with pytest.raises(DataError, match="class 'cats' in .*photos/test/cats"):
+        with pytest.raises(DataError, match=r"class 'cats' in .*photos/test/cats"):
             open_folder(make_folder({"train/cats": 5, "train/dogs": 5, "test": 5}), size=8)
 
     @pytest.mark.parametrize(
