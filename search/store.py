@@ -273,7 +273,7 @@ def interrupted(trial: RunningTrial, error: str) -> FailedTrial:
 def list_studies(runs: Path) -> list[Path]:
     """The studies directly in a folder, the newest first."""
     found = [path.parent for path in runs.glob(f"*/{_SETTINGS}")] if runs.is_dir() else []
-    return sorted(found, key=lambda path: (path / _DATABASE).stat().st_mtime, reverse=True)
+    return sorted(found, key=lambda path: max(entry.stat().st_mtime for entry in path.glob("study.[dj]*")), reverse=True)
 
 
 def _open_storage(path: Path) -> RDBStorage:

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
+from tlsearch.search.data import Dataset
 from tlsearch.search.settings import DataSettings, SkippedFile, StudySettings
 from tlsearch.search.trial import CompleteTrial, FailedTrial, Measurement, PrunedTrial
 from tlsearch.spaces.recipe import Recipe
@@ -93,3 +96,19 @@ def values(technique="frozen"):
     if technique == "fine-tune":
         own["fine-tune/fine_tune_at"] = 100
     return {"technique": technique, **own, "head_units": 0, "dropout": 0.0}
+
+
+def striped_dataset(folder, size=32, count=48):
+    """Plain grounds of many colours, against the same with stripes; the test split is the last third."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 2
+    images = np.broadcast_to(rng.integers(60, 190, (count, 1, 1, 3)), (count, size, size, 3)).astype(np.uint8)
+    images[labels == 1, ::8] = 255
+    images[labels == 1, 1::8] = 0
+    np.save(folder / "images.npy", images)
+    train, val, test = np.split(np.arange(count), [count // 2, 2 * count // 3])
+    return Dataset(
+        path="made up", classes=("plain", "striped"), size=size, files=("",) * count, labels=labels,
+        train=train, val=val, test=test, skipped=(), fingerprint="f", images_digest="d",
+        images_file=folder / "images.npy",
+    )  # fmt: skip

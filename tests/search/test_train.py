@@ -3,16 +3,16 @@ import pytest
 
 from tlsearch.search.cache import ActivationCache, shards_of
 from tlsearch.search.compiled import CompiledModel
-from tlsearch.search.data import Dataset
 from tlsearch.search.extract import Context, Extractor, passes
 from tlsearch.search.train import DivergedError, Job, Trainer
 from tlsearch.spaces.backbone import BackboneSpec, load_network, weights_fingerprint
 from tlsearch.spaces.network import POOL
 from tlsearch.spaces.recipe import Recipe
 
+from .factory import striped_dataset
+
 pytestmark = pytest.mark.trains
-SIZE, COUNT = 32, 48
-SPEC = BackboneSpec(0.35, SIZE, "starter")
+SPEC = BackboneSpec(0.35, 32, "starter")
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +22,7 @@ def network():
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Plain grounds of many colours, against the same with stripes; the test split is the last third."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(COUNT) % 2
-    images = np.broadcast_to(rng.integers(60, 190, (COUNT, 1, 1, 3)), (COUNT, SIZE, SIZE, 3)).astype(np.uint8)
-    images[labels == 1, ::8] = 255
-    images[labels == 1, 1::8] = 0
-    np.save(tmp_path / "images.npy", images)
-    rows = np.arange(COUNT)
-    return Dataset(
-        path="made up", classes=("plain", "striped"), size=SIZE, files=("",) * COUNT, labels=labels,
-        train=rows[:24], val=rows[24:32], test=rows[32:], skipped=(), fingerprint="f", images_digest="d",
-        images_file=tmp_path / "images.npy",
-    )  # fmt: skip
+    return striped_dataset(tmp_path)
 
 
 @pytest.fixture

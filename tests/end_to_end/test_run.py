@@ -1,0 +1,118 @@
+"""The main job through the command, with real training on tiny images."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import optuna
+import pytest
+from PIL import Image
+
+from ..search.factory import striped_dataset
+
+pytestmark = pytest.mark.trains
+TECHNIQUES = ["frozen", "fine-tune", "full"]
+OPTIONS = ["--weights", "starter", "--alpha", "0.35", "--size", "32", "--space", "smoke"]
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "tlsearch", *map(str, arguments)]
+
+
+def tlsearch(*arguments, cwd, code=0):
+    done = subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=280)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def report(study, cwd):
+    return json.loads(tlsearch("report", study, "--format", "json", cwd=cwd).stdout)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    dataset = striped_dataset(tmp_path)
+    for number, (pixels, label) in enumerate(zip(np.load(dataset.images_file), dataset.labels, strict=True)):
+        folder = tmp_path / "photos" / dataset.classes[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    (tmp_path / "photos" / "plain" / "broken.jpg").write_bytes(b"\xff\xd8 cut off")
+    return tmp_path / "photos"
+
+
+def test_run_report_and_run_again(photos):
+    home = photos.parent
+    before = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
+    done = tlsearch("run", "photos", *OPTIONS, "--trials", 4, "--confirm", 2, "--workers", 1, cwd=home)
+    assert "[4/4]" in done.stderr and "broken.jpg" in done.stdout
+    assert {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()} == before
+
+    found = report("runs/photos", home)
+    assert [trial["state"] for trial in found["trials"]] == ["complete"] * 4
+    assert [entry["technique"] for entry in found["techniques"]] == TECHNIQUES
+    assert all(len(entry["test_accuracy"]["seeds"]) == 2 for entry in found["techniques"])
+    assert found["data"]["skipped"][0]["path"].endswith("broken.jpg")
+
+    # Optuna's own tools read it, and may go on with it.
+    study = optuna.load_study(study_name="photos", storage=f"sqlite:///{home}/runs/photos/study.db")
+    assert len(study.trials) == 4 and study.best_value == max(trial["val_accuracy"] for trial in found["trials"])
+    assert study.trials[0].intermediate_values
+
+    began = time.monotonic()
+    again = tlsearch("run", "photos", *OPTIONS, "--trials", 4, "--confirm", 2, cwd=home)
+    assert "trial" not in again.stderr and time.monotonic() - began < 60
+    assert report("runs/photos", home) == found
+
+    refused = tlsearch("run", "photos", *OPTIONS, "--seed", 1, "--trials", 4, cwd=home, code=2)
+    assert "the seed was 0, now 1" in refused.stderr and "--fresh" in refused.stderr
+    assert report("runs/photos", home) == found
+
+    more = tlsearch("run", "photos", *OPTIONS, "--trials", 5, "--confirm", 2, "--technique", "frozen", cwd=home, code=2)
+    assert "techniques" in more.stderr
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_cut_off_at_any_moment_the_same_command_goes_on(photos, how, code):
+    home = photos.parent
+    run = ["run", "photos", *OPTIONS, "--trials", 4, "--confirm", 1, "--engine", "keras-tuner", "--workers", 1]
+    searching = subprocess.Popen(
+        command(*run), cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    for line in searching.stderr:
+        if line.startswith("[1/4]"):
+            break
+    os.kill(searching.pid, how)
+    rest = searching.stderr.read()
+    assert searching.wait(60) == code
+    assert "Traceback" not in rest
+    if how == signal.SIGINT:
+        assert "the same command goes on" in rest
+    kept = [trial for trial in report("runs/photos", home)["trials"] if trial["state"] == "complete"]
+    assert kept
+
+    tlsearch(*run, cwd=home)
+    found = report("runs/photos", home)["trials"]
+    assert sum(trial["state"] == "complete" for trial in found) == 4
+    assert [trial for trial in found if trial["number"] in {trial["number"] for trial in kept}] == kept
+    recipes = [json.dumps(trial["recipe"], sort_keys=True) for trial in found if trial["state"] == "complete"]
+    assert len(set(recipes)) == 4
+
+
+def test_fresh_starts_anew(photos):
+    home = photos.parent
+    frozen = ["run", "photos", *OPTIONS, "--technique", "frozen", "--trials", 1, "--confirm", 0]
+    tlsearch(*frozen, cwd=home)
+    tlsearch(*frozen, "--seed", 1, "--fresh", cwd=home)
+    found = report("runs/photos", home)
+    assert found["study"]["seed"] == 1 and len(found["trials"]) == 1
+    assert found["verdict"]["decision"] == "insufficient"
+
+
+def test_dry_run_writes_no_study(photos):
+    done = tlsearch("run", "photos", *OPTIONS, "--dry-run", cwd=photos.parent)
+    assert "4 trials" not in done.stdout and "20 trials with optuna (tpe)" in done.stdout
+    assert not (photos.parent / "runs").exists()

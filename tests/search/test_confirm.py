@@ -1,0 +1,126 @@
+"""Confirmation with workers that train nothing: who meets the test split, how often, and what is kept of it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tlsearch.search.confirm import Confirmer, finalists
+from tlsearch.search.events import Warned
+from tlsearch.search.messages import Failed
+from tlsearch.search.store import StudyStore
+from tlsearch.spaces.recipe import Technique
+
+from .factory import complete, failed, pruned, settings, striped_dataset, values
+from .fakes import FakePool
+
+TRIALS = [
+    complete(0, "frozen", (0.7, 0.8)),
+    complete(1, "fine-tune", (0.9, 0.6)),
+    complete(2, "frozen", (0.85,)),
+    pruned(3, "fine-tune", score=0.99),
+    failed(4, "full"),
+]
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = StudyStore.create(tmp_path / "photos", settings())
+    for trial in TRIALS:
+        store.start(values(trial.recipe.technique), trial.recipe, seed=trial.seed)
+        store.finish(trial)
+    return store
+
+
+@pytest.fixture
+def context(tmp_path):
+    return SimpleNamespace(dataset=striped_dataset(tmp_path))
+
+
+def pool(result=lambda job: 0.9, **options):
+    return FakePool(result, predictions=np.tile(np.float32([0.2, 0.8]), (16, 1)), **options)
+
+
+def confirmer(store, context, seeds=2, **changes):
+    return Confirmer(store, context, seeds, **{"patience": 3, "deadline": None, "listener": lambda event: None, **changes})
+
+
+def test_finalists_are_the_best_complete_trials_on_validation():
+    chosen = finalists(tuple(TRIALS), "accuracy")
+    assert {technique: trial.number for technique, trial in chosen.items()} == {Technique.FROZEN: 2, Technique.FINE_TUNE: 1}
+
+
+def test_of_equals_the_earlier_one_and_of_losses_the_lower():
+    equals = (complete(0, scores=(0.8,)), complete(1, scores=(0.8,)), complete(2, scores=(0.9,)))
+    assert finalists(equals, "accuracy")[Technique.FROZEN].number == 2
+    assert finalists(equals, "log_loss")[Technique.FROZEN].number == 0
+
+
+def test_every_finalist_meets_the_test_split_with_the_same_seeds(store, context):
+    workers = pool()
+    confirmer(store, context).run(workers, frozenset())
+    confirmations = store.confirmations()
+    assert {(c.trial, str(c.recipe.technique)) for c in confirmations} == {(2, "frozen"), (1, "fine-tune")}
+    assert all(job.test and job.seed == job.head_seed for job in workers.jobs)
+    seeds = {trial: sorted(c.seed for c in confirmations if c.trial == trial) for trial in (1, 2)}
+    assert len(seeds[1]) == 2 and seeds[1] == seeds[2]
+    assert not set(seeds[1]) & {trial.seed for trial in TRIALS}, "a finalist's own seed was chosen for its luck"
+
+
+def test_the_test_predictions_are_kept(store, context):
+    confirmer(store, context, 1).run(pool(), frozenset())
+    confirmation = store.confirmations()[0]
+    probabilities, labels = store.predictions(confirmation)
+    np.testing.assert_array_equal(labels, context.dataset.labels[context.dataset.test])
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), 1)
+    assert confirmation.scores["accuracy"] == (labels == 1).mean()
+
+
+def test_nothing_is_confirmed_twice_and_more_seeds_add_to_those_there(store, context):
+    confirmer(store, context, 1).run(pool(), frozenset())
+    again = confirmer(store, context, 1)
+    assert again.remaining() == [] and again.total == 2
+    more = confirmer(store, context, 3)
+    assert len(more.remaining()) == 4
+    more.run(pool(), frozenset())
+    assert len(store.confirmations()) == 6
+
+
+def test_it_goes_on_after_being_cut_off(store, context):
+    calls = []
+
+    def stop(job):
+        calls.append(job)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return 0.9
+
+    with pytest.raises(KeyboardInterrupt):
+        confirmer(store, context).run(pool(stop, count=1), frozenset())
+    kept = store.confirmations()
+    assert len(kept) == 2
+    confirmer(StudyStore.open(store.path), context).run(pool(), frozenset())
+    after = store.confirmations()
+    assert len(after) == 4 and all(one in after for one in kept)
+
+
+def test_a_run_that_fails_is_left_out_and_said(store, context):
+    heard = []
+    failing = pool(lambda job: Failed("no luck") if job.recipe.technique == "frozen" else 0.9)
+    confirmer(store, context, listener=heard.append).run(failing, frozenset())
+    assert {str(c.recipe.technique) for c in store.confirmations()} == {"fine-tune"}
+    warnings = [event.message for event in heard if isinstance(event, Warned)]
+    assert len(warnings) == 2 and all("frozen failed (no luck)" in warning for warning in warnings)
+
+
+def test_a_time_limit_cuts_all_techniques_alike(store, context, monkeypatch):
+    heard, clock = [], iter(range(100))
+    monkeypatch.setattr("tlsearch.search.confirm.time.monotonic", lambda: float(next(clock)))
+    confirmer(store, context, 3, deadline=4.0, listener=heard.append).run(pool(count=1), frozenset())
+    counts = [sum(c.recipe.technique == name for c in store.confirmations()) for name in ("frozen", "fine-tune")]
+    assert counts == [2, 2]
+    assert "left 2 of 6 confirmation runs undone" in heard[-1].message
+
+
+def test_without_seeds_nothing_is_confirmed(store, context):
+    assert confirmer(store, context, 0).remaining() == []
