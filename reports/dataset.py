@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..search.settings import DataSettings
 from ..spaces.recipe import Technique
+from .text import count
 
 Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
@@ -43,8 +44,15 @@ class RuleOfThumb:
     sentence: str
 
     def agrees(self, winner: Technique | None) -> bool | None:
-        """Whether the measured winner is the one predicted; None where one of them is unknown."""
-        return None if winner is None or self.predicts is None else winner is self.predicts
+        """Whether the measured winner is the one predicted; None where that cannot be told.
+
+        It can be told without the similarity where neither prediction for the size is the winner.
+        """
+        if winner is None:
+            return None
+        if self.predicts is None:
+            return None if winner in (RULE[self.size, "similar"], RULE[self.size, "different"]) else False
+        return winner is self.predicts
 
 
 def size_of(data: DataSettings) -> Size:
@@ -55,11 +63,12 @@ def size_of(data: DataSettings) -> Size:
 def rule_of_thumb(data: DataSettings, similarity: Similarity | None = None) -> RuleOfThumb:
     """The post's prediction."""
     size = size_of(data)
-    images = f"{data.train:,} training images in {len(data.classes)} classes are {size}"
+    images = f"{count(data.train, 'training image')} in {count(len(data.classes), 'class')} make a {size} data set"
     if similarity is not None:
         predicts = RULE[size, similarity]
-        return RuleOfThumb(size, similarity, predicts, f"{images} and {similarity}: it predicts {predicts}.")
+        known = f"{'similar to' if similarity == 'similar' else 'different from'} what the weights were trained on"
+        return RuleOfThumb(size, similarity, predicts, f"{images}, {known}: the blog post's rule expects {predicts} to win.")
     either = (
-        f"{RULE[size, 'similar']} if they resemble the pictures the weights were trained on, {RULE[size, 'different']} if not"
+        f"{RULE[size, 'similar']} to win if they resemble what the weights were trained on, {RULE[size, 'different']} if not"
     )
-    return RuleOfThumb(size, None, None, f"{images}: it predicts {either}.")
+    return RuleOfThumb(size, None, None, f"{images}: the blog post's rule expects {either}.")

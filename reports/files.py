@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
+import string
 from typing import Any
 
 from ..search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
-from .summary import Summary, TechniqueSummary
-from .text import describe, duration, literal, score
+from ..spaces.recipe import Recipe
+from .sentences import DEMONSTRATION, headline, rule_of_thumb, time_spent
+from .summary import Summary, TechniqueSummary, TestScore
+from .text import count, duration, in_words, literal, metric_name, score
+
+TERMINAL_WIDTH = 120
+"""Columns of the terminal's report in a file: wide enough for its tables at their best."""
 
 _CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def to_dict(summary: Summary) -> dict[str, Any]:
     """The report by schema 1, fit for JSON: what is not known is None."""
-    settings, data, verdict = summary.settings, summary.settings.data, summary.verdict
+    settings, data, verdict, timing = summary.settings, summary.settings.data, summary.verdict, summary.timing
     report = {
         "schema": 1,
         "study": {
@@ -74,15 +81,42 @@ def to_dict(summary: Summary) -> dict[str, Any]:
         },
         "techniques": [_technique(technique) for technique in summary.techniques],
         "trials": [_trial(trial) for trial in summary.trials],
-        "timing": summary.timing,
+        "timing": {
+            "wall": timing.wall,
+            "decode": timing.decode,
+            "extract": timing.extract,
+            "train": timing.train,
+            "confirm": timing.confirm,
+            "overhead": timing.overhead,
+        },
     }
     cleaned: dict[str, Any] = _finite(report)
     return cleaned
 
 
-def render(summary: Summary, form: str) -> str:
-    """The report as ``json``, ``csv`` or ``markdown``."""
+def render(summary: Summary, form: str, top: int = 10) -> str:
+    """The report as ``json``, ``csv``, ``markdown`` or ``terminal``: what the terminal shows, without its colours.
+
+    Args:
+        summary: What is reported.
+        form: One of these.
+        top: Trials in the terminal's leaderboard.
+    """
+    if form == "terminal":
+        return _terminal(summary, top)
     return {"json": _json, "csv": _csv, "markdown": _markdown}[form](summary)
+
+
+def _terminal(summary: Summary, top: int) -> str:
+    from rich.console import Console
+
+    from .terminal import Report
+
+    out = io.StringIO()
+    Console(file=out, width=TERMINAL_WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(
+        Report(summary, top)
+    )
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 def _json(summary: Summary) -> str:
@@ -92,55 +126,51 @@ def _json(summary: Summary) -> str:
 def _csv(summary: Summary) -> str:
     """One row a trial."""
     fields = ["number", "state", "technique", "score", "val_accuracy", "epochs", "seconds", "error"]
-    settings = [name for name in (summary.trials[0].recipe.as_dict() if summary.trials else ()) if name not in fields]
+    settings = [field.name for field in dataclasses.fields(Recipe) if field.name != "technique"]
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*fields, *settings], lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*fields, *("max_epochs" if name == "epochs" else name for name in settings)])
     for trial in summary.trials:
-        row = {**trial.recipe.as_dict(), **_trial(trial), "score": getattr(trial, "score", None)}
-        writer.writerow({name: _cell(row[name]) for name in [*fields, *settings]})
+        row = _finite({**_trial(trial), "score": getattr(trial, "score", None)})
+        writer.writerow([_cell(row[name]) for name in fields] + [_cell(row["recipe"][name]) for name in settings])
     return out.getvalue()
 
 
 def _markdown(summary: Summary) -> str:
-    metric = summary.settings.metric
-    name = metric.replace("_", " ")
-    verdict = summary.verdict
-    title = {"win": f"{verdict.winner} wins", "tie": f"a tie, take {verdict.recommended}"}.get(
-        verdict.decision, "no verdict yet"
-    )
-    lines = [f"### tlsearch: {title}", "", verdict.reason, ""]
+    metric, verdict, data = summary.settings.metric, summary.verdict, summary.settings.data
+    name = metric_name(metric)
+    lines = [f"### tlsearch: {headline(summary)}", "", verdict.reason, ""]
+    if summary.is_demonstration:
+        lines += [DEMONSTRATION, ""]
     lines += [
-        f"| technique | trials | time | best validation {name} | test {name} (95%) | recipe |",
+        f"| technique | trials | time | best validation {name} | test {name} (95% interval) | best recipe |",
         "|---|--:|--:|--:|--:|---|",
     ]
     for technique in summary.techniques:
         best, test = technique.best, technique.test
-        shown = "–"
-        if test is not None:
-            shown = f"{score(test.mean, metric)} ({score(test.ci95[0], metric)} – {score(test.ci95[1], metric)})"
         cells = [
             str(technique.technique),
             str(len(technique.trials)),
-            duration(technique.seconds),
+            duration(technique.seconds) if technique.trials else "–",
             score(best.score, metric) if best else "–",
-            shown,
-            describe(best.recipe) if best else "–",
+            f"{score(test.mean, metric)} ({score(test.ci95[0], metric)} to {score(test.ci95[1], metric)})" if test else "–",
+            in_words(best.recipe) if best else ("no trial completed" if technique.trials else "not tried"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    data = summary.settings.data
-    classes = _escape(", ".join(data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
-    lines += [
-        "",
-        f"{_escape(data.path)}: {data.train} training, {data.val} validation, {data.test} test images; {classes}. "
-        f"{len(data.skipped)} files skipped. {duration(summary.timing['wall'])} with {summary.settings.engine} "
-        f"({summary.settings.algorithm}), seed {summary.settings.seed}.",
-    ]
+    classes = ", ".join(map(_escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
+    facts = {
+        "Rule of thumb": rule_of_thumb(summary),
+        "Data": f"{_escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
+        f"{classes}. {count(len(data.skipped), 'file')} skipped.",
+        "Time": f"{time_spent(summary)}.",
+        "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",
+    }
+    lines += ["", *(f"- {label}: {fact}" for label, fact in facts.items())]
     return "\n".join(lines) + "\n"
 
 
 def _technique(technique: TechniqueSummary) -> dict[str, Any]:
-    best, test = technique.best, technique.test
+    best = technique.best
     return {
         "technique": technique.technique,
         "trials": len(technique.trials),
@@ -151,22 +181,15 @@ def _technique(technique: TechniqueSummary) -> dict[str, Any]:
         "best_val_score": best.score if best else None,
         "recipe": best.recipe.as_dict() if best else None,
         "trainable_params": best.trainable_params if best else None,
-        "test_score": None
-        if test is None
-        else {"mean": test.mean, "std": test.std, "ci95": list(test.ci95), "seeds": list(test.by_seed)},
-        "test_accuracy": _test_accuracy(technique),
+        "test_score": _test(technique.test),
+        "test_accuracy": _test(technique.test_accuracy),
     }
 
 
-def _test_accuracy(technique: TechniqueSummary) -> dict[str, Any] | None:
-    """The accuracy whatever the metric; its interval only where accuracy is what was compared."""
-    if technique.test is None:
+def _test(test: TestScore | None) -> dict[str, Any] | None:
+    if test is None:
         return None
-    seeds = [confirmation.scores["accuracy"] for confirmation in technique.confirmations]
-    mean = sum(seeds) / len(seeds)
-    spread = math.sqrt(sum((s - mean) ** 2 for s in seeds) / (len(seeds) - 1)) if len(seeds) > 1 else 0.0
-    same = seeds == list(technique.test.by_seed)
-    return {"mean": mean, "std": spread, "ci95": list(technique.test.ci95) if same else None, "seeds": seeds}
+    return {"mean": test.mean, "std": test.std, "ci95": list(test.ci95), "seeds": list(test.by_seed)}
 
 
 def _trial(trial: Trial) -> dict[str, Any]:
@@ -187,14 +210,15 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def _cell(value: Any) -> Any:
     """A spreadsheet takes a cell that begins so for a formula: an apostrophe makes it text."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text = literal(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _escape(text: str) -> str:
     """Text from the user's files within Markdown."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-!|~" else char for char in literal(text))
+    return "".join(f"\\{char}" if char in string.punctuation else char for char in literal(text))
 
 
 def _finite(value: Any) -> Any:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from ..spaces.errors import StudyError
+from .sentences import headline
 from .summary import summarize
 from .text import literal
 
@@ -32,15 +34,21 @@ class Listing:
         if not self.studies:
             yield Text(f"No studies in {literal(str(self.runs))}. `tlsearch run` makes one.")
             return
-        table = Table("study", "data", "trials", "verdict")
+        table = Table(box=SIMPLE_HEAD, header_style="")
+        table.add_column("study", overflow="fold")
+        table.add_column("data", overflow="fold")
+        table.add_column("trials", justify="right")
+        table.add_column("verdict")
         for path in self.studies:
-            try:
-                summary = summarize(path)
-            except StudyError as error:
-                table.add_row(literal(path.name), "", "", Text(literal(str(error)), style="red"))
-                continue
-            verdict = summary.verdict
-            answer = f"{verdict.decision}: {verdict.recommended}" if verdict.recommended else verdict.decision
-            done = sum(len(technique.trials) for technique in summary.techniques)
-            table.add_row(Text(literal(path.name)), Text(literal(summary.settings.data.path)), str(done), answer)
+            table.add_row(Text(literal(path.name)), *_cells(path))
         yield table
+
+
+def _cells(path: Path) -> tuple[Text, Text, Text]:
+    """Data, trials and verdict of one study; a damaged one says so and hides none of the others."""
+    try:
+        summary = summarize(path)
+    except StudyError as error:
+        return Text(), Text(), Text(literal(str(error)), style="red")
+    done = sum(len(technique.trials) for technique in summary.techniques)
+    return Text(literal(summary.settings.data.path)), Text(str(done)), Text(headline(summary))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections.abc import Callable
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -25,16 +25,10 @@ from ..search.events import (
 from ..search.metrics import better
 from ..search.trial import CompleteTrial, Measurement, Metric, RunningTrial
 from ..spaces.recipe import Technique
-from .log import trial_line
-from .terminal import COLOURS
+from .log import confirmed_line, trial_line
+from .sentences import PHASES
+from .tables import COLOURS
 from .text import describe, duration, literal, score
-
-_TITLES = {
-    "decode": "Decoding images",
-    "extract": "Computing what is frozen",
-    "search": "Trials",
-    "confirm": "Confirming on the test split",
-}
 
 
 class LiveProgress:
@@ -43,10 +37,12 @@ class LiveProgress:
     Args:
         console: A terminal.
         metric: The study's.
+        clock: Seconds of a clock that only goes forward.
     """
 
-    def __init__(self, console: Console, metric: Metric) -> None:
+    def __init__(self, console: Console, metric: Metric, clock: Callable[[], float] = time.monotonic) -> None:
         self._metric: Metric = metric
+        self._clock = clock
         self._phases = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -54,13 +50,14 @@ class LiveProgress:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
             console=console,
+            get_time=clock,
         )
-        self._tasks: dict[str, object] = {}
-        self._began: dict[str, tuple[float, int]] = {}
-        self._running: OrderedDict[int, tuple[RunningTrial, Measurement | None]] = OrderedDict()
+        self._tasks: dict[str, TaskID] = {}
+        self._began: dict[str, tuple[float, PhaseStarted]] = {}
+        self._running: dict[int, tuple[RunningTrial, Measurement | None]] = {}
         self._best: dict[Technique, CompleteTrial] = {}
         self._live = Live(
-            get_renderable=self._draw, console=console, refresh_per_second=4, redirect_stdout=True, redirect_stderr=True
+            get_renderable=self.__rich__, console=console, refresh_per_second=4, redirect_stdout=True, redirect_stderr=True
         )
 
     def __enter__(self) -> LiveProgress:
@@ -73,19 +70,15 @@ class LiveProgress:
     def __call__(self, event: Event) -> None:
         """Takes note; the screen is redrawn four times a second."""
         if isinstance(event, PhaseStarted):
-            self._began[event.phase] = (time.monotonic(), event.done)
+            self._began[event.phase] = (self._clock(), event)
             self._tasks[event.phase] = self._phases.add_task(
-                _TITLES[event.phase], total=event.total, completed=event.done, left=""
+                PHASES[event.phase], total=event.total, completed=event.done, left=""
             )
         elif isinstance(event, PhaseAdvanced) and event.phase in self._tasks:
-            self._phases.update(
-                self._tasks[event.phase],  # type: ignore[arg-type]
-                completed=event.done,
-                left=self._left(event),
-            )
+            self._phases.update(self._tasks[event.phase], completed=event.done, left=self._left(event))
         elif isinstance(event, PhaseEnded) and event.phase in self._tasks:
-            self._phases.update(self._tasks[event.phase], left="")  # type: ignore[arg-type]
-            self._phases.stop_task(self._tasks[event.phase])  # type: ignore[arg-type]
+            self._phases.update(self._tasks[event.phase], left="")
+            self._phases.stop_task(self._tasks[event.phase])
         elif isinstance(event, TrialStarted):
             self._running[event.trial.number] = (event.trial, None)
         elif isinstance(event, TrialMeasured):
@@ -94,9 +87,7 @@ class LiveProgress:
         elif isinstance(event, TrialFinished):
             self._finish(event)
         elif isinstance(event, Confirmed):
-            confirmation = event.confirmation
-            value = score(confirmation.scores[self._metric], self._metric)
-            self._print(f"confirmed {confirmation.recipe.technique}: test {self._metric.replace('_', ' ')} {value}")
+            self._print(confirmed_line(event.confirmation, self._metric), COLOURS[event.confirmation.recipe.technique])
         elif isinstance(event, Warned):
             self._print(f"warning: {event.message}", "yellow")
 
@@ -111,17 +102,17 @@ class LiveProgress:
 
     def _left(self, event: PhaseAdvanced) -> str:
         """Time left at the speed so far."""
-        began, before = self._began[event.phase]
-        total = self._phases._tasks[self._tasks[event.phase]].total or 0  # type: ignore[index]
-        fresh = event.done - before
-        if fresh <= 0 or event.done >= total:
+        began, start = self._began[event.phase]
+        fresh = event.done - start.done
+        if fresh <= 0 or event.done >= start.total:
             return ""
-        return f"about {duration((total - event.done) * (time.monotonic() - began) / fresh)} left"
+        return f"about {duration((start.total - event.done) * (self._clock() - began) / fresh)} left"
 
     def _print(self, line: str, style: str = "") -> None:
         self._live.console.print(Text(literal(line), style=style))
 
-    def _draw(self) -> RenderableType:
+    def __rich__(self) -> RenderableType:
+        """What is on the screen below the finished trials."""
         parts: list[RenderableType] = [self._phases]
         if self._running:
             table = Table.grid(padding=(0, 2))

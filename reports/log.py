@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from rich.console import Console
 from rich.text import Text
 
-from ..search.events import Confirmed, Event, PhaseEnded, PhaseStarted, TrialFinished, Warned
-from ..search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial
-from .text import describe, duration, literal, score
+from ..search.events import Confirmed, Event, Phase, PhaseEnded, PhaseStarted, TrialFinished, Warned
+from ..search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial
+from .sentences import PHASES
+from .text import count, describe, duration, literal, metric_name, score
+
+_UNITS: MappingProxyType[Phase, str] = MappingProxyType(
+    {"decode": "image", "extract": "image", "search": "trial", "confirm": "training run"}
+)
 
 
 class Log:
@@ -41,18 +48,15 @@ class Log:
         if isinstance(event, PhaseStarted):
             if event.phase == "search":
                 self._total, self._done = event.total, event.done
-            unit = {"decode": "images", "extract": "images", "search": "trials", "confirm": "training runs"}[event.phase]
-            before = f", {event.done} of them done before" if event.done else ""
-            self._write(f"{event.phase}: {event.total} {unit}{before}")
+            before = f", {event.done:,} of them done before" if event.done else ""
+            self._write(f"{PHASES[event.phase]}: {count(event.total, _UNITS[event.phase])}{before}")
         elif isinstance(event, PhaseEnded):
-            self._write(f"{event.phase}: done in {duration(event.seconds)}")
+            self._write(f"{PHASES[event.phase]}: done in {duration(event.seconds)}")
         elif isinstance(event, TrialFinished):
             self._done += not (isinstance(event.trial, FailedTrial) and event.trial.interrupted)
             self._write(f"[{self._done}/{self._total}] {trial_line(event.trial, self._metric)}")
         elif isinstance(event, Confirmed):
-            confirmation = event.confirmation
-            value = score(confirmation.scores[self._metric], self._metric)
-            self._write(f"confirmed {confirmation.recipe.technique}: test {self._metric.replace('_', ' ')} {value}")
+            self._write(confirmed_line(event.confirmation, self._metric))
 
     def _write(self, line: str) -> None:
         self._console.print(Text(literal(line)), soft_wrap=True)
@@ -62,9 +66,15 @@ def trial_line(trial: FinishedTrial, metric: str) -> str:
     """A finished trial in one line."""
     what = f"trial {trial.number}  {describe(trial.recipe, technique=True)}"
     if isinstance(trial, CompleteTrial):
-        name = metric.replace("_", " ")
-        return f"{what}  →  {name} {score(trial.score, metric)} at epoch {trial.best_epoch}, {duration(trial.seconds)}"
+        reached = f"{metric_name(metric)} {score(trial.score, metric)} at epoch {trial.best_epoch}"
+        return f"{what}  →  {reached}, {duration(trial.seconds)}"
     if isinstance(trial, PrunedTrial):
         return f"{what}  →  pruned at {score(trial.score, metric)}, {duration(trial.seconds)}"
     assert isinstance(trial, FailedTrial)
     return f"{what}  →  {'stopped' if trial.interrupted else 'failed'}: {trial.error}"
+
+
+def confirmed_line(confirmation: Confirmation, metric: str) -> str:
+    """A confirmation in one line."""
+    value = score(confirmation.scores[metric], metric)
+    return f"confirmed {confirmation.recipe.technique}  →  test {metric_name(metric)} {value}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +16,17 @@ from ..search.store import StudyStore
 from ..search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from ..spaces.recipe import Technique
 from ..spaces.space import SearchSpace
+from .bootstrap import resample
 from .dataset import RuleOfThumb, rule_of_thumb
 from .verdict import Predictions, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
 class TestScore:
-    """A technique's result on the test split, by the study's metric.
+    """A technique's result on the test split.
 
     Attributes:
-        mean, std: Over seeds; ``std`` is the sample's, 0 for one seed.
+        mean, std: Over seeds; ``std`` is the sample's, None for one seed.
         ci95: Over images and seeds.
         by_seed: In the order of the seeds.
     """
@@ -33,7 +34,7 @@ class TestScore:
     __test__ = False  # not a test class, whatever its name says to pytest
 
     mean: float
-    std: float
+    std: float | None
     ci95: tuple[float, float]
     by_seed: tuple[float, ...]
 
@@ -46,7 +47,8 @@ class TechniqueSummary:
         trials: All that it got, interrupted ones left out.
         seconds: That they took.
         best: Its finalist; None where no trial was completed.
-        test: None where it was not confirmed.
+        test: By the study's metric; None where it was not confirmed.
+        test_accuracy: The same by accuracy.
         confirmations: Of the finalist.
     """
 
@@ -54,6 +56,7 @@ class TechniqueSummary:
     trials: tuple[Trial, ...]
     best: CompleteTrial | None
     test: TestScore | None
+    test_accuracy: TestScore | None
     confirmations: tuple[Confirmation, ...]
 
     @property
@@ -72,6 +75,41 @@ class TechniqueSummary:
         return sum(trial.seconds for trial in self.trials if isinstance(trial, FinishedTrial))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Where the time went, in seconds of wall time over all runs of the study.
+
+    Attributes:
+        wall: In all, from the opened data set on.
+        decode: Decoding images, before ``wall`` begins; None where it was not recorded.
+        extract: Computing what is frozen.
+        train: Searching: the trials.
+        confirm: Training the finalists again.
+    """
+
+    wall: float
+    decode: float | None
+    extract: float
+    train: float
+    confirm: float
+
+    @classmethod
+    def of(cls, stored: Mapping[str, float]) -> Timing:
+        """From the seconds by phase that a study has stored."""
+        return cls(
+            wall=stored.get("wall", 0.0),
+            decode=stored.get("decode"),
+            extract=stored.get("extract", 0.0),
+            train=stored.get("search", 0.0),
+            confirm=stored.get("confirm", 0.0),
+        )
+
+    @property
+    def overhead(self) -> float:
+        """The rest: starting and stopping workers. A run that is still going has recorded its phases before its wall time."""
+        return max(0.0, self.wall - self.extract - self.train - self.confirm)
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A study, read.
@@ -80,7 +118,6 @@ class Summary:
         trials: Every trial, interrupted ones too.
         techniques: That the space asks for, in the order of `Technique`.
         ranked: Complete trials, the best first.
-        timing: Seconds by phase; ``overhead`` is what no phase accounts for.
     """
 
     path: Path
@@ -90,12 +127,22 @@ class Summary:
     ranked: tuple[CompleteTrial, ...]
     verdict: Verdict
     rule: RuleOfThumb
-    timing: dict[str, float]
+    timing: Timing
 
     @property
     def failures(self) -> tuple[FailedTrial, ...]:
         """Trials that failed by themselves."""
         return tuple(t for t in self.trials if isinstance(t, FailedTrial) and not t.interrupted)
+
+    @property
+    def untried(self) -> tuple[Technique, ...]:
+        """Techniques that were asked for and got no trial."""
+        return tuple(technique.technique for technique in self.techniques if not technique.trials)
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether the images are the built-in drawings."""
+        return self.settings.data.path.startswith("demo:")
 
     @property
     def running(self) -> tuple[RunningTrial, ...]:
@@ -113,20 +160,22 @@ def summarize(study: Path | str | StudyStore) -> Summary:
     settings, trials = store.settings, store.trials()
     best = finalists(trials, settings.metric)
     space = SearchSpace.from_dict(settings.space)
-    confirmed = {
-        technique: tuple(c for c in store.confirmations() if c.trial == finalist.number) for technique, finalist in best.items()
-    }
+    stored = store.confirmations()
+    confirmed = {technique: tuple(c for c in stored if c.trial == finalist.number) for technique, finalist in best.items()}
     predictions, labels = _predictions(store, confirmed)
     verdict = judge(predictions, labels, settings.metric, seed=settings.seed)
+    accuracy = verdict.intervals if settings.metric == "accuracy" else _intervals(predictions, labels, settings.seed)
     techniques = tuple(
         TechniqueSummary(
             technique=technique,
             trials=tuple(_of(technique, trials)),
             best=best.get(technique),
-            test=_test_score(confirmed.get(technique, ()), settings.metric, verdict, technique),
+            test=_test_score(confirmed.get(technique, ()), settings.metric, verdict.intervals),
+            test_accuracy=_test_score(confirmed.get(technique, ()), "accuracy", accuracy),
             confirmations=confirmed.get(technique, ()),
         )
-        for technique in space.techniques
+        for technique in Technique
+        if technique in space.techniques
     )
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
     sign = -1 if maximized(settings.metric) else 1
@@ -138,7 +187,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         ranked=tuple(sorted(complete, key=lambda trial: (sign * trial.score, trial.number))),
         verdict=verdict,
         rule=rule_of_thumb(settings.data),
-        timing=_timing(store.timing()),
+        timing=Timing.of(store.timing()),
     )
 
 
@@ -162,17 +211,22 @@ def _predictions(
     return predictions, labels
 
 
+def _intervals(
+    predictions: dict[Technique, Predictions], labels: NDArray[np.int64] | None, seed: int
+) -> dict[Technique, tuple[float, float]]:
+    """Of the accuracy, where another metric decides."""
+    if labels is None:
+        return {}
+    resampled = resample({t: one.probabilities for t, one in predictions.items()}, labels, "accuracy", seed=seed)
+    return {technique: one.ci95 for technique, one in resampled.items()}
+
+
 def _test_score(
-    confirmations: tuple[Confirmation, ...], metric: str, verdict: Verdict, technique: Technique
+    confirmations: tuple[Confirmation, ...], metric: str, intervals: Mapping[Technique, tuple[float, float]]
 ) -> TestScore | None:
     if not confirmations:
         return None
     scores = [confirmation.scores[metric] for confirmation in confirmations]
-    std = float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
-    return TestScore(float(np.mean(scores)), std, verdict.intervals[technique], tuple(scores))
-
-
-def _timing(stored: dict[str, float]) -> dict[str, float]:
-    timing = {phase: stored.get(phase, 0.0) for phase in ("wall", "decode", "extract", "search", "confirm")}
-    timing["overhead"] = max(0.0, timing["wall"] - timing["extract"] - timing["search"] - timing["confirm"])
-    return timing
+    std = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
+    interval = intervals[confirmations[0].recipe.technique]
+    return TestScore(float(np.mean(scores)), std, interval, tuple(scores))

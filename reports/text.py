@@ -1,8 +1,9 @@
-"""Text from a user's files and settings, made fit to be shown."""
+"""Text from a user's files and settings, and numbers, made fit to be shown."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from ..spaces.recipe import Recipe, Technique
 
@@ -25,16 +26,33 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f}%"
 
 
+def metric_name(metric: str) -> str:
+    """A metric as one says it."""
+    return {"balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "log_loss": "log loss"}.get(metric, metric)
+
+
 def score(value: float, metric: str) -> str:
     """A value of a metric."""
     return f"{value:.3f}" if metric == "log_loss" else percent(value)
 
 
+def gap(value: float, metric: str) -> str:
+    """A difference between two values of a metric, with its unit."""
+    return f"{gap_number(value, metric)} {'nats' if metric == 'log_loss' else 'points'}"
+
+
+def gap_number(value: float, metric: str) -> str:
+    """A difference between two values of a metric, without its unit: percentage points, or nats of ``log_loss``."""
+    number = f"{value:.3f}" if metric == "log_loss" else f"{100 * value:.1f}"
+    # What rounds to zero has no sign.
+    return number.replace("-", "−") if float(number) else number.lstrip("-")
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them."""
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
-    if seconds < 90:
+    if round(seconds) < 90:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 90:
@@ -42,15 +60,52 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def count(number: int, noun: str) -> str:
+    """``1 seed``, ``2 seeds``, ``2 classes``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def rate(value: float) -> str:
+    """A learning rate with two digits: ``0.0013``, ``4.7e-5``, ``1e-4``."""
+    if value >= 0.001:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
 def describe(recipe: Recipe, *, technique: bool = False) -> str:
-    """A recipe's settings in a few words; those that every trial shares are left out."""
+    """A recipe's settings for one line of a table; what the space fixes for every trial is mostly left out."""
     parts = [str(recipe.technique)] if technique else []
     if recipe.technique is Technique.FINE_TUNE:
         parts.append(f"from layer {recipe.fine_tune_at}")
-    parts.append(f"lr {recipe.learning_rate:.1e}".replace("e-0", "e-"))
-    parts.append(f"head {recipe.head_layers} × {recipe.head_units}" if recipe.head_units else "head: output layer only")
+    parts.append(f"lr {rate(recipe.learning_rate)}")
+    if recipe.head_units:
+        parts.append(f"head {recipe.head_layers} × {recipe.head_units}")
     if recipe.dropout:
         parts.append(f"dropout {recipe.dropout:g}")
     if recipe.augment:
         parts.append("augmented")
+    return ", ".join(parts)
+
+
+def in_words(recipe: Recipe) -> str:
+    """A recipe's settings as one would say them, without the technique's name."""
+    parts = [f"learning rate {rate(recipe.learning_rate)}"]
+    if recipe.technique is Technique.FINE_TUNE:
+        parts.insert(0, f"trains from layer {recipe.fine_tune_at} on")
+    if recipe.head_units:
+        parts.append(f"{count(recipe.head_layers, 'hidden layer')} of {recipe.head_units} units")
+    else:
+        parts.append("no hidden layer")
+    if recipe.dropout:
+        parts.append(f"dropout {recipe.dropout:g}")
+    if recipe.augment:
+        parts.append("augmented images")
     return ", ".join(parts)

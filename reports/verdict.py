@@ -1,22 +1,13 @@
-"""Who wins, by how much, and whether the difference is real.
+"""Who wins, by how much, and whether the difference is real: what is decided, and the sentence that says so.
 
-Each technique's finalist was trained with K seeds and predicted the same n test images. Two things vary: which images the
-test split happens to hold, and which seed the training happened to have. A hierarchical bootstrap resamples both: n images
-with replacement, the same ones for all techniques (they are paired), and for each technique the mean of its K seeds.
-
-Resampling images already carries over what a seed does to single images; resampling the seeds' whole scores on top would
-count that part twice (Owen 2007, "The pigeonhole bootstrap"). So only the rest is added: of the seeds' sample variance, what
-exceeds the variance that the images alone explain, by the method of moments, as for a crossed random-effects model
-(Searle et al. 1992, section 4.4).
-
-For each pair of techniques the 95% interval is the percentile interval of the resampled differences (Efron & Tibshirani 1993,
-chapter 13), and p is twice the smaller share of resamples on either side of zero (chapter 16). The p values of all pairs are
-adjusted together by Holm's method (Holm 1979).
+The statistics are those of `bootstrap`. A technique wins only if it beats each of the others: the 95% interval of the
+difference excludes zero, and its p value, adjusted for all comparisons, is below `ALPHA`. Anything else is a tie, or too little
+to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -27,8 +18,9 @@ from numpy.typing import NDArray
 from ..search.metrics import maximized
 from ..search.trial import Metric
 from ..spaces.recipe import Technique
+from .bootstrap import RESAMPLES, Resampled, holm, percentile_interval, resample, two_sided_p
+from .text import count, gap, gap_number, listed
 
-RESAMPLES = 10_000
 ALPHA = 0.05
 """Probability, over all comparisons of a study, of calling a difference real that is not."""
 
@@ -38,9 +30,12 @@ MIN_SEEDS = 2
 MIN_IMAGES = 50
 """Test images below which a percentile interval of an accuracy is too narrow to trust."""
 
-_CHUNK = 500
 _POWER_FACTOR = 2.8
 """z(0.975) + z(0.80): a difference of so many standard errors is found four times in five (Cohen 1988, section 2.4)."""
+
+_INTERVAL_FACTOR = 2 * 1.96
+"""Standard errors that a 95% interval is wide. Taken from the interval, a standard error is not carried off by the long tails
+that few seeds give the draws."""
 
 Decision = Literal["win", "tie", "insufficient"]
 
@@ -63,6 +58,7 @@ class Comparison:
     """How much better ``a`` is than ``b``; positive means better, whatever the metric.
 
     Attributes:
+        difference: Of the scores; of ``log_loss`` its negative, since less is better.
         p: Adjusted by Holm's method.
         detectable: Smallest difference that a test split of this size and this spread of seeds finds four times in five.
     """
@@ -76,8 +72,20 @@ class Comparison:
 
     @property
     def real(self) -> bool:
-        """Whether the difference is not explained by chance."""
+        """Whether chance is an unlikely explanation of the difference."""
         return self.p < ALPHA and (self.ci95[0] > 0 or self.ci95[1] < 0)
+
+    @property
+    def beaten(self) -> Technique | None:
+        """The worse of the two where the difference is real."""
+        if not self.real:
+            return None
+        return self.b if self.ci95[0] > 0 else self.a
+
+    def flipped(self) -> Comparison:
+        """The same, seen from ``b``."""
+        low, high = self.ci95
+        return Comparison(self.b, self.a, -self.difference, (-high, -low), self.p, self.detectable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +94,11 @@ class Verdict:
 
     Attributes:
         winner: Of a ``win``.
-        recommended: The winner, or the cheapest of the tied; None where nothing was confirmed.
+        recommended: The winner; of a tie the cheapest of those that nothing beats; else the best score. None where nothing
+            was confirmed.
+        comparisons: Of each pair, in the order of `Technique`.
         intervals: 95% interval of each technique's own score.
-        reason: One plain sentence.
+        reason: One or two plain sentences.
     """
 
     decision: Decision
@@ -100,7 +110,12 @@ class Verdict:
 
 
 def judge(
-    predictions: Mapping[Technique, Predictions], labels: NDArray[np.int64] | None, metric: Metric, *, seed: int = 0
+    predictions: Mapping[Technique, Predictions],
+    labels: NDArray[np.int64] | None,
+    metric: Metric,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Verdict:
     """The verdict over confirmed techniques.
 
@@ -109,166 +124,103 @@ def judge(
         labels: Of the test images, ``(n,)``; None where nothing was confirmed.
         metric: What is compared.
         seed: Of the resampling.
+        resamples: How many.
     """
     if labels is None or not predictions:
-        return _insufficient("No technique has met the test split yet: run with --confirm 3.", None, {})
-    resampled, scores = _bootstrap(predictions, labels, metric, seed)
-    intervals = {t: _interval(values) for t, values in resampled.items()}
-    comparisons = _compare(resampled, scores, metric)
-    ranked = sorted(scores, key=scores.__getitem__, reverse=maximized(metric))
-    fewest = min(len(p.probabilities) for p in predictions.values())
-    if len(predictions) < 2:
-        reason = f"Only {ranked[0]} was confirmed: there is nothing to compare it with."
-        return _insufficient(reason, ranked[0], intervals)
-    if fewest < MIN_SEEDS or len(labels) < MIN_IMAGES:
-        lacking = f"{fewest} seed" if fewest < MIN_SEEDS else f"{len(labels)} test images"
-        needed = f"{MIN_SEEDS} (--confirm 3)" if fewest < MIN_SEEDS else str(MIN_IMAGES)
-        reason = f"{ranked[0]} scored best, but {lacking} cannot tell skill from luck: at least {needed} are needed."
-        return _insufficient(reason, ranked[0], intervals, comparisons)
-    return _decide(ranked, scores, predictions, comparisons, intervals, metric)
+        reason = (
+            "Nothing has been tested yet: the same run command with --confirm 3 trains each technique's best recipe again "
+            "and tests it."
+        )
+        return Verdict("insufficient", None, None, (), {}, reason)
+    by_technique = {technique: one.probabilities for technique, one in predictions.items()}
+    resampled = resample(by_technique, labels, metric, seed=seed, resamples=resamples)
+    intervals = {technique: one.ci95 for technique, one in resampled.items()}
+    comparisons = _compare(resampled, metric)
+    ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
+    if lacking := _lacking(ranked, predictions, len(labels)):
+        return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
+    seconds = {technique: one.seconds for technique, one in predictions.items()}
+    return _decide(ranked, seconds, comparisons, intervals, metric)
+
+
+def _lacking(ranked: list[Technique], predictions: Mapping[Technique, Predictions], images: int) -> str:
+    """What keeps the techniques from being compared, and what would mend it; empty where nothing does."""
+    best = ranked[0]
+    if len(ranked) < 2:
+        return (
+            f"Only {best} has been tested, so there is nothing to compare it with. A search over two techniques or more, with "
+            "--trials enough to try each, would give it a rival."
+        )
+    few, needed = [], []
+    fewest = min(len(one.probabilities) for one in predictions.values())
+    if fewest < MIN_SEEDS:
+        few.append(count(fewest, "training seed"))
+        needed.append(f"{MIN_SEEDS} seeds (better 3: --confirm 3)")
+    if images < MIN_IMAGES:
+        few.append(count(images, "test image"))
+        needed.append(f"{MIN_IMAGES} test images")
+    if not few:
+        return ""
+    return f"{best} scored best, but {listed(few)} cannot tell skill from luck. At least {listed(needed)} would do."
 
 
 def _decide(
     ranked: list[Technique],
-    scores: Mapping[Technique, float],
-    predictions: Mapping[Technique, Predictions],
+    seconds: Mapping[Technique, float],
     comparisons: tuple[Comparison, ...],
     intervals: Mapping[Technique, tuple[float, float]],
     metric: Metric,
 ) -> Verdict:
     best = ranked[0]
-    against = [c for c in comparisons if best in (c.a, c.b)]
-    tied = [best, *(c.b if c.a is best else c.a for c in against if not c.real)]
+    against = [c if c.a is best else c.flipped() for c in comparisons if best in (c.a, c.b)]
+    tied = [best, *(technique for technique in ranked for c in against if c.b is technique and c.beaten is not technique)]
     if len(tied) == 1:
-        nearest = next(c for c in against if ranked[1] in (c.a, c.b))
-        low, high = sorted(abs(bound) for bound in nearest.ci95)
-        gap = _amount(abs(nearest.difference), metric)
-        reason = (
-            f"{best} beats {ranked[1]} by {gap} (95% interval {_amount(low, metric)} to {_amount(high, metric)}), "
-            "more than chance explains."
-        )
-        return Verdict("win", best, best, comparisons, intervals, reason)
-    cheapest = min(tied, key=lambda technique: predictions[technique].seconds)
-    detectable = max(c.detectable for c in against if c.a in tied and c.b in tied)
-    names = " and ".join([", ".join(t for t in tied[:-1]), tied[-1]])
+        return Verdict("win", best, best, comparisons, intervals, _of_a_win(ranked, against, metric))
+    beaten = {c.beaten for c in comparisons}
+    unbeaten = [technique for technique in tied if technique not in beaten]
+    chosen = min(unbeaten or tied, key=seconds.__getitem__)
+    detectable = max(c.detectable for c in against if c.b in tied)
     reason = (
-        f"{names} cannot be told apart: a difference below {_amount(detectable, metric)} would not show on this test split. "
-        f"{cheapest} is the cheapest of them to train."
+        f"{listed(tied)} cannot be told apart: on this test split a difference below {gap(detectable, metric)} would often go "
+        f"unnoticed. {_of_a_choice(chosen, tied, unbeaten, comparisons)}"
     )
-    return Verdict("tie", None, cheapest, comparisons, intervals, reason)
+    return Verdict("tie", None, chosen, comparisons, intervals, reason)
 
 
-def _insufficient(
-    reason: str,
-    leader: Technique | None,
-    intervals: Mapping[Technique, tuple[float, float]],
-    comparisons: tuple[Comparison, ...] = (),
-) -> Verdict:
-    return Verdict("insufficient", None, leader, comparisons, intervals, reason)
+def _of_a_win(ranked: list[Technique], against: list[Comparison], metric: Metric) -> str:
+    nearest = next(c for c in against if c.b is ranked[1])
+    others = f" and {ranked[2]} by more" if len(ranked) > 2 else ""
+    low, high = nearest.ci95
+    return (
+        f"{ranked[0]} beats {ranked[1]} by {gap(nearest.difference, metric)}{others}. The true gap to {ranked[1]} is probably "
+        f"between {gap_number(low, metric)} and {gap(high, metric)} (95% interval): more than luck explains."
+    )
 
 
-def _amount(value: float, metric: Metric) -> str:
-    return f"{value:.3f} nats" if metric == "log_loss" else f"{100 * value:.1f} points"
+def _of_a_choice(
+    chosen: Technique, tied: list[Technique], unbeaten: list[Technique], comparisons: tuple[Comparison, ...]
+) -> str:
+    if len(unbeaten) in (0, len(tied)):
+        return f"{chosen} is the quickest of them to train."
+    losses = [f"{c.beaten} loses to {c.b if c.beaten is c.a else c.a}" for c in comparisons if c.beaten in tied]
+    which = f"{chosen} loses to none" if len(unbeaten) == 1 else f"of the others {chosen} is the quickest to train"
+    return f"But {listed(losses)}, and {which}."
 
 
-def _compare(
-    resampled: Mapping[Technique, NDArray[np.float64]], scores: Mapping[Technique, float], metric: Metric
-) -> tuple[Comparison, ...]:
+def _compare(resampled: Mapping[Technique, Resampled], metric: Metric) -> tuple[Comparison, ...]:
     sign = 1.0 if maximized(metric) else -1.0
     pairs = list(combinations(resampled, 2))
-    raw = []
-    for a, b in pairs:
-        differences = sign * (resampled[a] - resampled[b])
-        below, above = (differences <= 0).mean(), (differences >= 0).mean()
-        raw.append(max(2 * min(below, above), 1 / RESAMPLES))
-    adjusted = holm(raw)
+    draws = [sign * resampled[a].minus(resampled[b]) for a, b in pairs]
+    intervals = [percentile_interval(drawn) for drawn in draws]
+    adjusted = holm([two_sided_p(drawn) for drawn in draws])
     return tuple(
         Comparison(
             a=a,
             b=b,
-            difference=sign * (scores[a] - scores[b]),
-            ci95=_interval(sign * (resampled[a] - resampled[b])),
+            difference=sign * (resampled[a].score - resampled[b].score),
+            ci95=interval,
             p=p,
-            detectable=_POWER_FACTOR * float((resampled[a] - resampled[b]).std()),
+            detectable=_POWER_FACTOR * (interval[1] - interval[0]) / _INTERVAL_FACTOR,
         )
-        for (a, b), p in zip(pairs, adjusted, strict=True)
+        for (a, b), interval, p in zip(pairs, intervals, adjusted, strict=True)
     )
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment, in the order given: the i-th smallest of m is multiplied by m − i, and never falls."""
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, p_values[place] * (len(p_values) - rank)))
-        adjusted[place] = highest
-    return adjusted
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, (2.5, 97.5))
-    return float(low), float(high)
-
-
-def _bootstrap(
-    predictions: Mapping[Technique, Predictions], labels: NDArray[np.int64], metric: Metric, seed: int
-) -> tuple[dict[Technique, NDArray[np.float64]], dict[Technique, float]]:
-    """For each technique its resampled scores ``(RESAMPLES,)`` and its score."""
-    rng = np.random.default_rng(seed)
-    columns = {t: [_columns(one, labels, metric) for one in p.probabilities] for t, p in predictions.items()}
-    chances = np.full(len(labels), 1 / len(labels))
-    drawn: dict[Technique, list[NDArray[np.float64]]] = {technique: [] for technique in predictions}
-    for _ in range(RESAMPLES // _CHUNK):
-        weights = rng.multinomial(len(labels), chances, size=_CHUNK).astype(np.float32)
-        for technique, seeds in columns.items():
-            drawn[technique].append(np.stack([_score(weights @ one, metric) for one in seeds], axis=1))
-    ones = np.ones((1, len(labels)), np.float32)
-    by_seed = {t: np.array([_score(ones @ one, metric)[0] for one in seeds]) for t, seeds in columns.items()}
-    resampled = {t: _with_seeds(np.concatenate(parts), by_seed[t], rng) for t, parts in drawn.items()}
-    return resampled, {technique: float(scores.mean()) for technique, scores in by_seed.items()}
-
-
-def _with_seeds(each: NDArray[np.float64], by_seed: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Adds to resampled images what resampled seeds add to them.
-
-    Args:
-        each: Score of each resample of the images and each seed, ``(resamples, seeds)``.
-        by_seed: Score of each seed on the images as they are, ``(seeds,)``.
-        rng: Of the draw.
-
-    Returns:
-        ``(resamples,)``.
-    """
-    mean, count = each.mean(axis=1), len(by_seed)
-    if count == 1:
-        return np.asarray(mean)
-    explained = (each - mean[:, None]).var(axis=0).mean() * count / (count - 1)
-    excess = max(0.0, float(by_seed.var(ddof=1) - explained))
-    # Student's t with K − 1 degrees of freedom: a spread estimated from few seeds is itself uncertain.
-    return np.asarray(mean + np.sqrt(excess / count) * rng.standard_t(count - 1, len(mean)))
-
-
-def _columns(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metric: Metric) -> NDArray[np.float32]:
-    """Numbers of each image, ``(n, columns)``, whose weighted sums `_score` turns into the metric."""
-    n, classes = probabilities.shape
-    predicted = probabilities.argmax(axis=1)
-    right = predicted == labels
-    if metric == "accuracy":
-        return np.stack([right, np.ones(n)], axis=1).astype(np.float32)
-    if metric == "log_loss":
-        likelihood = np.maximum(probabilities[np.arange(n), labels], np.finfo(np.float32).eps)
-        return np.stack([-np.log(likelihood), np.ones(n)], axis=1).astype(np.float32)
-    member = np.eye(classes, dtype=np.float32)
-    return np.concatenate([member[labels] * right[:, None], member[labels], member[predicted]], axis=1)
-
-
-def _score(sums: NDArray[np.float32], metric: Metric) -> NDArray[np.float64]:
-    """The metric ``(resamples,)`` of sums ``(resamples, columns)``."""
-    sums64 = sums.astype(np.float64)
-    if metric in ("accuracy", "log_loss"):
-        return np.asarray(sums64[:, 0] / sums64[:, 1])
-    hits, members, guesses = np.split(sums64, 3, axis=1)
-    present = members > 0
-    divisor = members if metric == "balanced_accuracy" else (members + guesses) / 2
-    ratio = np.divide(hits, divisor, out=np.zeros_like(hits), where=present)
-    return np.asarray(ratio.sum(axis=1) / present.sum(axis=1))

@@ -1,0 +1,54 @@
+"""What several reports say in the same words."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ..search.events import Phase
+from .text import duration
+
+if TYPE_CHECKING:
+    # A log of a search's progress takes its words from here before anything has read a study.
+    from .summary import Summary
+
+PHASES: MappingProxyType[Phase, str] = MappingProxyType(
+    {"decode": "decoding", "extract": "frozen features", "search": "search", "confirm": "confirmation"}
+)
+"""What the phases are called in every report."""
+
+DEMONSTRATION = "A demonstration: the pictures are the built-in drawings, so this says nothing about photographs."
+
+
+def headline(summary: Summary) -> str:
+    """The verdict in a few words."""
+    verdict = summary.verdict
+    if verdict.decision == "win":
+        return f"{verdict.winner} wins"
+    if verdict.decision == "tie":
+        return f"A tie: take {verdict.recommended}"
+    if verdict.recommended is None:
+        return "No verdict yet"
+    return f"No verdict yet: {verdict.recommended} leads" if len(verdict.intervals) > 1 else "No verdict yet"
+
+
+def rule_of_thumb(summary: Summary) -> str:
+    """What the blog post's rule of thumb expects, and whether it came so."""
+    agrees = summary.rule.agrees(summary.verdict.winner)
+    found = {True: " It is right here.", False: " It is wrong here.", None: ""}[agrees]
+    return summary.rule.sentence + found
+
+
+def time_spent(summary: Summary) -> str:
+    """Where the time went."""
+    timing = summary.timing
+    phases = {
+        PHASES["extract"]: timing.extract,
+        PHASES["search"]: timing.train,
+        PHASES["confirm"]: timing.confirm,
+        "the rest": timing.overhead,
+    }
+    parts = [f"{name} {duration(seconds)}" for name, seconds in phases.items() if seconds]
+    total = max(timing.wall, timing.extract + timing.train + timing.confirm)
+    decoded = f"; {PHASES['decode']} before that {duration(timing.decode)}" if timing.decode else ""
+    return f"{duration(total)}{' = ' if parts else ''}{' + '.join(parts)}{decoded}"

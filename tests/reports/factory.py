@@ -1,0 +1,106 @@
+"""Predictions and studies for tests that train nothing."""
+
+import dataclasses
+import io
+
+import numpy as np
+from rich.console import Console
+
+from tlsearch.reports.verdict import Predictions
+from tlsearch.search.metrics import scores
+from tlsearch.search.store import StudyStore
+from tlsearch.search.trial import Confirmation
+from tlsearch.spaces.recipe import Technique
+
+from ..search.factory import complete, failed, pruned, recipe, settings, values
+
+SKILLS = {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.93, Technique.FULL: 0.86}
+TIMING = {"wall": 200.0, "extract": 21.0, "search": 120.0, "confirm": 50.0}
+
+
+def predict(rng, labels, skill, seeds=3, classes=2, seed_std=0.0, difficulty=None):
+    """Predictions of a technique that is right with probability ``skill``; images of one study share their difficulty."""
+    n = len(labels)
+    hard = rng.random(n) if difficulty is None else difficulty
+    out = np.empty((seeds, n, classes), np.float32)
+    for place in range(seeds):
+        skilled = np.clip(skill + rng.normal(0, seed_std), 0, 1)
+        # Half of what decides is the image itself: techniques err on the same images, as real ones do.
+        chance = np.where(rng.random(n) < 0.5, hard, rng.random(n))
+        right = chance < skilled
+        guess = np.where(right, labels, (labels + 1) % classes)
+        out[place] = 0.1 / (classes - 1)
+        out[place, np.arange(n), guess] = 0.9
+    return out
+
+
+def study(rng, skills, n=2000, seed_std=0.0, seconds=(1, 10, 100)):
+    """Predictions by technique, and the labels."""
+    labels = rng.integers(0, 2, n)
+    difficulty = rng.random(n)
+    predictions = {
+        technique: Predictions(predict(rng, labels, skill, seed_std=seed_std, difficulty=difficulty), cost)
+        for technique, skill, cost in zip(Technique, skills, seconds, strict=False)
+    }
+    return predictions, labels
+
+
+def store_of(path, trials=(), changes=None, data=None, timing=TIMING):
+    """A study on disk with ``trials``, as if they had been trained."""
+    own = settings(name=path.name)
+    own = dataclasses.replace(own, data=dataclasses.replace(own.data, **(data or {})), **(changes or {}))
+    store = StudyStore.create(path, own)
+    for trial in trials:
+        # A fixed space has fewer parameters than the default one, whose values these are.
+        store.start(values(str(trial.recipe.technique)), trial.recipe, seed=trial.seed, worker=trial.worker)
+        store.finish(trial)
+    for phase, seconds in timing.items():
+        store.add_timing(phase, seconds)
+    return store
+
+
+def confirm(store, trial, skill, seeds=3, seconds=10.0):
+    """Records confirmations of ``trial`` with a model that is right with probability ``skill``."""
+    data = store.settings.data
+    labels = np.repeat(np.arange(len(data.classes)), data.test_per_class)
+    rng = np.random.default_rng([7, *map(ord, trial.recipe.technique)])
+    for seed in range(seeds):
+        (probabilities,) = predict(rng, labels, skill, seeds=1, classes=len(data.classes))
+        store.confirm(
+            Confirmation(
+                recipe=trial.recipe,
+                trial=trial.number,
+                seed=seed,
+                seconds=seconds,
+                val_score=trial.score,
+                scores={str(name): value for name, value in scores(probabilities, labels).items()},
+                predictions="",
+            ),
+            probabilities,
+            labels,
+        )
+
+
+def whole_study(path, changes=None, data=None, skills=SKILLS, **options):
+    """A study of six trials, one of them pruned and one failed; each technique confirmed with a model of its skill."""
+    trials = [
+        complete(0, "frozen", (0.75, 0.81)),
+        complete(1, "fine-tune", (0.7, 0.82, 0.91, 0.9), trainable_params=1_862_144, seconds=75.0),
+        complete(2, "full", (0.6, 0.84), trainable_params=2_226_434, seconds=130.0),
+        pruned(3, "fine-tune"),
+        failed(4, "full"),
+        complete(
+            5, "frozen", (0.76, 0.8), recipe=recipe("frozen", learning_rate=4.7e-5, head_units=128, head_layers=2, dropout=0.25)
+        ),
+    ]
+    store = store_of(path, trials, changes, data, **options)
+    for trial, technique in zip(trials[:3], Technique, strict=True):
+        confirm(store, trial, skills[technique], seconds=trial.seconds)
+    return store
+
+
+def rendered(value, width=80):
+    """``value`` as plain text, with the spaces at the ends of lines cut off."""
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=False, legacy_windows=False, color_system=None).print(value)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
