@@ -1,0 +1,73 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from tlsearch.reports.live import LiveProgress
+from tlsearch.search.events import PhaseAdvanced, PhaseEnded, PhaseStarted, TrialFinished, TrialMeasured, TrialStarted, Warned
+from tlsearch.search.trial import RunningTrial
+
+from ..search.factory import START, complete, measurement, recipe
+from .factory import rendered
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def live(clock):
+    return LiveProgress(Console(file=io.StringIO(), width=100, force_terminal=True), "accuracy", clock)
+
+
+def running(number, technique="frozen", **changes):
+    return RunningTrial(number=number, recipe=recipe(technique, **changes), seed=1, started=START, worker="worker-1")
+
+
+def test_what_is_running_with_its_epochs_and_the_best_so_far(live):
+    live(PhaseStarted("search", 20))
+    live(TrialStarted(running(0)))
+    live(TrialStarted(running(1, "fine-tune", epochs=10)))
+    assert rendered(live, 100).count("preparing") == 2
+    live(TrialMeasured(1, measurement(5, 0.9)))
+    live(TrialFinished(complete(0)))
+    live(PhaseAdvanced("search", 1))
+    text = rendered(live, 100)
+    assert "trial 0" not in text and "1/20" in text
+    assert "━━━━━━╌╌╌╌╌╌ epoch 5/10  90.0%" in text
+    assert "best so far: frozen 80.0%" in text
+
+
+def test_the_best_is_not_replaced_by_a_worse_one(live):
+    for number, scores in enumerate([(0.8,), (0.9,), (0.7,)]):
+        live(TrialStarted(running(number)))
+        live(TrialFinished(complete(number, scores=scores)))
+    assert "best so far: frozen 90.0%" in rendered(live)
+
+
+def test_time_left_counts_only_what_this_run_did(live, clock):
+    live(PhaseStarted("search", 20, done=10))
+    assert "left" not in rendered(live)
+    clock.now = 30.0
+    live(PhaseAdvanced("search", 12))
+    assert "about 2 min 00 s left" in rendered(live, 100)
+    live(PhaseAdvanced("search", 20))
+    live(PhaseEnded("search", 30.0))
+    assert "left" not in rendered(live, 100)
+
+
+def test_finished_trials_and_warnings_scroll_away_above(live):
+    with live:
+        live(TrialStarted(running(0)))
+        live(TrialFinished(complete(0)))
+        live(Warned("[red]x[/red]"))
+    printed = live._live.console.file.getvalue()
+    assert "trial 0  frozen, lr 0.001" in printed and "warning: [red]x[/red]" in printed
