@@ -139,6 +139,7 @@ def run(
         engine=engine,
         algorithm=algorithm,
     )
+    plan.check_folders(fresh=fresh)
     from .reports.live import LiveProgress
     from .reports.log import Log
 
@@ -193,15 +194,8 @@ def report(
         return
     from .reports.files import render
     from .reports.summary import summarize
-    from .reports.terminal import Report
 
-    summary = summarize(path)
-    if form is ReportFormat.terminal:
-        console = _console(width=100, record=True, quiet=True)
-        console.print(Report(summary, top))
-        text = console.export_text()
-    else:
-        text = render(summary, form)
+    text = render(summarize(path), form, top)
     if output == "-":
         sys.stdout.write(text)
         return

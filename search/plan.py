@@ -18,6 +18,7 @@ from .data.demo import write_demo
 from .engines import check_algorithm
 from .events import Listener
 from .paths import cache_root
+from .store import StudyStore
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
@@ -45,6 +46,21 @@ class Plan:
     engine: str
     algorithm: str
     early_stopping: bool
+
+    def check_folders(self, *, fresh: bool) -> None:
+        """Finds what would end the run only after its images are decoded.
+
+        Args:
+            fresh: Whether a study that is there is to be deleted.
+
+        Raises:
+            StudyError: The study's folder holds something else, or cannot be made.
+            WeightsError: The file of the weights does not exist.
+        """
+        StudyStore.check_folder(self.study, fresh=fresh)
+        # ImageNet's may have to be downloaded, which the folder of images should be worth first.
+        if self.backbone.weights != "imagenet":
+            self.backbone.locate()
 
     def open_data(self, *, seed: int, cache_dir: Path | None, listener: Listener) -> Dataset:
         """The data set, decoded.

@@ -70,19 +70,42 @@ class StudyStore:
         return (path / _SETTINGS).is_file()
 
     @classmethod
+    def check_folder(cls, path: Path, *, fresh: bool = False) -> None:
+        """Checks that a study is in the folder, or may be made there; changes nothing.
+
+        Args:
+            path: The folder, or where it is to be.
+            fresh: Whether a study that is there is to be deleted.
+
+        Raises:
+            StudyError: The folder holds something else, or cannot be read.
+        """
+        try:
+            if cls.exists(path) or not path.exists():
+                return
+            if not path.is_dir():
+                raise StudyError(f"--study must be a folder, got {path} (a file). Name another.")
+            foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in _LEFT_BY_A_KILL)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        if fresh:
+            raise StudyError(f"--fresh deletes a study, got {path}, which holds none. Nothing was changed.")
+        if foreign:
+            raise StudyError(
+                f"--study must be a new folder or one that holds a study, got {path}, which holds {foreign[0]}"
+                f"{' and more' if len(foreign) > 1 else ''}. Nothing was changed. Name another folder."
+            )
+
+    @classmethod
     def create(cls, path: Path, settings: StudySettings) -> StudyStore:
         """A new study in a new or empty folder.
 
         Raises:
             StudyError: The folder holds something else, or cannot be written.
         """
+        cls.check_folder(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if foreign := sorted(entry.name for entry in path.iterdir() if entry.name not in _LEFT_BY_A_KILL):
-                raise StudyError(
-                    f"--study must be a new folder or one that holds a study, got {path}, which holds {foreign[0]}"
-                    f"{' and more' if len(foreign) > 1 else ''}. Nothing was changed. Name another folder."
-                )
             # A database without settings is what a kill leaves between the two.
             (path / _DATABASE).unlink(missing_ok=True)
             storage = _open_storage(path / _DATABASE)
@@ -91,12 +114,8 @@ class StudyStore:
             with atomic_write(path / _SETTINGS) as file:
                 fields = {"schema": SCHEMA, **dataclasses.asdict(settings)}
                 file.write(json.dumps(fields, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        except FileExistsError as error:
-            raise StudyError(f"--study must be a folder, got {path} (a file). Name another.") from error
         except OSError as error:
-            raise StudyError(
-                f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."
-            ) from error
+            raise _unusable(path, error) from error
         return cls(path, settings)
 
     @classmethod
@@ -282,6 +301,12 @@ def _open_storage(path: Path) -> RDBStorage:
         return RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs={"connect_args": {"timeout": 60}})
     except _STORAGE_ERRORS as error:
         raise _damaged(path.parent, f"{path.name} cannot be opened") from error
+
+
+def _unusable(path: Path, error: OSError) -> StudyError:
+    return StudyError(
+        f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."
+    )
 
 
 def _damaged(path: Path, what: str) -> StudyError:

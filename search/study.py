@@ -136,10 +136,9 @@ class Study:
         Raises:
             StudyError: The folder holds something else, or another process is searching in it.
         """
+        StudyStore.check_folder(path, fresh=True)
         if not path.exists():
             return
-        if not StudyStore.exists(path):
-            raise StudyError(f"--fresh deletes a study, got {path}, which holds none. Nothing was changed.")
         # The study itself may be damaged: only its lock is asked.
         with hold(path):
             for entry in path.iterdir():

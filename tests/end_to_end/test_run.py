@@ -79,15 +79,15 @@ def test_run_report_and_run_again(photos):
 def test_cut_off_at_any_moment_the_same_command_goes_on(photos, how, code):
     home = photos.parent
     run = ["run", "photos", *OPTIONS, "--trials", 4, "--confirm", 1, "--engine", "keras-tuner", "--workers", 1]
-    searching = subprocess.Popen(
+    with subprocess.Popen(
         command(*run), cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    for line in searching.stderr:
-        if line.startswith("[1/4]"):
-            break
-    os.kill(searching.pid, how)
-    rest = searching.stderr.read()
-    assert searching.wait(60) == code
+    ) as searching:
+        for line in searching.stderr:
+            if line.startswith("[1/4]"):
+                break
+        os.kill(searching.pid, how)
+        rest = searching.stderr.read()
+        assert searching.wait(60) == code
     assert "Traceback" not in rest
     if how == signal.SIGINT:
         assert "the same command goes on" in rest
