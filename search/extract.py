@@ -165,7 +165,6 @@ class Extractor:
             filled = np.resize(chosen, EXTRACT_BATCH)
             images = view_of(self._context.dataset, filled, work.view, self._context.seed)
             outputs = prefix.predict_on_batch(images)
-            # Of a single output Keras gives the array itself.
             tensors = outputs if isinstance(outputs, list) else [outputs]
             parts.append([tensor[: len(chosen)] for tensor in tensors])
         whole = [np.concatenate(part) for part in zip(*parts, strict=True)]

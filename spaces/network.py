@@ -115,8 +115,8 @@ class Network:
             start: 0 takes images ``(n, size, size, 3)``, pixels from 0 to 255. Any other takes the list of the outputs of
                 `frontier` of ``start``.
             stop: ``POOL + 1`` includes the pooling.
-            outputs: Steps whose outputs to give, as a list; by default the last step's alone, as a tensor. A step that
-                lies before ``start`` must belong to its frontier.
+            outputs: Steps whose outputs to give, by default the last one's: as a list, or as the tensor itself where there
+                is one. A step that lies before ``start`` must belong to its frontier.
             first_trained_layer: Steps from here on are trainable, all others are not.
             batch_norm: ``train`` lets trainable BatchNorm layers use and update batch statistics; otherwise they keep to
                 their moving statistics while γ and β train.
@@ -140,8 +140,9 @@ class Network:
             sources = [tensors[index] for index in step.inputs]
             tensors[step.index] = layer(sources[0] if len(sources) == 1 else sources)
             loaded.append((layer, step))
-        wanted = [tensors[index] for index in outputs] if outputs is not None else tensors[max(tensors)]
-        model = keras.Model(inputs, wanted, name=name)
+        wanted = [tensors[index] for index in (outputs or [max(tensors)])]
+        # Keras itself is of two minds about a list of one output.
+        model = keras.Model(inputs, wanted if len(wanted) > 1 else wanted[0], name=name)
         for layer, step in loaded:
             layer.set_weights(list(step.weights))
         self.thaw(model, first_trained_layer)

@@ -7,6 +7,8 @@ from tlsearch.spaces.model import build_model, build_trained_part, network_for
 from tlsearch.spaces.network import IMAGE, POOL
 from tlsearch.spaces.recipe import Recipe
 
+from .factory import activations
+
 LABELS = np.array([0, 1, 1])
 
 
@@ -31,7 +33,7 @@ def test_gradients_on_activations_are_those_from_pixels(network, images, layer, 
     suffix = build_trained_part(chosen, parts, 2, start=cut)
     for ours, theirs in zip(suffix.layers[-1].weights, whole.layers[-1].weights, strict=True):
         ours.assign(theirs)
-    tensors = parts.build(IMAGE, cut, outputs=parts.frontier(cut)).predict_on_batch(images)
+    tensors = activations(parts, cut, images)
     expected, found = gradients(whole, images), gradients(suffix, tensors)
     assert len(found) == len(expected) > 0
     for ours, theirs in zip(found, expected, strict=True):

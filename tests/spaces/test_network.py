@@ -8,6 +8,8 @@ from tlsearch.spaces.network import IMAGE, POOL, network_of
 from tlsearch.spaces.recipe import LAYERS
 from tlsearch.spaces.space import BLOCK_STARTS
 
+from .factory import activations
+
 
 def whole(network, images):
     return network.build(IMAGE, POOL + 1).predict_on_batch(images)
@@ -34,9 +36,8 @@ def test_prefix_then_suffix_is_the_whole(network, images, folded, layer):
     cut = network.cut_for(layer)
     if cut == IMAGE:
         pytest.skip("training starts from pixels: there is no prefix")
-    prefix = network.build(IMAGE, cut, outputs=network.frontier(cut))
     suffix = network.build(cut, POOL + 1, first_trained_layer=layer)
-    tensors = prefix.predict_on_batch(images)
+    tensors = activations(network, cut, images)
     assert [tensor.shape[1:] for tensor in tensors] == network.shapes_at(cut)
     np.testing.assert_allclose(suffix.predict_on_batch(tensors), whole(network, images), atol=2e-5)
 
@@ -47,7 +48,7 @@ def test_prefix_then_suffix_is_the_whole_at_every_layer(network, images, folded)
     network = fold(network) if folded else network
     expected = whole(network, images)
     for cut in sorted({network.cut_for(layer) for layer in range(1, LAYERS)} - {IMAGE}):
-        tensors = network.build(IMAGE, cut, outputs=network.frontier(cut))(images)
+        tensors = activations(network, cut, images)
         np.testing.assert_allclose(network.build(cut, POOL + 1)(tensors), expected, atol=2e-5, err_msg=f"cut {cut}")
 
 
@@ -97,8 +98,8 @@ def test_thaw_undoes_an_earlier_freeze(network):
 def test_batch_norm_uses_batch_statistics_in_train_mode_only(network, images, mode, moves):
     model = network.build(IMAGE, POOL + 1, first_trained_layer=100, batch_norm=mode)
     normal = next(layer for layer in model.layers if layer.name == "block_16_project_BN")
-    before = np.array(normal.moving_mean)
+    before = keras.ops.convert_to_numpy(normal.moving_mean).copy()
     model(images, training=True)
-    assert (np.abs(np.array(normal.moving_mean) - before).max() > 0) == moves
+    assert (np.abs(keras.ops.convert_to_numpy(normal.moving_mean) - before).max() > 0) == moves
     frozen = next(layer for layer in model.layers if layer.name == "block_1_project_BN")
     assert not frozen.trainable
