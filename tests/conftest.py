@@ -52,7 +52,7 @@ def make_folder(tmp_path: Path, pictures: Iterator[Image.Image]) -> MakeFolder:
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder of data sets of real photographs that ``TLSEARCH_TEST_DATA`` names."""
+    """What ``TLSEARCH_TEST_DATA`` names: ``data/`` with folders of real photographs, ``weights/`` with ImageNet's."""
     if not (folder := os.environ.get("TLSEARCH_TEST_DATA")):
-        pytest.skip("TLSEARCH_TEST_DATA names no folder of data sets")
+        pytest.skip("TLSEARCH_TEST_DATA names no folder with data/ and weights/")
     return Path(folder)

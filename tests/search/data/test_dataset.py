@@ -334,7 +334,7 @@ def test_the_public_name_is_the_same():
 
 
 def test_real_photographs(real_data):
-    dataset = open_folder(real_data / "ants_bees", size=96)
+    dataset = open_folder(real_data / "data" / "ants_bees", size=96)
 
     assert dataset.classes == ("ants", "bees")
     # The held-out folder is called val: it is the test split, and a fifth of the training images becomes validation.
