@@ -71,7 +71,7 @@ def trial_line(trial: FinishedTrial, metric: str) -> str:
     if isinstance(trial, PrunedTrial):
         return f"{what}  →  pruned at {score(trial.score, metric)}, {duration(trial.seconds)}"
     assert isinstance(trial, FailedTrial)
-    return f"{what}  →  {'stopped' if trial.interrupted else 'failed'}: {trial.error}"
+    return f"{what}  →  stopped, to be trained again" if trial.interrupted else f"{what}  →  failed: {trial.error}"
 
 
 def confirmed_line(confirmation: Confirmation, metric: str) -> str:

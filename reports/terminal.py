@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
@@ -118,11 +119,11 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield f"Failed trials ({len(failures)})", _and_more(named, len(failures))
     yield "Time", time_spent(summary)
     named_weights = settings.weights in ("imagenet", "starter", "random")
+    weights = f"{settings.weights} weights" if named_weights else f"weights of {literal(Path(settings.weights).name)}"
     yield (
         "Search",
         f"{settings.engine} ({settings.algorithm}), seed {settings.seed}; MobileNetV2 with α = {settings.alpha:g}, "
-        f"{settings.size} px images, {'' if named_weights else 'weights of '}{literal(settings.weights)}"
-        f"{' weights' if named_weights else ''}",
+        f"{settings.size} px images, {weights}",
     )
 
 

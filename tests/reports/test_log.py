@@ -64,7 +64,7 @@ def test_a_stopped_trial_is_not_counted_as_done(console):
     log(PhaseStarted("search", 4))
     log(TrialFinished(failed(0, interrupted=True, error="stopped by Ctrl-C")))
     log(TrialFinished(complete(1)))
-    assert lines(console)[1].startswith("[0/4]") and lines(console)[1].endswith("stopped: stopped by Ctrl-C")
+    assert lines(console)[1].startswith("[0/4]") and lines(console)[1].endswith("→  stopped, to be trained again")
     assert lines(console)[2].startswith("[1/4]")
 
 
