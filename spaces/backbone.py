@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import OptionError, WeightsError
 from .network import Network, network_of
+from .quiet import quiet_native
 
 ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths that ImageNet weights are published for."""
@@ -121,9 +122,9 @@ def _locate_imagenet(spec: BackboneSpec) -> Path:
     name = _published_name(spec.alpha, wanted)
     if (folder / name).is_file():
         return folder / name
-    try:
+    with quiet_native():
         import keras
-
+    try:
         return Path(keras.utils.get_file(name, _RELEASE + name, cache_subdir="models"))
     except Exception as error:
         # The weights of another size are the same architecture trained at another resolution: far better than none.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from ...spaces.errors import OptionError
+from ...spaces.quiet import quiet_native
 from ...spaces.space import SearchSpace
-from ..quiet import quiet_native
 from .base import WAIT, Engine, Wait
 
 __all__ = ["ALGORITHMS", "WAIT", "Engine", "Wait", "check_algorithm", "make_engine"]

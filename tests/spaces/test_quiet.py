@@ -1,6 +1,6 @@
 import os
 
-from tlsearch.search.quiet import quiet_native
+from tlsearch.spaces.quiet import quiet_native
 
 
 def test_native_notices_are_dropped_and_ours_are_not(capfd):
