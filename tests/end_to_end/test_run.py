@@ -75,7 +75,23 @@ def test_run_report_and_run_again(photos):
     assert "techniques" in more.stderr
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.fixture
+def interruptible():
+    """A process that was started in the background ignores Ctrl-C, and so would those that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="interrupted", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 130, id="terminated", marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="killed"),
+    ],
+)
 def test_cut_off_at_any_moment_the_same_command_goes_on(photos, how, code):
     home = photos.parent
     run = ["run", "photos", *OPTIONS, "--trials", 4, "--confirm", 1, "--engine", "keras-tuner", "--workers", 1]
@@ -131,8 +147,8 @@ def test_dry_run_writes_no_study(photos):
 def test_real_photographs(real_data, tmp_path, engine):
     """Ants and bees at 96 px: a logistic regression on the frozen features is right on 0.784 of the test images."""
     (weights,) = (real_data / "weights").glob("*_0.35_224_no_top.h5")
-    options = ["--weights", weights, "--alpha", 0.35, "--size", 96, "--space", "smoke", "--engine", engine]
-    tlsearch("run", real_data / "data" / "ants_bees", *options, "--trials", 4, "--confirm", 2, cwd=tmp_path)
+    options = ["--weights", weights, "--alpha", 0.35, "--size", 96, "--engine", engine, "--fine-tune-at", 116]
+    tlsearch("run", real_data / "data" / "ants_bees", *options, "--trials", 9, "--confirm", 2, cwd=tmp_path)
     found = report("runs/ants_bees", tmp_path)
     assert (found["data"]["train"] + found["data"]["val"], found["data"]["test"]) == (245, 153)
     for entry in found["techniques"]:

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from tlsearch.spaces.errors import SpaceError
@@ -85,3 +88,10 @@ def test_refuses_a_file_and_names_it(tmp_path, text, message):
 def test_refuses_a_name_that_is_neither_preset_nor_file():
     with pytest.raises(SpaceError, match="--space must be default, post, smoke or a TOML file, got nope"):
         load_preset("nope")
+
+
+def test_the_example_in_the_readme_is_a_space_file(tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    preset = load_preset(write(tmp_path, example))
+    assert preset.space.as_dict()["epochs"] == {"frozen": 20, "fine-tune": 10}
