@@ -218,9 +218,15 @@ def _compare(resampled: Mapping[Technique, Resampled], metric: Metric) -> tuple[
             a=a,
             b=b,
             difference=sign * (resampled[a].score - resampled[b].score),
-            ci95=interval,
+            ci95=_within(interval, resampled[a].highest),
             p=p,
             detectable=_POWER_FACTOR * (interval[1] - interval[0]) / _INTERVAL_FACTOR,
         )
         for (a, b), interval, p in zip(pairs, intervals, adjusted, strict=True)
     )
+
+
+def _within(interval: tuple[float, float], limit: float) -> tuple[float, float]:
+    """The part of an interval that a difference of two scores from 0 to ``limit`` can reach."""
+    low, high = interval
+    return max(low, -limit), min(high, limit)

@@ -133,6 +133,15 @@ def test_intervals_hold_the_score_of_the_whole_test_split(metric):
         assert low < np.mean([scores(p, labels)[metric] for p in one.probabilities]) < high
 
 
+def test_no_difference_is_larger_than_the_whole_scale():
+    """Two seeds that disagree on six images: draws of their spread have long tails."""
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    right = np.eye(2, dtype=np.float32)[labels]
+    apart = {FROZEN: Predictions(np.stack([right, 1 - right]), 1.0), FULL: Predictions(np.stack([right, right]), 2.0)}
+    (comparison,) = judge(apart, labels, "accuracy").comparisons
+    assert -1 <= comparison.ci95[0] < comparison.difference < comparison.ci95[1] <= 1
+
+
 def test_lower_log_loss_wins():
     rng = np.random.default_rng(4)
     labels = rng.integers(0, 2, 1000)
