@@ -195,22 +195,28 @@ class Trainer:
         batch_size: int,
         class_weights: NDArray[np.float32],
     ) -> tuple[float, float, int]:
-        """One pass over ``rows``; the last, smaller batch is left out, as every epoch leaves out other images.
+        """One pass over ``rows``. The last batch is filled up with images of weight 0: another shape would be traced anew.
+
+        Its loss is a mean over the whole batch, so that every image of an epoch counts alike.
 
         Returns:
             Mean loss, mean accuracy, images trained on.
         """
         size = min(batch_size, len(rows))
-        totals = np.zeros(2)
-        steps = len(rows) // size
-        for step in range(steps):
-            chosen = rows[step * size : (step + 1) * size]
+        total_loss = total_accuracy = 0.0
+        for at in range(0, len(rows), size):
+            count = min(size, len(rows) - at)
+            chosen = np.concatenate([rows[at : at + count], rows[: size - count]])
             labels = self.dataset.labels[chosen]
-            totals += model.train_step(inputs.batch(chosen, view), labels, class_weights[labels])
-        loss, accuracy = totals / steps
+            weights = class_weights[labels]
+            weights[count:] = 0
+            loss, accuracy = model.train_step(inputs.batch(chosen, view), labels, weights)
+            total_loss += loss * size
+            total_accuracy += accuracy * count
+        loss = total_loss / len(rows)
         if not math.isfinite(loss):
             raise DivergedError(f"the training loss became {loss}: a lower learning rate would not")
-        return float(loss), float(accuracy), steps * size
+        return loss, total_accuracy / len(rows), len(rows)
 
     def _measure(
         self, model: CompiledModel, inputs: Inputs, epoch: int, loss: float, accuracy: float, began: float

@@ -156,3 +156,15 @@ def test_a_damaged_entry_is_computed_again(make, tmp_path):
         path.write_bytes(path.read_bytes()[:-8])
     _, outcome = run(trainer, recipe(epochs=12))
     assert outcome.trained_from == "features" and outcome.best.val_accuracy >= 0.9
+
+
+def test_every_image_of_an_epoch_counts_alike(make, dataset):
+    """Also those of a last batch that is not full: without learning, the mean loss is that of all images at once."""
+    still = {"technique": "frozen", "learning_rate": 1e-12, "epochs": 1}
+    trainer = make(POOL + 1)
+    losses = []
+    for batch_size in (len(dataset.train), len(dataset.train) - 1, 7):
+        job = Job(Recipe(**still, batch_size=batch_size), seed=3, head_seed=3)
+        measurement = next(trainer.train(job))
+        losses.append((measurement.loss, measurement.accuracy))
+    np.testing.assert_allclose(losses[1:], losses[:1] * 2, rtol=1e-4)
