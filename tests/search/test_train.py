@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -85,11 +87,11 @@ def test_fine_tuning_starts_where_the_trained_head_left_off(make):
 
 def test_the_same_job_gives_the_same_result_whatever_ran_before(make):
     trainer = make(POOL + 1, 143)
-    first, _ = run(trainer, recipe("fine-tune"))
-    run(trainer, recipe("fine-tune", learning_rate=1e-3), seed=5)
-    again, _ = run(trainer, recipe("fine-tune"))
+    first, _ = run(trainer, recipe("fine-tune", dropout=0.4))
+    run(trainer, recipe("fine-tune", dropout=0.4, learning_rate=1e-3), seed=5)
+    again, _ = run(trainer, recipe("fine-tune", dropout=0.4))
     assert [m.val_loss for m in again] == pytest.approx([m.val_loss for m in first], rel=1e-4)
-    fresh, _ = run(make(POOL + 1, 143), recipe("fine-tune"))
+    fresh, _ = run(make(POOL + 1, 143), recipe("fine-tune", dropout=0.4))
     assert [m.val_loss for m in fresh] == pytest.approx([m.val_loss for m in first], rel=1e-4)
 
 
@@ -168,3 +170,22 @@ def test_every_image_of_an_epoch_counts_alike(make, dataset):
         measurement = next(trainer.train(job))
         losses.append((measurement.loss, measurement.accuracy))
     np.testing.assert_allclose(losses[1:], losses[:1] * 2, rtol=1e-4)
+
+
+def test_the_model_that_meets_the_test_split_is_that_of_the_best_epoch(make):
+    """At a learning rate this high the second epoch loses what the first had learned."""
+    wild = recipe(epochs=2, learning_rate=0.02)
+    trainer = make(POOL + 1, test=True)
+    curve, outcome = run(trainer, wild, test=True)
+    best = min(curve, key=lambda m: (-m.score, m.val_loss))
+    assert outcome.best == best
+    assert best.epoch < len(curve), "the last epoch is the best: this recipe does not test anything"
+    _, stopped_there = run(trainer, dataclasses.replace(wild, epochs=best.epoch), test=True)
+    np.testing.assert_allclose(outcome.test, stopped_there.test, atol=1e-4)
+
+
+def test_of_epochs_with_the_same_score_the_one_with_the_lower_loss_is_the_best(make):
+    curve, outcome = run(make(POOL + 1), recipe(epochs=20))
+    equals = [m for m in curve if m.score == outcome.best.score]
+    assert len(equals) > 1, "no two epochs score alike: this recipe does not test anything"
+    assert outcome.best == min(equals, key=lambda m: m.val_loss)

@@ -94,4 +94,8 @@ def test_the_example_in_the_readme_is_a_space_file(tmp_path):
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     preset = load_preset(write(tmp_path, example))
-    assert preset.space.as_dict()["epochs"] == {"frozen": 20, "fine-tune": 10}
+    space = preset.space.as_dict()
+    assert preset.size == 160
+    assert (space["techniques"], space["fine_tune_at"]) == (["frozen", "fine-tune"], [98, 116, 134])
+    assert (space["batch_size"], space["epochs"]) == (64, {"frozen": 20, "fine-tune": 10})
+    assert space["learning_rate"]["fine-tune"] == {"low": 1e-5, "high": 1e-3, "log": True}
