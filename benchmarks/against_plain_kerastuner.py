@@ -72,16 +72,8 @@ def search_with_tlsearch(asked: argparse.Namespace, scratch: Path) -> tuple[floa
     tlsearch = [sys.executable, "-m", "tlsearch"]
     study = str(scratch / "study")
     run = [*tlsearch, "run", str(asked.data), "--study", study, "--weights", str(asked.weights), "--quiet"]
-    run += [
-        "--alpha",
-        str(asked.alpha),
-        "--size",
-        str(asked.size),
-        "--trials",
-        str(asked.trials),
-        "--epochs",
-        str(asked.epochs),
-    ]
+    for option in ("alpha", "size", "trials", "epochs"):
+        run += [f"--{option}", str(getattr(asked, option))]
     run += ["--algorithm", "random", "--no-prune", "--no-early-stopping", "--confirm", "0"]
     for technique in asked.technique:
         run += ["--technique", technique]
@@ -105,7 +97,7 @@ def search_plainly(asked: argparse.Namespace) -> None:
     def pipeline(rows: Any, *, shuffle: bool) -> Any:
         loaded = tf.data.Dataset.from_tensor_slices((images[rows], data.labels[rows])).cache()
         loaded = loaded.shuffle(len(rows)) if shuffle else loaded
-        return loaded.batch(32).prefetch(tf.data.AUTOTUNE)
+        return loaded.batch(recipes[0].batch_size).prefetch(tf.data.AUTOTUNE)
 
     class PlainHyperModel(keras_tuner.HyperModel):
         def build(self, hp: Any) -> Any:
