@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from . import __version__
+from .search.trial import Metric
 from .spaces.errors import OptionError, TlsearchError
+from .spaces.recipe import BatchNorm, ClassWeight, Technique
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .search.plan import Plan
     from .search.study import Study
 
 app = typer.Typer(
@@ -38,40 +39,19 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells give it: 128 + SIGINT."""
 
 
-class TechniqueName(StrEnum):
-    frozen = "frozen"
-    fine_tune = "fine-tune"
-    full = "full"
+EngineName = Literal["optuna", "keras-tuner"]
+ReportFormat = Literal["terminal", "json", "csv", "markdown"]
 
 
-class EngineName(StrEnum):
-    optuna = "optuna"
-    keras_tuner = "keras-tuner"
+def _at_least(low: int) -> Callable[[typer.CallbackParam, int | None], int | None]:
+    """Refuses smaller numbers in our own words: Typer's do not say what was got."""
 
+    def check(param: typer.CallbackParam, value: int | None) -> int | None:
+        if value is not None and value < low:
+            raise OptionError(f"{param.opts[0]} must be a whole number of at least {low}, got {value}.")
+        return value
 
-class BatchNormMode(StrEnum):
-    folded = "folded"
-    inference = "inference"
-    train = "train"
-
-
-class MetricName(StrEnum):
-    accuracy = "accuracy"
-    balanced_accuracy = "balanced_accuracy"
-    macro_f1 = "macro_f1"
-    log_loss = "log_loss"
-
-
-class ClassWeighting(StrEnum):
-    none = "none"
-    balanced = "balanced"
-
-
-class ReportFormat(StrEnum):
-    terminal = "terminal"
-    json = "json"
-    csv = "csv"
-    markdown = "markdown"
+    return check
 
 
 CacheDir = Annotated[
@@ -82,29 +62,29 @@ CacheDir = Annotated[
 @app.command()
 def run(
     data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: the built-in pictures]")] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Trials of the whole study, over all of its runs.")] = 20,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs a stage.  [default: 10]")] = None,
+    trials: Annotated[int, typer.Option(callback=_at_least(1), help="Trials of the whole study, over all of its runs.")] = 20,
+    epochs: Annotated[int | None, typer.Option(callback=_at_least(1), help="Most epochs a stage.  [default: 10]")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder of the study.  [default: runs/<name of DATA>]")] = None,
-    engine: Annotated[EngineName, typer.Option(help="Who proposes.")] = EngineName.optuna,
+    engine: Annotated[EngineName, typer.Option(help="Who proposes.")] = "optuna",
     algorithm: Annotated[
         str | None,
         typer.Option(help="optuna: tpe, random, qmc, cmaes, grid; keras-tuner: bayesian, hyperband, random, grid."),
     ] = None,
     space: Annotated[str, typer.Option(help="default, post, smoke or a TOML file.")] = "default",
-    technique: Annotated[list[TechniqueName] | None, typer.Option(help="Repeat it for several.  [default: all three]")] = None,
+    technique: Annotated[list[Technique] | None, typer.Option(help="Repeat it for several.  [default: all three]")] = None,
     fine_tune_at: Annotated[
         list[int] | None, typer.Option(help="Freeze the layers below N; 1 to 153. Repeat it for several.")
     ] = None,
     size: Annotated[int | None, typer.Option(help="Side of the images, pixels.  [default: 160]")] = None,
     alpha: Annotated[float | None, typer.Option(help="Width of MobileNetV2.  [default: 1.0]")] = None,
     weights: Annotated[str | None, typer.Option(help="imagenet, starter, random or a file.  [default: imagenet]")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step.  [default: 32]")] = None,
+    batch_size: Annotated[int | None, typer.Option(callback=_at_least(1), help="Images a step.  [default: 32]")] = None,
     augment: Annotated[bool, typer.Option("--augment", help="Train on flipped, rotated and zoomed views too.")] = False,
-    batch_norm: Annotated[BatchNormMode | None, typer.Option(help="BatchNorm while training.  [default: folded]")] = None,
-    class_weight: Annotated[ClassWeighting | None, typer.Option(help="Weigh rare classes more.")] = None,
-    metric: Annotated[MetricName, typer.Option(help="What trials are chosen and compared by.")] = MetricName.accuracy,
-    confirm: Annotated[int, typer.Option(min=0, help="Seeds that each finalist is trained again with.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split, the proposals and the training.")] = 0,
+    batch_norm: Annotated[BatchNorm | None, typer.Option(help="BatchNorm while training.  [default: folded]")] = None,
+    class_weight: Annotated[ClassWeight | None, typer.Option(help="Weigh rare classes more.")] = None,
+    metric: Annotated[Metric, typer.Option(help="What trials are chosen and compared by.")] = "accuracy",
+    confirm: Annotated[int, typer.Option(callback=_at_least(0), help="Seeds that each finalist is trained again with.")] = 3,
+    seed: Annotated[int, typer.Option(callback=_at_least(0), help="Of the split, the proposals and the training.")] = 0,
     workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
     time_limit: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h.")] = None,
     no_prune: Annotated[bool, typer.Option("--no-prune", help="Train hopeless trials to their end.")] = False,
@@ -144,11 +124,13 @@ def run(
     from .reports.log import Log
 
     progress = _console(stderr=True)
-    watching = LiveProgress(progress, metric.value) if progress.is_terminal and not quiet else None
+    watching = LiveProgress(progress, metric) if progress.is_terminal and not quiet else None
     with watching or Log(progress, metric, quiet=quiet) as listener:
         dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=listener)
         if dry_run:
-            _print_plan(plan, dataset, trials, confirm)
+            from .reports.plan import outline
+
+            typer.echo(outline(plan, dataset, trials, confirm))
             return
         from .search.study import Budget, Study
 
@@ -161,7 +143,7 @@ def run(
             space=plan.space,
             engine=plan.engine,
             algorithm=plan.algorithm,
-            metric=metric.value,
+            metric=metric,
             seed=seed,
             cache_dir=cache_dir,
         )
@@ -183,13 +165,13 @@ def run(
 @app.command()
 def report(
     study: Annotated[Path | None, typer.Argument(help="Folder of a study.  [default: the newest under runs/]")] = None,
-    form: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = ReportFormat.terminal,
+    form: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
     output: Annotated[str, typer.Option(help="File to write to; - for the standard output.")] = "-",
-    top: Annotated[int, typer.Option(min=1, help="Trials in the leaderboard.")] = 10,
+    top: Annotated[int, typer.Option(callback=_at_least(1), help="Trials in the leaderboard.")] = 10,
 ) -> None:
     """Say which technique wins, by how much, and whether the difference is real."""
     path = study or _newest()
-    if form is ReportFormat.terminal and output == "-":
+    if form == "terminal" and output == "-":
         _print_report(path, top)
         return
     from .reports.files import render
@@ -315,18 +297,6 @@ def _print_report(path: Path, top: int) -> None:
     from .reports.terminal import Report
 
     _console().print(Report(summarize(path), top))
-
-
-def _print_plan(plan: Plan, dataset: Any, trials: int, confirm: int) -> None:
-    space, backbone = plan.space, plan.backbone
-    most = trials if space.size is None else min(trials, space.size)
-    splits = f"{len(dataset.train)} training, {len(dataset.val)} validation, {len(dataset.test)} test images"
-    typer.echo(f"data      {dataset.path}: {len(dataset.classes)} classes, {splits}, {len(dataset.skipped)} files skipped")
-    typer.echo(f"backbone  MobileNetV2, alpha {backbone.alpha:g}, {backbone.size} px, weights {backbone.weights}")
-    cuts = ", ".join(str(cut) for cut in space.cuts if cut)
-    typer.echo(f"space     {', '.join(space.techniques)}; fine_tune_at {cuts or 'not asked for'}")
-    typer.echo(f"search    {most} trials with {plan.engine} ({plan.algorithm}), then {confirm} seeds a finalist")
-    typer.echo(f"study     {plan.study}")
 
 
 def _say_how_to_go_on(study: Study, trials: int) -> None:

@@ -37,7 +37,9 @@ def photos(make_folder):
         (["run", "missing"], "DATA must be a folder of images, got missing (no such folder)"),
         (["run", "photos/cats/0.png"], "(a file)"),
         (["run", "photos/cats"], "class folders"),
-        (["run", "photos", "--trials", "0"], "--trials"),
+        (["run", "photos", "--trials", "0"], "--trials must be a whole number of at least 1, got 0"),
+        (["run", "photos", "--confirm", "-1"], "--confirm must be a whole number of at least 0, got -1"),
+        (["report", "--top", "0"], "--top must be a whole number of at least 1, got 0"),
         (["run", "photos", "--fine-tune-at", "999"], "fine_tune_at must be between 1 and 153"),
         (["run", "photos", "--size", "7"], "--size must be from 32 to 1024 pixels, got 7"),
         (["run", "photos", "--alpha", "0.4"], "--alpha must be one of"),
@@ -70,6 +72,14 @@ def test_one_line_and_exit_code_2(photos, arguments, words):
     assert "Traceback" not in done.stderr
     assert snapshot(photos) == before
     assert not (photos.parent / "runs").exists()
+
+
+def test_without_weights_or_a_network_one_line_says_what_to_do(photos):
+    nowhere = {"KERAS_HOME": str(photos.parent / "keras"), "https_proxy": "http://127.0.0.1:9"}
+    done = tlsearch("run", "photos", "--alpha", "0.35", "--quiet", cwd=photos.parent, **nowhere)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ") and "0.35_160_no_top.h5" in line and "--weights FILE" in line
 
 
 def test_a_class_too_small_to_split_is_named(make_folder):
