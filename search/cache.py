@@ -3,20 +3,22 @@
 An entry holds, for a list of images, the tensors at one cut of one network, flattened to ``(rows, values)``. It is a folder of
 shards, each a ``.npy`` file of `SHARD_ROWS` rows written under a temporary name and renamed, and becomes visible to readers
 when its ``entry.json``, which holds each shard's checksum, is written last. Its name is a hash of everything that the values
-depend on, so a stale entry cannot be read by mistake.
+depend on, so a stale entry cannot be read by mistake. Entries are written by one process at a time, the one that is `filling`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +28,12 @@ from .paths import atomic_write
 SHARD_ROWS = 256
 """Rows of a shard: small enough that two workers share a small data set, large enough that 60,000 images are 235 files."""
 
-FREE_SHARE = 0.5
-"""Share of the free disk that one study's activations may take."""
+CacheType = Literal["float16", "float32"]
+"""How values are kept. float16 takes half the disk and half the time to read."""
 
-_FLOAT16_LIMIT = float(np.finfo(np.float16).max)
+
+_VERSION = 2
+"""Of the values: raised when the same key comes to mean others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class EntryKey:
         cut: Where the network is cut.
         folded: Whether BatchNorm was folded: a cut inside a convolution and its BatchNorm differs.
         view: Augmented view; 0 is the image itself.
+        dtype: Of the values on disk.
     """
 
     images: str
@@ -53,11 +58,12 @@ class EntryKey:
     cut: int
     folded: bool
     view: int
+    dtype: CacheType = "float16"
 
     @property
     def name(self) -> str:
         """Name of the entry's folder."""
-        text = json.dumps([getattr(self, field) for field in self.__dataclass_fields__] + ["float16", SHARD_ROWS])
+        text = json.dumps([getattr(self, field) for field in self.__dataclass_fields__] + [_VERSION, SHARD_ROWS])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -81,6 +87,7 @@ class ActivationCache:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "filling.lock"):
+            self._remove_unfinished()
             yield [key for key in missing if not self.has(key)]
 
     def has(self, key: EntryKey) -> bool:
@@ -88,19 +95,20 @@ class ActivationCache:
         return (self.folder / key.name / "entry.json").is_file()
 
     def write_shard(self, key: EntryKey, shard: int, values: NDArray[Any]) -> int:
-        """Writes rows ``shard * SHARD_ROWS …`` of an entry as float16 and returns their checksum.
+        """Writes rows ``shard * SHARD_ROWS …`` of an entry and returns their checksum.
 
         Values beyond the range of float16, which no trained MobileNetV2 gives, are set to its limit.
 
         Raises:
             OSError: The disk is full or the folder cannot be written.
         """
-        half = np.clip(values, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
+        limit = np.finfo(key.dtype).max
+        kept = np.clip(values, -limit, limit).astype(key.dtype)
         path = self._shard(key, shard)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
-            np.save(file, half, allow_pickle=False)
-        return zlib.crc32(half.tobytes())
+            np.save(file, kept, allow_pickle=False)
+        return zlib.crc32(kept.data)
 
     def complete(self, key: EntryKey, rows: int, checksums: Sequence[int]) -> None:
         """Makes the entry visible, once all of its shards are written."""
@@ -117,6 +125,7 @@ class ActivationCache:
         Raises:
             DamagedEntryError: It is missing, cut short or altered. It is removed.
         """
+        self.touch(key)
         try:
             entry = json.loads((self.folder / key.name / "entry.json").read_bytes())
             shards = []
@@ -132,8 +141,19 @@ class ActivationCache:
             raise DamagedEntryError(f"cached activations at cut {key.cut} were damaged ({error})") from error
         return Activations(tuple(shards))
 
+    def touch(self, key: EntryKey) -> None:
+        """Makes the entry the last used one."""
+        with suppress(OSError):
+            os.utime(self.folder / key.name / "entry.json")
+
     def _shard(self, key: EntryKey, shard: int) -> Path:
         return self.folder / key.name / f"{shard:05}.npy"
+
+    def _remove_unfinished(self) -> None:
+        """Removes what a kill has left of entries that were being written. To be called by the one who is filling."""
+        for entry in self.folder.iterdir():
+            if _is_entry(entry) and not (entry / "entry.json").is_file():
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 class DamagedEntryError(Exception):
@@ -145,16 +165,23 @@ class Activations:
     """Rows of an entry, read from disk as they are asked for.
 
     Attributes:
-        shards: Each ``(rows, values)`` float16; all but the last have `SHARD_ROWS` rows.
+        shards: Each ``(rows, values)`` float16 or float32; all but the last have `SHARD_ROWS` rows.
     """
 
-    shards: tuple[NDArray[np.float16], ...]
+    shards: tuple[NDArray[Any], ...]
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
-        """``(len(rows), values)`` float16, in the order asked for."""
-        out = np.empty((len(rows), self.shards[0].shape[1]), np.float16)
-        for place, row in enumerate(rows):
-            out[place] = self.shards[row // SHARD_ROWS][row % SHARD_ROWS]
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return self.shards[0].dtype
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """``(len(rows), values)``, in the order asked for."""
+        out = np.empty((len(rows), self.shards[0].shape[1]), self.dtype)
+        numbers = rows // SHARD_ROWS
+        for number in np.unique(numbers):
+            here = numbers == number
+            out[here] = self.shards[number][rows[here] % SHARD_ROWS]
         return out
 
 
@@ -173,19 +200,15 @@ def digest_of_rows(rows: NDArray[np.int64]) -> str:
     return hashlib.blake2b(rows.astype("<i8").tobytes(), digest_size=16).hexdigest()
 
 
-def affordable(sizes: dict[int, int], folder: Path) -> set[int]:
-    """The cuts, cheapest first, whose entries together fit in `FREE_SHARE` of the free disk.
+def entries(folder: Path) -> list[Path]:
+    """The complete entries under a cache's folder, the least recently used first."""
+    found = []
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            found.append(((entry / "entry.json").stat().st_mtime_ns, entry))
+    return [entry for _, entry in sorted(found)]
 
-    Args:
-        sizes: Cut → bytes on disk.
-        folder: Where they would be written.
-    """
-    probe = next(path for path in (folder, *folder.parents) if path.exists())
-    room = shutil.disk_usage(probe).free * FREE_SHARE
-    fitting = set()
-    for cut, size in sorted(sizes.items(), key=lambda item: item[1]):
-        room -= size
-        if room < 0:
-            break
-        fitting.add(cut)
-    return fitting
+
+def _is_entry(path: Path) -> bool:
+    """Whether a name is that of an entry: only such folders are ever removed."""
+    return re.fullmatch("[0-9a-f]{32}", path.name) is not None

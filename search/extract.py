@@ -17,6 +17,7 @@ from ..spaces.recipe import LAYERS, Recipe
 from .cache import (
     ActivationCache,
     Activations,
+    CacheType,
     DamagedEntryError,
     EntryKey,
     digest_of_rows,
@@ -24,11 +25,9 @@ from .cache import (
     shards_of,
 )
 from .data.dataset import Dataset
+from .forward import BATCH, Forward, compile_forward
 from .inputs import CachedInputs, Inputs, PixelInputs, flatten, view_of
 from .train import VIEWS
-
-EXTRACT_BATCH = 32
-"""Images a forward step: measured on 2 cores at 96 to 160 px, larger ones are no faster and leave the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class Context:
         cache: Folder of the activations.
         seed: Of the augmented views.
         metric: What the best epoch is chosen by.
+        cache_dtype: Of the activations on disk.
+        cache_limit: Bytes that the folder of the activations may take; None for a share of the free disk.
     """
 
     dataset: Dataset
@@ -52,6 +53,8 @@ class Context:
     cache: Path
     seed: int
     metric: Any
+    cache_dtype: CacheType = "float16"
+    cache_limit: int | None = None
 
     def search_rows(self) -> NDArray[np.int64]:
         """Rows that the search may see: training and validation."""
@@ -79,6 +82,7 @@ class Pass:
                 cut=cut,
                 folded=self.folded or cut > POOL,
                 view=self.view,
+                dtype=context.cache_dtype,
             )
             for cut in self.cuts
         ]
@@ -107,7 +111,7 @@ class Extractor:
         self._context = context
         self._networks = {False: network, True: fold(network)}
         self._cache = ActivationCache(context.cache)
-        self._prefixes: dict[tuple[bool, tuple[int, ...]], Any] = {}
+        self._prefixes: dict[tuple[bool, tuple[int, ...]], Forward] = {}
         self._opened: dict[EntryKey, Activations] = {}
         self.cached_cuts: frozenset[int] = frozenset()
 
@@ -159,23 +163,17 @@ class Extractor:
     def _compute(self, work: Pass, rows: NDArray[np.int64]) -> dict[int, NDArray[np.float32]]:
         prefix, places = self._prefix(work)
         parts = []
-        for at in range(0, len(rows), EXTRACT_BATCH):
-            chosen = rows[at : at + EXTRACT_BATCH]
-            # The last batch is filled up: another shape would be traced anew.
-            filled = np.resize(chosen, EXTRACT_BATCH)
-            images = view_of(self._context.dataset, filled, work.view, self._context.seed)
-            outputs = prefix.predict_on_batch(images)
-            tensors = outputs if isinstance(outputs, list) else [outputs]
-            parts.append([tensor[: len(chosen)] for tensor in tensors])
+        for at in range(0, len(rows), BATCH):
+            parts.append(prefix(view_of(self._context.dataset, rows[at : at + BATCH], work.view, self._context.seed)))
         whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
         return {cut: flatten([whole[place] for place in places[cut]]) for cut in work.cuts}
 
-    def _prefix(self, work: Pass) -> tuple[Any, dict[int, list[int]]]:
-        """The model that gives every tensor wanted, and each cut's places among its outputs."""
+    def _prefix(self, work: Pass) -> tuple[Forward, dict[int, list[int]]]:
+        """What computes every tensor wanted, and each cut's places among its outputs."""
         network = self._networks[work.folded]
         steps = sorted({index for cut in work.cuts for index in network.frontier(cut)})
         places = {cut: [steps.index(index) for index in network.frontier(cut)] for cut in work.cuts}
         key = (work.folded, tuple(steps))
         if key not in self._prefixes:
-            self._prefixes[key] = network.build(IMAGE, steps[-1] + 1, outputs=steps, name="prefix")
+            self._prefixes[key] = compile_forward(network, steps)
         return self._prefixes[key], places

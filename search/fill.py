@@ -4,50 +4,114 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+
+import numpy as np
 
 from ..spaces.network import POOL
 from ..spaces.space import SearchSpace
-from .cache import ActivationCache, EntryKey, affordable, shards_of
+from .cache import ActivationCache, EntryKey, shards_of
 from .events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
+from .eviction import affordable, default_limit, make_room, using
 from .extract import Context, Pass, passes
 from .messages import Extract, Extracted, Failed, FromWorker, ToWorker
 from .workers import Died, Worker, WorkerPool
 
 
-def fill(
-    pool: WorkerPool, context: Context, space: SearchSpace, rows: str, values_at: Mapping[int, int], listener: Listener
-) -> frozenset[int]:
-    """Fills the entries of every cut that the space can ask for, as far as they fit on the disk.
+class CacheFiller:
+    """Fills the entries of every cut that a space can ask for, and protects them while the block lasts.
 
     Args:
         pool: Workers that are ready.
         context: What the search trains on.
         space: What may be tried.
-        rows: ``search`` for training and validation images, ``test`` for the test split.
         values_at: Numbers that one image's activations have at each cut.
         listener: Told how far it is.
-
-    Returns:
-        The cuts whose entries are complete; recipes of other cuts train from pixels.
     """
-    cache = ActivationCache(context.cache)
-    planned = [
-        work
-        for folded in (space.foldings if set(values_at) - {POOL + 1} else (True,))
-        for work in passes(context, rows, sorted(values_at), folded=folded, augment=space.augments)
-    ]
-    images = sum(len(work.rows) for work in planned)
-    fitting = affordable({cut: 2 * values * images for cut, values in values_at.items()}, context.cache)
-    if unaffordable := set(values_at) - fitting:
-        listener(
-            Warned(f"The disk is too full to cache activations at {len(unaffordable)} cuts: those trials train from pixels.")
-        )
-    planned = [Pass(work.rows, work.view, work.folded, tuple(c for c in work.cuts if c in fitting)) for work in planned]
-    keys = [key for work in planned for key in work.keys(context)]
-    with cache.filling(keys) as missing:
-        if missing:
-            _Filling(pool, context, cache, planned, set(missing), listener).run()
-    return frozenset(cut for cut in fitting if all(cache.has(key) for key in keys if key.cut == cut))
+
+    def __init__(
+        self, pool: WorkerPool, context: Context, space: SearchSpace, values_at: Mapping[int, int], listener: Listener
+    ) -> None:
+        self._pool = pool
+        self._context = context
+        self._space = space
+        self._values_at = values_at
+        self._listener = listener
+        self._cache = ActivationCache(context.cache)
+        self._limit = default_limit(context.cache) if context.cache_limit is None else context.cache_limit
+        self._block = ExitStack()
+        self._usable = True
+
+    def __enter__(self) -> CacheFiller:
+        keys = [key for rows in ("search", "test") for work in self._passes(rows) for key in work.keys(self._context)]
+        try:
+            self._block.enter_context(using(self._cache, keys))
+        except OSError as error:
+            self._give_up(error.strerror or str(error))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._block.close()
+
+    def fill(self, rows: str) -> frozenset[int]:
+        """Fills what is missing, as far as it fits within the limit and on the disk.
+
+        Args:
+            rows: ``search`` for training and validation images, ``test`` for the test split.
+
+        Returns:
+            The cuts whose entries are complete; recipes of other cuts train from pixels.
+        """
+        if not self._usable:
+            return frozenset()
+        planned = self._passes(rows)
+        try:
+            with self._cache.filling([key for work in planned for key in work.keys(self._context)]) as missing:
+                if missing:
+                    self._fill(planned, set(missing))
+        except OSError as error:
+            self._give_up(error.strerror or str(error))
+        keys = [key for work in planned for key in work.keys(self._context)]
+        return frozenset(cut for cut in self._values_at if all(self._cache.has(key) for key in keys if key.cut == cut))
+
+    def _fill(self, planned: list[Pass], missing: set[EntryKey]) -> None:
+        sizes = {cut: self._missing_bytes(planned, missing, cut) for cut in self._values_at}
+        fitting = affordable(sizes, self._context.cache, self._limit)
+        if too_large := set(sizes) - fitting:
+            self._listener(
+                Warned(
+                    f"Activations at {len(too_large)} of {len(sizes)} cuts do not fit in the cache "
+                    f"({self._limit / 1e9:.1f} GB; --cache-limit): those trials train from pixels."
+                )
+            )
+        make_room(self._context.cache, sum(sizes[cut] for cut in fitting), self._limit)
+        work = []
+        for one in planned:
+            cuts = tuple(key.cut for key in one.keys(self._context) if key in missing and key.cut in fitting)
+            if cuts:
+                work.append(Pass(one.rows, one.view, one.folded, cuts))
+        if work:
+            _Filling(self._pool, self._context, self._cache, work, self._listener).run()
+
+    def _passes(self, rows: str) -> list[Pass]:
+        cuts = sorted(self._values_at)
+        # Pooled features alone are the same, folded or not.
+        foldings = self._space.foldings if set(cuts) - {POOL + 1} else (True,)
+        return [
+            work
+            for folded in foldings
+            for work in passes(self._context, rows, cuts, folded=folded, augment=self._space.augments)
+        ]
+
+    def _missing_bytes(self, planned: list[Pass], missing: set[EntryKey], cut: int) -> int:
+        rows = {
+            key: len(work.rows) for work in planned for key in work.keys(self._context) if key.cut == cut and key in missing
+        }
+        return sum(rows.values()) * self._values_at[cut] * np.dtype(self._context.cache_dtype).itemsize
+
+    def _give_up(self, reason: str) -> None:
+        self._usable = False
+        self._listener(Warned(f"Activations are not cached ({reason}): trials train from pixels."))
 
 
 class _Filling:
@@ -56,22 +120,16 @@ class _Filling:
         pool: WorkerPool,
         context: Context,
         cache: ActivationCache,
-        planned: list[Pass],
-        missing: set[EntryKey],
+        work: list[Pass],
         listener: Listener,
     ) -> None:
         self._pool = pool
         self._cache = cache
         self._listener = listener
-        self._context = context
-        self._work = []
-        for work in planned:
-            cuts = tuple(key.cut for key in work.keys(context) if key in missing)
-            if cuts:
-                self._work.append(Pass(work.rows, work.view, work.folded, cuts))
+        self._work = work
         self._tasks = self._all_tasks()
-        self._checksums: dict[EntryKey, dict[int, int]] = {key: {} for key in missing}
-        self._rows = {key: len(work.rows) for work in self._work for key in work.keys(context)}
+        self._rows = {key: len(one.rows) for one in work for key in one.keys(context)}
+        self._checksums: dict[EntryKey, dict[int, int]] = {key: {} for key in self._rows}
         self._done = 0
         self._broken = False
 

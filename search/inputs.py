@@ -29,6 +29,14 @@ class Inputs(Protocol):
     def trained_from(self) -> str:
         """``features``, ``activations`` or ``pixels``."""
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the tensors."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Of the tensors of one image."""
+
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
         """The tensors at the cut for the data set's ``rows``, each ``(len(rows), …)``; view 0 is the image itself."""
 
@@ -41,6 +49,16 @@ class PixelInputs:
     seed: int
     cut: int = IMAGE
     trained_from: str = "pixels"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """See `Inputs`."""
+        return np.dtype(np.uint8)
+
+    @property
+    def row_bytes(self) -> int:
+        """See `Inputs`."""
+        return 3 * self.dataset.size**2
 
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
         """See `Inputs`."""
@@ -65,6 +83,16 @@ class CachedInputs:
     def trained_from(self) -> str:
         """See `Inputs`."""
         return "features" if self.cut > POOL else "activations"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """See `Inputs`."""
+        return self.entries[0][0][1].dtype
+
+    @property
+    def row_bytes(self) -> int:
+        """See `Inputs`."""
+        return self.network.values_at(self.cut) * self.dtype.itemsize
 
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
         """See `Inputs`. Rows that no single entry holds raise KeyError: never another image's activations."""

@@ -18,11 +18,12 @@ from .. import __version__
 from ..spaces.backbone import BackboneSpec, weights_fingerprint
 from ..spaces.errors import StudyError
 from ..spaces.space import SearchSpace
+from .cache import CacheType
 from .confirm import Confirmer
 from .data.dataset import Dataset
 from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
 from .extract import Context
-from .fill import fill
+from .fill import CacheFiller
 from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
@@ -72,6 +73,8 @@ class Study:
         metric: Metric = "accuracy",
         seed: int = 0,
         cache_dir: Path | None = None,
+        cache_dtype: CacheType = "float16",
+        cache_limit: int | None = None,
     ) -> Study:
         """The study in the folder ``path``: a new one, or the one that is there if it was made for the same search.
 
@@ -85,6 +88,8 @@ class Study:
             metric: What selection goes by.
             seed: Of proposals, weights and orders. The split has its own, given to `open_folder`.
             cache_dir: Folder of the caches, as in `open_folder`.
+            cache_dtype: How activations are kept on disk.
+            cache_limit: Bytes that all activations there may take; None for a share of the free disk.
 
         Raises:
             StudyError: The folder holds something else, or a study of another search: the message says what differs.
@@ -126,6 +131,8 @@ class Study:
             cache=cache_root(cache_dir) / "activations",
             seed=seed,
             metric=metric,
+            cache_dtype=cache_dtype,
+            cache_limit=cache_limit,
         )
         return cls(store, space, context)
 
@@ -205,16 +212,17 @@ class Study:
     def _run(self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, listener: Listener) -> None:
         pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
         values_at = pool.wait_until_ready().values_at
-        with self._timed("extract"):
-            cached = fill(pool, self._context, self.space, "search", values_at, listener)
-        if not searcher.complete:
-            with self._phase("search", searcher.total, searcher.done, listener):
-                searcher.run(pool, cached)
-        if remaining := confirmer.remaining():
+        with CacheFiller(pool, self._context, self.space, values_at, listener) as filler:
             with self._timed("extract"):
-                tested = fill(pool, self._context, self.space, "test", values_at, listener)
-            with self._phase("confirm", confirmer.total, confirmer.total - len(remaining), listener):
-                confirmer.run(pool, cached & tested)
+                cached = filler.fill("search")
+            if not searcher.complete:
+                with self._phase("search", searcher.total, searcher.done, listener):
+                    searcher.run(pool, cached)
+            if remaining := confirmer.remaining():
+                with self._timed("extract"):
+                    tested = filler.fill("test")
+                with self._phase("confirm", confirmer.total, confirmer.total - len(remaining), listener):
+                    confirmer.run(pool, cached & tested)
 
     @contextmanager
     def _phase(self, phase: Phase, total: int, done: int, listener: Listener) -> Iterator[None]:

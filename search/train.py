@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from ..spaces.network import Network
 from ..spaces.recipe import Recipe
-from .compiled import CompiledModel, ModelShelf
 from .data.dataset import Dataset
 from .inputs import Inputs
 from .metrics import better, log_loss, scores, softmax
+from .models.base import TrainableModel
+from .models.shelf import ModelShelf
 from .trial import Measurement, Metric
 
 PATIENCE = 3
@@ -29,6 +30,10 @@ PATIENCE = 3
 
 VIEWS = 4
 """Views of each training image under augmentation, the image itself among them; epoch e trains on view e mod 4."""
+
+
+CHUNK_BYTES = 16 << 20
+"""Of the inputs of one call of a model: a whole epoch of a head on 6,000 images, six steps from pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ class _Stage:
     """The running totals and the best model of one stage."""
 
     best: Measurement | None = None
-    weights: list[NDArray[np.float32]] | None = None
+    snapshot: Any = None
+    head: list[NDArray[np.float32]] | None = None
     step_seconds: float = 0.0
     other_seconds: float = 0.0
     images: int = 0
@@ -120,12 +126,12 @@ class Trainer:
         if head is not None and head.best is not None:
             yield _at_epoch_zero(head.best)
         inputs = self._inputs_for(recipe, job.test)
-        model = self._shelf.take(recipe, inputs.cut)
-        model.reset(recipe, job.seed, head.weights if head else None)
+        model = self._shelf.take(recipe, inputs.cut, inputs.dtype)
+        model.reset(recipe, job.seed, head.head if head else None)
         stage = _Stage()
         yield from self._stage(model, inputs, recipe, job.seed, job.patience, stage)
-        assert stage.best is not None and stage.weights is not None
-        model.set_weights(stage.weights)
+        assert stage.best is not None
+        model.restore(stage.snapshot)
         test = None
         if job.test:
             test = softmax(self._logits(model, inputs, self.dataset.test))
@@ -150,20 +156,19 @@ class Trainer:
             return None
         key = (first, job.head_seed, job.patience)
         if key in self._heads:
-            return _Stage(self._heads[key].best, self._heads[key].weights)
+            return _Stage(self._heads[key].best, head=self._heads[key].head)
         inputs = self._inputs_for(first, False)
-        model = self._shelf.take(first, inputs.cut)
+        model = self._shelf.take(first, inputs.cut, inputs.dtype)
         model.reset(first, job.head_seed, None)
         stage = _Stage()
         for _ in self._stage(model, inputs, first, job.head_seed, job.patience, stage):
             pass
-        assert stage.weights is not None
-        stage.weights = model.head_of(stage.weights)
+        stage.head, stage.snapshot = model.head_of(stage.snapshot), None
         self._heads[key] = stage
         return stage
 
     def _stage(
-        self, model: CompiledModel, inputs: Inputs, recipe: Recipe, seed: int, patience: int | None, stage: _Stage
+        self, model: TrainableModel, inputs: Inputs, recipe: Recipe, seed: int, patience: int | None, stage: _Stage
     ) -> Generator[Measurement, None, None]:
         order = np.random.default_rng(seed)
         weights = self._class_weights(recipe)
@@ -176,7 +181,7 @@ class Trainer:
             stepped = time.perf_counter()
             measurement = self._measure(model, inputs, epoch, loss, accuracy, began)
             if self._is_best(measurement, stage.best):
-                stage.best, stage.weights = measurement, model.get_weights()
+                stage.best, stage.snapshot = measurement, model.snapshot()
             stage.step_seconds += stepped - began
             stage.other_seconds += time.perf_counter() - stepped
             stage.images += images
@@ -188,14 +193,14 @@ class Trainer:
 
     def _epoch(
         self,
-        model: CompiledModel,
+        model: TrainableModel,
         inputs: Inputs,
         rows: NDArray[np.int64],
         view: int,
         batch_size: int,
         class_weights: NDArray[np.float32],
     ) -> tuple[float, float, int]:
-        """One pass over ``rows``. The last batch is filled up with images of weight 0: another shape would be traced anew.
+        """One pass over ``rows``. The last batch is filled up with images of weight 0, so that all steps have one shape.
 
         Its loss is a mean over the whole batch, so that every image of an epoch counts alike.
 
@@ -203,23 +208,27 @@ class Trainer:
             Mean loss, mean accuracy, images trained on.
         """
         size = min(batch_size, len(rows))
+        steps = -(-len(rows) // size)
+        order = np.resize(rows, (steps, size))
+        labels = self.dataset.labels[order]
+        weights = class_weights[labels]
+        weights.ravel()[len(rows) :] = 0
+        images = np.minimum(size, len(rows) - size * np.arange(steps))
+        a_call = max(1, CHUNK_BYTES // (size * inputs.row_bytes))
         total_loss = total_accuracy = 0.0
-        for at in range(0, len(rows), size):
-            count = min(size, len(rows) - at)
-            chosen = np.concatenate([rows[at : at + count], rows[: size - count]])
-            labels = self.dataset.labels[chosen]
-            weights = class_weights[labels]
-            weights[count:] = 0
-            loss, accuracy = model.train_step(inputs.batch(chosen, view), labels, weights)
-            total_loss += loss * size
-            total_accuracy += accuracy * count
+        for first in range(0, steps, a_call):
+            call = slice(first, first + a_call)
+            tensors = [t.reshape(-1, size, *t.shape[1:]) for t in inputs.batch(order[call].ravel(), view)]
+            losses, accuracies = model.train(tensors, labels[call], weights[call])
+            total_loss += float(losses.sum()) * size
+            total_accuracy += float(accuracies @ images[call])
         loss = total_loss / len(rows)
         if not math.isfinite(loss):
             raise DivergedError(f"the training loss became {loss}: a lower learning rate would not")
         return loss, total_accuracy / len(rows), len(rows)
 
     def _measure(
-        self, model: CompiledModel, inputs: Inputs, epoch: int, loss: float, accuracy: float, began: float
+        self, model: TrainableModel, inputs: Inputs, epoch: int, loss: float, accuracy: float, began: float
     ) -> Measurement:
         labels = self.dataset.labels[self.dataset.val]
         probabilities = softmax(self._logits(model, inputs, self.dataset.val))
@@ -236,7 +245,7 @@ class Trainer:
             seconds=time.perf_counter() - began,
         )
 
-    def _logits(self, model: CompiledModel, inputs: Inputs, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _logits(self, model: TrainableModel, inputs: Inputs, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         size = model.predict_batch_size
         parts = [model.predict(inputs.batch(rows[at : at + size], 0)) for at in range(0, len(rows), size)]
         return np.concatenate(parts)

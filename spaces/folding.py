@@ -1,9 +1,12 @@
-"""Folds each BatchNorm into the convolution before it.
+"""Folds what inference does not need into the convolutions: BatchNorm and zero padding.
 
 In inference mode BatchNorm is an affine map of each channel, and so is part of the convolution before it:
 ``kernel · γ / √(σ² + ε)`` and bias ``β − μ · γ / √(σ² + ε)`` (Jacob et al. 2018, arXiv 1712.05877, section 3.2). Keras runs
 BatchNorm in inference mode as several elementwise passes, forward and backward; the folded network gives the same outputs and
 trains 1.5 to 2 times faster on a CPU.
+
+Keras pads before each strided depthwise convolution, and the convolution then pads nothing. That is what ``same`` padding does
+by itself, without another copy of the tensor: a tenth of a training step.
 """
 
 from __future__ import annotations
@@ -17,20 +20,46 @@ from .network import Network, Step
 
 
 def fold(network: Network) -> Network:
-    """The same function without BatchNorm. Steps keep the original numbers; those of the BatchNorm layers are gone.
+    """The same function without BatchNorm and padding. Steps keep the original numbers; those of the folded ones are gone.
 
     A folded convolution stands at its own number: it trains from ``fine_tune_at`` at or below the convolution's.
     """
     moved: dict[int, int] = {}
     folded: dict[int, Step] = {}
-    for step in network.steps:
+    for original in network.steps:
+        step = replace(original, inputs=tuple(moved.get(index, index) for index in original.inputs))
         if step.kind == "BatchNormalization":
             (source,) = step.inputs
             folded[source] = _absorb(folded[source], step)
             moved[step.index] = source
+        elif step.kind == "ZeroPadding2D" and _same_as_padded(folded[step.inputs[0]], step, network):
+            moved[step.index] = step.inputs[0]
+        elif any(index in moved and network.step(index).kind == "ZeroPadding2D" for index in original.inputs):
+            folded[step.index] = replace(step, config={**step.config, "padding": "same"})
         else:
-            folded[step.index] = replace(step, inputs=tuple(moved.get(index, index) for index in step.inputs))
+            folded[step.index] = step
     return Network(network.size, tuple(folded[index] for index in sorted(folded)))
+
+
+def _same_as_padded(source: Step, padding: Step, network: Network) -> bool:
+    """Whether ``same`` padding would pad like ``padding`` for every convolution that takes its output."""
+    users = [step for step in network.steps if padding.index in step.inputs]
+    return all(
+        user.kind == "DepthwiseConv2D"
+        and user.config["padding"] == "valid"
+        and [tuple(sides) for sides in padding.config["padding"]]
+        == [
+            _same_padding(extent, kernel, stride)
+            for extent, kernel, stride in zip(source.shape[:2], user.config["kernel_size"], user.config["strides"], strict=True)
+        ]
+        for user in users
+    )
+
+
+def _same_padding(extent: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after, so that the output is ``⌈extent / stride⌉`` long; an odd one goes behind."""
+    total = max((-(-extent // stride) - 1) * stride + kernel - extent, 0)
+    return total // 2, total - total // 2
 
 
 def _absorb(convolution: Step, batch_norm: Step) -> Step:

@@ -9,7 +9,6 @@ from tlsearch.search.cache import (
     ActivationCache,
     DamagedEntryError,
     EntryKey,
-    affordable,
     digest_of_rows,
     shard_rows,
     shards_of,
@@ -88,7 +87,7 @@ def test_pickled_content_is_never_loaded(cache, values):
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(EntryKey)])
 def test_the_name_depends_on_everything(field):
-    other = {"alpha": 0.5, "cut": 99, "folded": False, "view": 1}.get(field, "other")
+    other = {"alpha": 0.5, "cut": 99, "folded": False, "view": 1, "dtype": "float32"}.get(field, "other")
     assert dataclasses.replace(KEY, **{field: other}).name != KEY.name
 
 
@@ -111,12 +110,6 @@ def test_who_comes_second_waits_and_then_finds_it_done(cache, values):
         write(cache, values)
     thread.join()
     assert found == []
-
-
-def test_the_cheapest_cuts_are_afforded_first(tmp_path, monkeypatch):
-    monkeypatch.setattr("tlsearch.search.cache.shutil.disk_usage", lambda path: type("Usage", (), {"free": 200})())
-    assert affordable({54: 60, 98: 30, 155: 20}, tmp_path) == {155, 98}
-    assert affordable({54: 10, 98: 30, 155: 20}, tmp_path / "not" / "there") == {54, 98, 155}
 
 
 def test_rows_are_told_apart():

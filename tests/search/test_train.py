@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tlsearch.search.cache import ActivationCache, shards_of
-from tlsearch.search.compiled import CompiledModel
 from tlsearch.search.extract import Context, Extractor, passes
+from tlsearch.search.models.flat_model import FlatModel
 from tlsearch.search.train import DivergedError, Job, Trainer
 from tlsearch.spaces.backbone import BackboneSpec, load_network, weights_fingerprint
 from tlsearch.spaces.network import POOL
@@ -137,10 +137,14 @@ def test_the_test_split_is_predicted_when_asked_for_and_is_not_read_before(make,
 
 @pytest.mark.parametrize(
     ("method", "gives"),
-    [("train_step", (float("nan"), 0.5)), ("train_step", (float("inf"), 0.5)), ("predict", np.full((8, 2), np.nan))],
+    [
+        ("train", (np.array([0.5, np.nan, 0.5]), np.zeros(3))),
+        ("train", (np.array([0.5, 0.5, np.inf]), np.zeros(3))),
+        ("predict", np.full((8, 2), np.nan)),
+    ],
 )
 def test_divergence_is_said(make, monkeypatch, method, gives):
-    monkeypatch.setattr(CompiledModel, method, lambda *_: gives)
+    monkeypatch.setattr(FlatModel, method, lambda *_: gives)
     with pytest.raises(DivergedError, match="lower learning rate"):
         run(make(POOL + 1), recipe())
 

@@ -13,7 +13,7 @@ def test_the_folded_network_gives_the_same_features(alpha, images):
     network = with_random_statistics(load_network(BackboneSpec(alpha, 32, "random"), None))
     folded = fold(network)
     assert sum(step.kind == "BatchNormalization" for step in folded.steps) == 0
-    assert len(network.steps) - len(folded.steps) == 52
+    assert len(network.steps) - len(folded.steps) == 52 + 4, "the BatchNorm layers and the paddings"
     expected = network.build(IMAGE, POOL + 1).predict_on_batch(images)
     found = folded.build(IMAGE, POOL + 1).predict_on_batch(images)
     np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, float(np.abs(expected).max())))

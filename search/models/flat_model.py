@@ -1,0 +1,129 @@
+"""The fast model: all trained weights in one vector, whole runs of steps in one call. BatchNorm must be folded.
+
+A step of a head on cached features takes 0.2 ms, and a call of Keras' ``train_on_batch`` 3 ms of Python: here the loop over
+steps is part of the graph. One vector means one update of the optimizer instead of a hundred (Adam and RMSprop are elementwise,
+so the result is the same), a snapshot that is one array, and a graph that is traced in a fifth of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spaces.functional import apply
+from ...spaces.model import make_optimizer
+from ...spaces.network import IMAGE, POOL, Network
+from ...spaces.recipe import Recipe
+from .base import TrainableModel, draw_head, head_shapes, predict_batch_size
+from .tensorflow_steps import trace_prediction, trace_training
+
+Snapshot = NDArray[np.float32]
+
+
+class FlatModel(TrainableModel):
+    """See `TrainableModel`.
+
+    Args:
+        recipe: Its shape; the rate of dropout is not part of it.
+        network: Folded.
+        classes: Number of classes.
+        cut: Where the model begins.
+        dtype: Of the tensors at the cut.
+    """
+
+    def __init__(self, recipe: Recipe, network: Network, classes: int, cut: int, dtype: np.dtype[Any]) -> None:
+        import keras
+
+        above = [step for step in network.steps if step.weights and step.index >= cut]
+        self._trained = [step for step in above if step.index >= recipe.first_trained_layer]
+        self._frozen = {step.index: step.weights for step in above if step.index < recipe.first_trained_layer}
+        self._backbone = [array for step in self._trained for array in step.weights]
+        self._head_shapes = head_shapes(recipe, network.step(POOL).shape[0], classes)
+        self._shapes = [*(array.shape for array in self._backbone), *self._head_shapes]
+        self._network, self._cut = network, cut
+        self.trainable_params = sum(int(np.prod(shape)) for shape in self._shapes)
+        self.predict_batch_size = predict_batch_size(cut)
+        self._weights = keras.Variable(np.zeros(self.trainable_params, np.float32), name="weights")
+        self._optimizer = make_optimizer(recipe)
+        self._optimizer.build([self._weights])
+        self._dropout, self._seed, self._steps = 0.0, 0, 0
+        shapes = [network.step(IMAGE).shape] if cut == IMAGE else network.shapes_at(cut)
+        self._train = trace_training(self._weights, self._optimizer, self._logits, self._shapes, shapes, dtype)
+        self._predict = trace_prediction(self._weights, self._logits, self._shapes, shapes, dtype)
+        self._warm_up([np.zeros((1, *shape), dtype) for shape in shapes])
+
+    def reset(self, recipe: Recipe, seed: int, head: Sequence[NDArray[np.float32]] | None) -> None:
+        """See `TrainableModel`."""
+        arrays = [*self._backbone, *(head if head is not None else draw_head(self._head_shapes, seed))]
+        self._weights.assign(np.concatenate([array.ravel() for array in arrays]))
+        for variable in self._optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+        self._optimizer.learning_rate = recipe.learning_rate
+        self._dropout, self._seed, self._steps = recipe.dropout, seed, 0
+
+    def train(
+        self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """See `TrainableModel`."""
+        seed = np.array([self._seed, self._steps], np.int32)
+        told = self._train(tensors, labels.astype(np.int32), weights, np.float32(self._dropout), seed)
+        self._steps += len(labels)
+        losses, accuracies = told.numpy().T
+        return losses, accuracies
+
+    def predict(self, tensors: list[NDArray[Any]]) -> NDArray[np.float32]:
+        """See `TrainableModel`."""
+        logits: NDArray[np.float32] = self._predict(tensors).numpy()
+        return logits
+
+    def snapshot(self) -> Snapshot:
+        """See `TrainableModel`."""
+        weights: Snapshot = self._weights.numpy().copy()
+        return weights
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """See `TrainableModel`."""
+        self._weights.assign(snapshot)
+
+    def head_of(self, snapshot: Snapshot) -> list[NDArray[np.float32]]:
+        """See `TrainableModel`."""
+        return self._arrays(snapshot)[len(self._backbone) :]
+
+    def layers_of(self, snapshot: Snapshot) -> dict[str, tuple[NDArray[np.float32], ...]]:
+        """See `TrainableModel`."""
+        arrays = iter(self._arrays(snapshot))
+        return {step.config["name"]: tuple(next(arrays) for _ in step.weights) for step in self._trained}
+
+    def _warm_up(self, tensors: list[NDArray[Any]]) -> None:
+        """Runs what was traced once, so that no trial's first step takes a hundred times as long as its second."""
+        self._train(
+            [t[:0, None] for t in tensors], *(np.zeros((0, 1), k) for k in (np.int32, np.float32)), 0.0, np.zeros(2, np.int32)
+        )
+        self._predict(tensors)
+
+    def _arrays(self, snapshot: Snapshot) -> list[NDArray[np.float32]]:
+        """The vector's parts in their shapes."""
+        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
+        return [part.reshape(shape) for part, shape in zip(np.split(snapshot, ends[:-1]), self._shapes, strict=True)]
+
+    def _logits(self, parts: list[Any], tensors: list[Any], drop: Any) -> Any:
+        """Logits ``(n, classes)``, as the graph computes them.
+
+        Args:
+            parts: The trained weights in their shapes.
+            tensors: At the cut.
+            drop: Applied before the output layer.
+        """
+        import keras
+
+        backbone = iter(parts[: len(self._backbone)])
+        weights = {step.index: [next(backbone) for _ in step.weights] for step in self._trained}
+        places = (IMAGE,) if self._cut == IMAGE else self._network.frontier(self._cut)
+        (x,) = apply(self._network, dict(zip(places, tensors, strict=True)), {**self._frozen, **weights}, [POOL])
+        *hidden, kernel, bias = parts[len(self._backbone) :]
+        for place in range(0, len(hidden), 2):
+            x = keras.ops.relu(keras.ops.add(keras.ops.matmul(x, hidden[place]), hidden[place + 1]))
+        return keras.ops.add(keras.ops.matmul(drop(x), kernel), bias)

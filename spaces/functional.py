@@ -1,0 +1,87 @@
+"""A folded network as a pure function of its weights: what fast training and the frozen pass are traced from.
+
+Keras layers cost more to trace than to run: building and tracing the whole network takes 13 s as Keras layers, 3 s as this
+function (measured on one core, with its gradient). It is written in ``keras.ops`` and so is the same on every backend.
+
+Pointwise convolutions, two thirds of all, are matrix multiplications over ``(n · height · width, channels)``; their gradients
+then are too, and these are twice as fast as the gradients of convolutions on a CPU. Tensors keep that shape from layer to layer
+until one needs ``(n, height, width, channels)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .network import IMAGE, Network, Step
+
+Weights = Mapping[int, Sequence[Any]]
+"""Kernel and bias by step, as tensors of the backend."""
+
+
+def apply(network: Network, tensors: Mapping[int, Any], weights: Weights, outputs: Sequence[int]) -> list[Any]:
+    """Runs the steps that ``outputs`` need.
+
+    Args:
+        network: Folded: a step is a convolution with bias, ReLU6, an addition or the pooling.
+        tensors: What is known, by step: the outputs of a frontier, each ``(n, …)``, or the images under `IMAGE`, pixels from
+            0 to 255. They may be of any type; the steps compute in float32.
+        weights: Of every step that runs and has some.
+        outputs: Steps whose outputs are asked for, each ``(n, …)`` in the shape that the step gives.
+    """
+    import keras
+
+    known = {index: keras.ops.cast(tensor, "float32") for index, tensor in tensors.items()}
+    if IMAGE in known:
+        known[IMAGE] = known[IMAGE] / 127.5 - 1.0
+    for step in _needed(network, set(known), outputs):
+        shapes = [network.step(index).shape for index in step.inputs]
+        known[step.index] = _run(step, [known[index] for index in step.inputs], shapes, weights.get(step.index, ()))
+    return [_spatial(known[index], network.step(index).shape) for index in outputs]
+
+
+def _needed(network: Network, known: set[int], outputs: Sequence[int]) -> list[Step]:
+    """The steps between ``known`` and ``outputs``, in the order of the network."""
+    needed, missing = [], set(outputs) - known
+    for step in reversed(network.steps):
+        if step.index in missing:
+            needed.append(step)
+            missing |= set(step.inputs) - known
+    return needed[::-1]
+
+
+def _run(step: Step, inputs: list[Any], shapes: list[tuple[int, ...]], weights: Sequence[Any]) -> Any:
+    import keras
+
+    ops, (x, *others), config = keras.ops, inputs, step.config
+    if step.kind == "Conv2D" and tuple(config["kernel_size"]) == tuple(config["strides"]) == (1, 1):
+        kernel, bias = weights
+        return ops.add(ops.matmul(_flat(x), ops.reshape(kernel, kernel.shape[2:])), bias)
+    if step.kind == "Conv2D":
+        kernel, bias = weights
+        return ops.add(ops.conv(_spatial(x, shapes[0]), kernel, tuple(config["strides"]), config["padding"]), bias)
+    if step.kind == "DepthwiseConv2D":
+        kernel, bias = weights
+        x = _spatial(x, shapes[0])
+        return ops.add(ops.depthwise_conv(x, kernel, tuple(config["strides"]), config["padding"]), bias)
+    if step.kind == "ReLU" and config["max_value"] == 6:
+        return ops.relu6(x)
+    if step.kind == "Add":
+        return ops.add(_flat(x), _flat(others[0]))
+    if step.kind == "GlobalAveragePooling2D":
+        return ops.mean(_spatial(x, shapes[0]), axis=(1, 2))
+    raise ValueError(f"a folded network has no step like {step.kind} {config['name']!r}; fold it first")
+
+
+def _flat(tensor: Any) -> Any:
+    """``(n · height · width, channels)``."""
+    import keras
+
+    return tensor if len(tensor.shape) == 2 else keras.ops.reshape(tensor, (-1, tensor.shape[-1]))
+
+
+def _spatial(tensor: Any, shape: tuple[int, ...]) -> Any:
+    """``(n, *shape)``."""
+    import keras
+
+    return tensor if len(tensor.shape) == 1 + len(shape) else keras.ops.reshape(tensor, (-1, *shape))
