@@ -28,8 +28,14 @@ def apply(network: Network, tensors: Mapping[int, Any], weights: Weights, output
             0 to 255. They may be of any type; the steps compute in float32.
         weights: Of every step that runs and has some.
         outputs: Steps whose outputs are asked for, each ``(n, …)`` in the shape that the step gives.
+
+    Raises:
+        ValueError: The network is not folded.
     """
     import keras
+
+    if any(step.kind == "BatchNormalization" for step in network.steps):
+        raise ValueError("BatchNorm layers have no function of their own here: fold the network first")
 
     known = {index: keras.ops.cast(tensor, "float32") for index, tensor in tensors.items()}
     if IMAGE in known:
@@ -70,7 +76,7 @@ def _run(step: Step, inputs: list[Any], shapes: list[tuple[int, ...]], weights: 
         return ops.add(_flat(x), _flat(others[0]))
     if step.kind == "GlobalAveragePooling2D":
         return ops.mean(_spatial(x, shapes[0]), axis=(1, 2))
-    raise ValueError(f"a folded network has no step like {step.kind} {config['name']!r}; fold it first")
+    raise ValueError(f"MobileNetV2 has no step like {step.kind} {config['name']!r}")
 
 
 def _flat(tensor: Any) -> Any:

@@ -38,6 +38,7 @@ class KerasModel(TrainableModel):
         )
         self._model.optimizer.build(self._model.trainable_variables)
         self._pretrained = self._model.get_weights()
+        self._backbone = {step.config["name"] for step in network.steps}
         self._head_shapes = head_shapes(recipe, network.step(POOL).shape[0], classes)
         self.predict_batch_size = predict_batch_size(cut)
         self.trainable_params = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
@@ -90,7 +91,7 @@ class KerasModel(TrainableModel):
         return {
             layer.name: tuple(snapshot[place[id(weight)]] for weight in layer.weights)
             for layer in self._model.layers
-            if layer.trainable and layer.weights and layer.name != "head"
+            if layer.trainable and layer.weights and layer.name in self._backbone
         }
 
 

@@ -1,0 +1,198 @@
+"""The promises of `TrainableModel`, held against the fast model and the one of Keras layers."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tlsearch.search.models.base import head_shapes
+from tlsearch.search.models.flat_model import FlatModel
+from tlsearch.search.models.keras_model import KerasModel
+from tlsearch.search.models.shelf import KEPT_MODELS, ModelShelf
+from tlsearch.spaces.backbone import BackboneSpec, load_network
+from tlsearch.spaces.folding import fold
+from tlsearch.spaces.functional import apply
+from tlsearch.spaces.model import build_model
+from tlsearch.spaces.network import IMAGE, POOL
+from tlsearch.spaces.recipe import Recipe
+
+pytestmark = pytest.mark.trains
+SPEC = BackboneSpec(0.35, 32, "starter")
+CLASSES = 3
+RECIPES = [
+    Recipe(technique="frozen", learning_rate=1e-2, head_units=8, head_layers=2),
+    Recipe(technique="fine-tune", fine_tune_at=145, learning_rate=1e-3),
+    Recipe(technique="full", learning_rate=1e-3, optimizer="rmsprop"),
+]
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return load_network(SPEC, SPEC.locate())
+
+
+@pytest.fixture(scope="module")
+def network(plain):
+    return fold(plain)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def batches(network, pixels):
+    """Three steps of eight images for a recipe: tensors at its cut, labels, weights."""
+    weights = {step.index: step.weights for step in network.steps if step.weights}
+
+    def make(recipe):
+        cut = network.cut_for(recipe.first_trained_layer)
+        outputs = [pixels] if cut == IMAGE else apply(network, {IMAGE: pixels}, weights, network.frontier(cut))
+        tensors = [np.asarray(tensor).reshape(3, 8, *tensor.shape[1:]) for tensor in outputs]
+        labels = np.arange(24).reshape(3, 8) % CLASSES
+        return cut, tensors, labels, np.linspace(0, 1, 24, dtype=np.float32).reshape(3, 8)
+
+    return make
+
+
+def make(kind, recipe, network, cut, tensors):
+    if kind is FlatModel:
+        return FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
+    return KerasModel(recipe, network, CLASSES, cut)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=[str(recipe.technique) for recipe in RECIPES])
+def test_both_train_alike(recipe, network, batches):
+    cut, tensors, labels, weights = batches(recipe)
+    told, logits, heads = [], [], []
+    for kind in (FlatModel, KerasModel):
+        model = make(kind, recipe, network, cut, tensors)
+        model.reset(recipe, 7, None)
+        told.append(np.array(model.train(tensors, labels, weights)))
+        logits.append(model.predict([tensor[0] for tensor in tensors]))
+        heads.append(model.head_of(model.snapshot()))
+        assert model.trainable_params == sum(array.size for array in heads[-1]) + sum(
+            array.size for arrays in model.layers_of(model.snapshot()).values() for array in arrays
+        )
+    np.testing.assert_allclose(told[0], told[1], rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(logits[0], logits[1], rtol=0.02, atol=0.02)
+    for ours, theirs in zip(*heads, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", [FlatModel, KerasModel])
+def test_a_reset_model_does_what_a_new_one_does(kind, network, batches):
+    recipe = dataclasses.replace(RECIPES[1], dropout=0.3)
+    cut, tensors, labels, weights = batches(recipe)
+    model = make(kind, recipe, network, cut, tensors)
+    model.reset(recipe, 1, None)
+    first = model.train(tensors, labels, weights)
+    model.reset(dataclasses.replace(recipe, learning_rate=0.1), 2, None)
+    model.train(tensors, labels, weights)
+    model.reset(recipe, 1, None)
+    np.testing.assert_allclose(model.train(tensors, labels, weights), first, rtol=1e-5)
+    fresh = make(kind, recipe, network, cut, tensors)
+    fresh.reset(recipe, 1, None)
+    np.testing.assert_allclose(fresh.train(tensors, labels, weights), first, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [FlatModel, KerasModel])
+def test_a_snapshot_is_the_model_as_it_was(kind, network, batches):
+    recipe = RECIPES[0]
+    cut, tensors, labels, weights = batches(recipe)
+    model = make(kind, recipe, network, cut, tensors)
+    model.reset(recipe, 1, None)
+    model.train(tensors, labels, weights)
+    snapshot, before = model.snapshot(), model.predict([tensor[0] for tensor in tensors])
+    model.train(tensors, labels, weights)
+    assert np.abs(model.predict([tensor[0] for tensor in tensors]) - before).max() > 1e-3
+    model.restore(snapshot)
+    np.testing.assert_array_equal(model.predict([tensor[0] for tensor in tensors]), before)
+    other = make(kind, recipe, network, cut, tensors)
+    other.reset(recipe, 9, model.head_of(snapshot))
+    np.testing.assert_allclose(other.predict([tensor[0] for tensor in tensors]), before, rtol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [(1, 1, 1), (3,)])
+def test_how_steps_are_called_changes_nothing(steps, network, batches):
+    recipe = dataclasses.replace(RECIPES[0], dropout=0.5)
+    cut, tensors, labels, weights = batches(recipe)
+    model = make(FlatModel, recipe, network, cut, tensors)
+    model.reset(recipe, 1, None)
+    whole = model.train(tensors, labels, weights)[0]
+    model.reset(recipe, 1, None)
+    parts = np.split(np.arange(3), np.cumsum(steps)[:-1])
+    told = [model.train([tensor[part] for tensor in tensors], labels[part], weights[part])[0] for part in parts]
+    np.testing.assert_allclose(np.concatenate(told), whole, rtol=1e-6)
+
+
+def test_dropout_drops_the_rate_asked_for_and_another_each_step(network, batches):
+    recipe = dataclasses.replace(RECIPES[0], head_units=0, head_layers=0, dropout=0.5, learning_rate=1e-9)
+    cut, tensors, labels, weights = batches(recipe)
+    model = make(FlatModel, recipe, network, cut, tensors)
+
+    def losses(rate):
+        model.reset(dataclasses.replace(recipe, dropout=rate), 1, None)
+        return model.train([tensor[[0, 0, 0]] for tensor in tensors], labels[[0, 0, 0]], weights[[0, 0, 0]])[0]
+
+    np.testing.assert_allclose(losses(0.0), losses(0.0)[0], rtol=1e-5)
+    assert len(np.unique(losses(0.5))) == 3
+    model.reset(recipe, 1, None)
+    assert np.abs(losses(0.5) - losses(0.0)).max() > 0
+
+
+@pytest.mark.parametrize("layer", [60, 145])
+def test_steps_on_activations_are_the_steps_from_pixels(layer, network, pixels):
+    recipe = Recipe(technique="fine-tune", fine_tune_at=layer, learning_rate=1e-3)
+    cut, weights = network.cut_for(layer), {step.index: step.weights for step in network.steps if step.weights}
+    outputs = [np.asarray(tensor) for tensor in apply(network, {IMAGE: pixels[:8]}, weights, network.frontier(cut))]
+    losses = []
+    for start, tensors in ((cut, outputs), (IMAGE, [pixels[:8]])):
+        model = FlatModel(recipe, network, 2, start, tensors[0].dtype)
+        model.reset(recipe, 3, None)
+        batch = [np.stack([tensor] * 3) for tensor in tensors]
+        losses.append(model.train(batch, np.arange(24).reshape(3, 8) % 2, np.ones((3, 8), np.float32))[0])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=2e-3)
+    assert np.abs(np.diff(losses[0])).min() > 1e-3, "the steps changed nothing"
+
+
+def test_trained_layers_make_the_network_that_was_trained(network, batches, pixels):
+    recipe = RECIPES[1]
+    cut, tensors, labels, weights = batches(recipe)
+    model = make(FlatModel, recipe, network, cut, tensors)
+    model.reset(recipe, 1, None)
+    model.train(tensors, labels, weights)
+    snapshot = model.snapshot()
+    trained = network.with_weights(model.layers_of(snapshot))
+    assert set(model.layers_of(snapshot)) == {
+        step.config["name"] for step in network.steps if step.weights and step.index >= 145
+    }
+    features = trained.build(IMAGE, POOL + 1).predict_on_batch(pixels[:8])
+    kernel, bias = model.head_of(snapshot)
+    np.testing.assert_allclose(features @ kernel + bias, model.predict([t[0] for t in tensors]), atol=1e-3)
+
+
+def test_the_shelf_keeps_models_by_their_shape(plain):
+    shelf, features = ModelShelf(plain, 2), np.dtype(np.float16)
+    head = Recipe(technique="frozen", learning_rate=1e-3)
+    model = shelf.take(head, POOL + 1, features)
+    same = dataclasses.replace(head, learning_rate=1e-2, dropout=0.4, epochs=3, batch_size=8)
+    assert shelf.take(same, POOL + 1, features) is model
+    assert shelf.take(dataclasses.replace(head, optimizer="rmsprop"), POOL + 1, features) is not model
+    for units in range(1, KEPT_MODELS + 1):
+        shelf.take(dataclasses.replace(head, head_units=units, head_layers=1), POOL + 1, features)
+    assert shelf.take(head, POOL + 1, features) is not model, "the least recently used one was given up"
+
+
+def test_kept_batch_norm_is_trained_by_keras(plain):
+    shelf = ModelShelf(plain, 2)
+    recipe = Recipe(technique="fine-tune", fine_tune_at=145, learning_rate=1e-3, batch_norm="train")
+    assert isinstance(shelf.take(recipe, plain.cut_for(145), np.dtype(np.float16)), KerasModel)
+
+
+def test_the_head_has_the_layers_of_the_recipe(plain):
+    recipe = Recipe(technique="frozen", learning_rate=1e-3, head_units=8, head_layers=2)
+    assert head_shapes(recipe, 1280, 5) == [(1280, 8), (8,), (8, 8), (8,), (8, 5), (5,)]
+    head = build_model(recipe, plain, 5).get_layer("head")
+    assert [tuple(weight.shape) for weight in head.weights] == head_shapes(recipe, 1280, 5)
