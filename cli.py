@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from . import __version__
+from .search.settings import CacheType
 from .search.trial import Metric
 from .spaces.errors import OptionError, TlsearchError
 from .spaces.recipe import BatchNorm, ClassWeight, Technique
@@ -93,6 +94,11 @@ def run(
         str, typer.Option(help="Built-in set: small-similar, small-different, large-similar, large-different.")
     ] = "small-similar",
     cache_dir: CacheDir = None,
+    cache_dtype: Annotated[CacheType, typer.Option(help="Of the activations on disk.")] = "float16",
+    cache_limit: Annotated[
+        str | None,
+        typer.Option(help="Most that activations take on disk, such as 500MB or 20GB.  [default: half of the free disk]"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and the report only.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder and start it anew.")] = False,
@@ -100,7 +106,7 @@ def run(
     """Search for the best technique, or go on with a search; then report."""
     from .search.plan import plan_run
 
-    count, limit = parse_workers(workers), parse_duration(time_limit)
+    count, limit, cache_bytes = parse_workers(workers), parse_duration(time_limit), parse_bytes(cache_limit)
     plan = plan_run(
         data,
         demo=demo,
@@ -146,6 +152,8 @@ def run(
             metric=metric,
             seed=seed,
             cache_dir=cache_dir,
+            cache_dtype=cache_dtype,
+            cache_limit=cache_bytes,
         )
         patience = None if no_early_stopping or not plan.early_stopping else 3
         try:
@@ -198,27 +206,37 @@ def studies(runs: Annotated[Path, typer.Argument(help="Folder that holds studies
 
 @cache_app.command("info")
 def cache_info(cache_dir: CacheDir = None) -> None:
-    """Say where the cache is and how large."""
+    """Say where the cache is, how large, and how large it may become."""
+    from .search.eviction import default_limit
     from .search.paths import cache_root, folder_bytes
 
     root = cache_root(cache_dir)
     for name in ("images", "activations", "demo"):
         typer.echo(f"{name:12} {folder_bytes(root / name) / 1e6:10,.1f} MB  {root / name}")
+    limit = default_limit(root / "activations")
+    typer.echo(
+        f"Activations may take {limit / 1e9:,.1f} GB (half of what the disk could give; --cache-limit of a run sets another)."
+    )
 
 
 @cache_app.command("clear")
 def cache_clear(cache_dir: CacheDir = None) -> None:
-    """Delete what can be computed again. Studies are not touched."""
+    """Delete what can be computed again and is not in use. Studies are not touched."""
     import shutil
 
+    from .search.eviction import clear
     from .search.paths import cache_root, folder_bytes
 
     root = cache_root(cache_dir)
-    freed = 0
-    for name in ("images", "activations", "demo"):
-        freed += folder_bytes(root / name)
-        shutil.rmtree(root / name, ignore_errors=True)
+    freed, held = clear(root / "activations")
+    if not held:
+        # A search reads its images for as long as it runs.
+        for name in ("images", "demo"):
+            freed += folder_bytes(root / name)
+            shutil.rmtree(root / name, ignore_errors=True)
     typer.echo(f"freed {freed / 1e6:,.1f} MB in {root}")
+    if held:
+        typer.echo(f"kept {held / 1e6:,.1f} MB of activations, and the images: a search is using them")
 
 
 def _version(asked: bool) -> None:
@@ -269,6 +287,20 @@ def parse_duration(text: str | None) -> float | None:
     if match is None or float(match[1]) == 0:
         raise OptionError(f"--time-limit must be a time above 0 such as 90s, 30m or 2h, got {text}.")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_bytes(text: str | None) -> int | None:
+    """Bytes of ``500MB`` or ``20GB``, in powers of ten as disks are sold.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(MB|GB|TB)", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise OptionError(f"--cache-limit must be a size such as 500MB or 20GB, got {text}.")
+    return int(float(match[1]) * {"MB": 10**6, "GB": 10**9, "TB": 10**12}[match[2].upper()])
 
 
 def parse_workers(text: str) -> int | None:

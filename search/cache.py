@@ -18,18 +18,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .paths import atomic_write
+from .settings import CacheType
 
 SHARD_ROWS = 256
 """Rows of a shard: small enough that two workers share a small data set, large enough that 60,000 images are 235 files."""
-
-CacheType = Literal["float16", "float32"]
-"""How values are kept. float16 takes half the disk and half the time to read."""
 
 
 _VERSION = 2
@@ -152,7 +150,7 @@ class ActivationCache:
     def _remove_unfinished(self) -> None:
         """Removes what a kill has left of entries that were being written. To be called by the one who is filling."""
         for entry in self.folder.iterdir():
-            if _is_entry(entry) and not (entry / "entry.json").is_file():
+            if is_entry(entry) and not (entry / "entry.json").is_file():
                 shutil.rmtree(entry, ignore_errors=True)
 
 
@@ -205,10 +203,12 @@ def entries(folder: Path) -> list[Path]:
     found = []
     for entry in folder.iterdir() if folder.is_dir() else ():
         with suppress(OSError):
+            if not is_entry(entry):
+                continue
             found.append(((entry / "entry.json").stat().st_mtime_ns, entry))
     return [entry for _, entry in sorted(found)]
 
 
-def _is_entry(path: Path) -> bool:
+def is_entry(path: Path) -> bool:
     """Whether a name is that of an entry: only such folders are ever removed."""
     return re.fullmatch("[0-9a-f]{32}", path.name) is not None

@@ -17,7 +17,6 @@ from ..spaces.recipe import LAYERS, Recipe
 from .cache import (
     ActivationCache,
     Activations,
-    CacheType,
     DamagedEntryError,
     EntryKey,
     digest_of_rows,
@@ -27,6 +26,7 @@ from .cache import (
 from .data.dataset import Dataset
 from .forward import BATCH, Forward, compile_forward
 from .inputs import CachedInputs, Inputs, PixelInputs, flatten, view_of
+from .settings import CacheType
 from .train import VIEWS
 
 

@@ -18,7 +18,6 @@ from .. import __version__
 from ..spaces.backbone import BackboneSpec, weights_fingerprint
 from ..spaces.errors import StudyError
 from ..spaces.space import SearchSpace
-from .cache import CacheType
 from .confirm import Confirmer
 from .data.dataset import Dataset
 from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
@@ -28,7 +27,7 @@ from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
 from .records import differences
-from .settings import StudySettings
+from .settings import CacheType, StudySettings
 from .store import StudyStore, hold
 from .trial import FailedTrial, FinishedTrial, Metric
 from .workers import WorkerPool, choose_workers

@@ -48,6 +48,8 @@ def photos(make_folder):
         (["run", "photos", "--algorithm", "sobol"], "--algorithm of engine optuna must be one of"),
         (["run", "photos", "--space", "nope.toml"], "--space must be default, post, smoke or a TOML file"),
         (["run", "photos", "--time-limit", "soon"], "--time-limit must be a time above 0 such as 90s"),
+        (["run", "photos", "--cache-limit", "20"], "--cache-limit must be a size such as 500MB or 20GB, got 20"),
+        (["run", "photos", "--cache-dtype", "int8"], "int8"),
         (["run", "photos", "--workers", "0"], "--workers must be auto or a number from 1"),
         (["run", "photos", "--weights", "nope.h5"], "--weights must be imagenet, starter, random or a file"),
         (["run", "--demo", "huge"], "--demo must be one of"),

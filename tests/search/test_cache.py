@@ -78,6 +78,24 @@ def _flip(path):
     path.write_bytes(bytes(data))
 
 
+def test_what_a_kill_has_left_is_removed_by_the_next_one_who_fills(cache, values):
+    cache.write_shard(KEY, 0, values[:SHARD_ROWS])
+    (cache.folder / KEY.name / ".00001.npy.123-abcd.tmp").write_bytes(b"half of a shard")
+    other = dataclasses.replace(KEY, cut=54)
+    with cache.filling([other]) as missing:
+        assert missing == [other]
+        assert not (cache.folder / KEY.name).exists()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_values_are_kept_as_asked_for(cache, values, dtype):
+    key = dataclasses.replace(KEY, dtype=dtype)
+    write(cache, values, key)
+    found = cache.open(key)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found.take(np.arange(ROWS)), values.astype(dtype))
+
+
 def test_pickled_content_is_never_loaded(cache, values):
     write(cache, values)
     np.save(cache.folder / KEY.name / "00000.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)

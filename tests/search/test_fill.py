@@ -1,0 +1,135 @@
+"""The extract phase with a worker that extracts in this process."""
+
+import dataclasses
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from tlsearch.search.cache import entries
+from tlsearch.search.events import PhaseAdvanced, Warned
+from tlsearch.search.eviction import in_use
+from tlsearch.search.extract import Context, Extractor
+from tlsearch.search.fill import CacheFiller
+from tlsearch.search.messages import Extracted, Failed
+from tlsearch.search.paths import folder_bytes
+from tlsearch.spaces.backbone import BackboneSpec, load_network, weights_fingerprint
+from tlsearch.spaces.network import POOL
+from tlsearch.spaces.ranges import OneOf
+from tlsearch.spaces.space import SearchSpace
+
+from .factory import striped_dataset
+
+pytestmark = pytest.mark.trains
+SPEC = BackboneSpec(0.35, 32, "starter")
+SPACE = SearchSpace(fine_tune_at=OneOf((134, 143)))
+CUTS = frozenset({POOL + 1, 134, 143})
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load_network(SPEC, SPEC.locate())
+
+
+@pytest.fixture
+def context(tmp_path):
+    weights = SPEC.locate()
+    fingerprint = weights_fingerprint(SPEC, weights)
+    return Context(striped_dataset(tmp_path), SPEC, weights, fingerprint, tmp_path / "cache", 0, "accuracy")
+
+
+class Pool:
+    """One worker; ``fails`` may give an error in place of a shard."""
+
+    def __init__(self, context, network, fails=lambda task: None):
+        self.extractor, self.fails, self.tasks = Extractor(context, network), fails, []
+
+    def drive(self, next_task, handle):
+        worker = SimpleNamespace()
+        while (task := next_task(worker)) is not None:
+            self.tasks.append(task)
+            if error := self.fails(task):
+                handle(worker, task, Failed(error))
+            else:
+                handle(worker, task, Extracted(task.work, task.shard, self.extractor.shard(task.work, task.shard)))
+
+
+@pytest.fixture
+def fill(context, network):
+    def fill(rows="search", context=context, **options):
+        heard, pool = [], Pool(context, network, **options)
+        values_at = pool.extractor.values_at(SPACE.cuts, folded=True)
+        with CacheFiller(pool, context, SPACE, values_at, heard.append) as filler:
+            cuts = filler.fill(rows)
+            assert cuts == frozenset() or len(in_use(context.cache)) == 2 * len(CUTS), "what is filled is protected"
+        return cuts, pool.tasks, [event.message for event in heard if isinstance(event, Warned)]
+
+    return fill
+
+
+def test_one_pass_fills_every_cut_and_the_next_search_finds_them(fill, context):
+    cuts, tasks, warnings = fill()
+    assert cuts == CUTS and warnings == []
+    assert [set(task.work.cuts) for task in tasks] == [CUTS]
+    assert fill() == (CUTS, [], [])
+    assert in_use(context.cache) == set()
+
+
+def test_the_test_split_is_filled_when_asked_for_and_not_before(fill, context):
+    _, tasks, _ = fill()
+    assert not set(tasks[0].work.rows) & set(context.dataset.test)
+    _, tasks, _ = fill("test")
+    assert set(tasks[0].work.rows) == set(context.dataset.test)
+
+
+def test_only_what_is_missing_is_computed(fill, context):
+    fill()
+    shutil.rmtree(entries(context.cache)[0])
+    cuts, tasks, _ = fill()
+    assert cuts == CUTS
+    assert [len(task.work.cuts) for task in tasks] == [1]
+
+
+def test_float16_and_float32_are_different_entries(fill, context):
+    fill()
+    half = folder_bytes(context.cache)
+    cuts, _, _ = fill(context=dataclasses.replace(context, cache_dtype="float32"))
+    assert cuts == CUTS
+    assert folder_bytes(context.cache) == pytest.approx(3 * half, rel=0.1)
+
+
+def test_what_does_not_fit_is_left_out_and_said(fill, context):
+    features = 2 * 1280 * len(context.search_rows())
+    cuts, _, (warning,) = fill(context=dataclasses.replace(context, cache_limit=features + 200))
+    assert POOL + 1 not in cuts or len(cuts) == 1
+    assert 0 < len(cuts) < len(CUTS)
+    assert "do not fit in the cache" in warning and "--cache-limit" in warning and "train from pixels" in warning
+
+
+def test_an_older_search_makes_room(fill, context):
+    fill(context=dataclasses.replace(context, weights_fingerprint="other"))
+    taken = folder_bytes(context.cache)
+    cuts, _, warnings = fill(context=dataclasses.replace(context, cache_limit=taken + 1000))
+    assert cuts == CUTS and warnings == []
+    assert len(entries(context.cache)) == len(CUTS)
+
+
+def test_a_full_disk_turns_caching_off_with_a_warning(fill, context):
+    cuts, tasks, (warning,) = fill(fails=lambda task: "OSError: No space left on device")
+    assert cuts == frozenset() and len(tasks) == 1
+    assert "No space left on device" in warning and "train from pixels" in warning
+    assert entries(context.cache) == []
+
+
+def test_a_cache_that_cannot_be_written_turns_caching_off_with_a_warning(fill, context):
+    context.cache.write_text("a file where a folder must be")
+    cuts, tasks, (warning,) = fill()
+    assert (cuts, tasks) == (frozenset(), [])
+    assert "not cached" in warning
+
+
+def test_progress_counts_images(context, network):
+    heard, pool = [], Pool(context, network)
+    with CacheFiller(pool, context, SPACE, pool.extractor.values_at(SPACE.cuts, folded=True), heard.append) as filler:
+        filler.fill("search")
+    assert [event.done for event in heard if isinstance(event, PhaseAdvanced)] == [len(context.search_rows())]

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from tlsearch.search.forward import BATCH, _graph, _keras, compile_forward
+from tlsearch.spaces.backbone import BackboneSpec, load_network
+from tlsearch.spaces.folding import fold
+from tlsearch.spaces.network import POOL
+
+pytestmark = pytest.mark.trains
+
+
+@pytest.fixture(scope="module")
+def network():
+    spec = BackboneSpec(0.35, 32, "starter")
+    return load_network(spec, spec.locate())
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
+
+
+def test_every_way_gives_the_features_that_keras_gives(network, pixels):
+    folded = fold(network)
+    kept, steps = ([*one.frontier(100), POOL] for one in (network, folded))
+    expected = network.build(0, POOL + 1, outputs=kept).predict_on_batch(pixels.astype(np.float32))
+    for forward in (_graph(folded, steps), _keras(folded, steps), _keras(network, kept)):
+        found = forward(pixels)
+        assert len(found) == len(expected)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-4 * max(1.0, float(np.abs(theirs).max())))
+
+
+def test_an_image_gives_the_same_alone_and_among_others(network, pixels):
+    forward = compile_forward(fold(network), [POOL])
+    (together,), (alone,) = forward(np.resize(pixels, (BATCH, 32, 32, 3))), forward(pixels[2:3])
+    assert alone.shape == (1, 1280)
+    np.testing.assert_allclose(together[2], alone[0], atol=1e-5)
+
+
+def test_kept_batch_norm_goes_through_keras(network, pixels):
+    (features,) = compile_forward(network, [POOL])(pixels)
+    (folded,) = compile_forward(fold(network), [POOL])(pixels)
+    np.testing.assert_allclose(features, folded, atol=1e-4)
