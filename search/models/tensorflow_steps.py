@@ -58,7 +58,9 @@ def trace_training(
                 parts = _parts(variable.value, layout)
                 guess = logits(parts, [tensor[step] for tensor in tensors], lambda x: drop(x, step))
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(label, guess) * weight)
-            optimizer.apply([tape.gradient(loss, variable.value)], [variable])
+            # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
+            optimizer.update_step(tape.gradient(loss, variable.value), variable, optimizer.learning_rate)
+            optimizer.iterations.assign_add(1)
             hits = tf.cast(tf.argmax(guess, axis=1, output_type=tf.int32) == label, tf.float32)
             accuracy = tf.math.divide_no_nan(tf.reduce_sum(hits * weight), tf.reduce_sum(weight))
             return step + 1, told.write(step, tf.stack([loss, accuracy]))
