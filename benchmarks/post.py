@@ -42,19 +42,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         cache, study = Path(folder) / "cache", Path(folder) / "study"
-        ours = search(
-            asked.data,
-            "--study",
-            study,
-            "--space",
-            "post",
-            "--weights",
-            asked.weights,
-            "--confirm",
-            0,
-            "--no-prune",
-            cache=cache,
-        )
+        options = ["--space", "post", "--weights", asked.weights, "--confirm", 0]
+        ours = search(asked.data, "--study", study, *options, cache=cache)
         found = report(study)
         os.environ["TLSEARCH_CACHE_DIR"] = str(cache)
         plain, accuracies = plainly(__file__, asked.data, "--weights", asked.weights, "--plain")

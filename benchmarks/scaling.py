@@ -3,9 +3,9 @@
     python benchmarks/scaling.py --images 500 6000 60000 --trials 6
     python benchmarks/scaling.py --images 500 --trials 10 20 40
 
-draws a folder of so many photograph-like JPEG files (96 px, four classes), searches on it from an empty cache, and prints one JSON
-line: for each pair of numbers the wall time by phase, and the most memory that all processes took together, without and with the
-pages of mapped files.
+draws a folder of so many photograph-like JPEG files (96 px, four classes), searches on it from an empty cache, and prints one
+JSON line: for each pair of numbers the wall time by phase, and the most memory that all processes took together, without and
+with the pages of mapped files.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def main() -> None:
                 options = [scratch / "data", "--study", study, "--weights", "starter", "--alpha", 0.35, "--size", SIDE]
                 options += ["--trials", trials, "--epochs", asked.epochs, "--confirm", 1]
                 run = search(*options, cache=scratch / f"cache-{trials}")
+                timing = report(study)["timing"]
                 found.append(
                     {
                         "images": images,
@@ -48,11 +49,7 @@ def main() -> None:
                         "seconds": round(run.seconds, 1),
                         "peak_anonymous_mb": run.peak_anonymous_mb,
                         "peak_resident_mb": run.peak_resident_mb,
-                        "timing": {
-                            name: round(value or 0, 1)
-                            for name, value in report(study)["timing"].items()
-                            if not isinstance(value, dict)
-                        },
+                        "phases": {name: round(timing[name] or 0.0, 1) for name in ("decode", "extract", "train", "confirm")},
                     }
                 )
     print(json.dumps({"benchmark": "scaling", "epochs": asked.epochs, "runs": found}))
