@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from .summary import Summary
 
 PHASES: MappingProxyType[Phase, str] = MappingProxyType(
-    {"decode": "decoding", "extract": "frozen features", "search": "search", "confirm": "confirmation"}
+    {
+        "decode": "decoding",
+        "extract": "frozen features",
+        "profile": "depth profile",
+        "search": "search",
+        "confirm": "confirmation",
+    }
 )
 """What the phases are called in every report."""
 
