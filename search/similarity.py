@@ -13,18 +13,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..spaces.backbone import BackboneSpec, weights_fingerprint
 from .blocks import BLOCKS
 from .cache import SHARD_ROWS
 from .data.dataset import Dataset
-from .events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
-from .messages import Failed, FromWorker, Pool, Pooled, ToWorker
+from .events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned, ignore
+from .extract import Context
+from .messages import Begin, Failed, FromWorker, Pool, Pooled, ToWorker
+from .paths import cache_root
 from .profile import DepthPoint, DepthProfile
 from .seeds import derive
-from .workers import Died, Worker, WorkerPool
+from .workers import Died, Worker, WorkerPool, choose_workers
 
 NEIGHBOURS = 5
 """scikit-learn's default. Measured here with 5 and 20 on eight data sets, the profile peaks on the same side of the network."""
@@ -59,6 +63,37 @@ def measure_profile(pool: WorkerPool, dataset: Dataset, seed: int, listener: Lis
     return found
 
 
+def profile_alone(
+    dataset: Dataset,
+    backbone: BackboneSpec,
+    *,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    listener: Listener = ignore,
+) -> DepthProfile | None:
+    """`measure_profile` with workers of its own, where there is no study.
+
+    Args:
+        dataset: Of whose training split the profile is; its size must be the backbone's.
+        backbone: Which MobileNetV2.
+        seed: Of the sample.
+        cache_dir: Folder of the caches, as in `open_folder`.
+        workers: Processes that compute side by side; None chooses by cores and memory.
+        listener: Told how far it is.
+
+    Raises:
+        WeightsError: The weights cannot be found or loaded.
+    """
+    weights = backbone.locate()
+    cache = cache_root(cache_dir) / "activations"
+    context = Context(dataset, backbone, weights, weights_fingerprint(backbone, weights), cache, seed, "accuracy")
+    with WorkerPool(*choose_workers(workers)) as pool:
+        pool.begin(Begin(context, (), folded=True))
+        pool.wait_until_ready()
+        return measure_profile(pool, dataset, seed, listener)
+
+
 def profile_of(features: Sequence[NDArray[np.floating]], labels: NDArray[np.int64]) -> DepthProfile:
     """The profile of pooled outputs.
 
@@ -84,7 +119,8 @@ def nearest_agree(features: NDArray[np.floating], labels: NDArray[np.int64]) -> 
     """Whether most of an image's nearest other images have its label, ``(n,)``; of tied labels that of the nearest counts."""
     from sklearn.neighbors import NearestNeighbors
 
-    count = min(NEIGHBOURS, len(labels) - 1)
+    # In a class of few images most of more neighbours would always be of other classes.
+    count = max(1, min(NEIGHBOURS, len(labels) // (int(labels.max()) + 1) - 1))
     finder = NearestNeighbors(n_neighbors=count, metric="cosine").fit(features)
     neighbours = finder.kneighbors(return_distance=False)
     votes = np.zeros((len(labels), labels.max() + 1))
