@@ -21,7 +21,7 @@ from typing import Any
 
 from tlsearch.search.data.demo import VARIANTS
 
-COLUMNS = (
+COLUMNS = ("data set", "size", "similarity", "k-NN", "rule predicts", "verdict", "recommended", "rule is", "test accuracies")
     "data set",
     "size",
     "similarity",
