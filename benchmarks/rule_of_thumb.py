@@ -22,16 +22,6 @@ from typing import Any
 from tlsearch.search.data.demo import VARIANTS
 
 COLUMNS = ("data set", "size", "similarity", "k-NN", "rule predicts", "verdict", "recommended", "rule is", "test accuracies")
-    "data set",
-    "size",
-    "similarity",
-    "k-NN",
-    "rule predicts",
-    "verdict",
-    "recommended",
-    "the rule is",
-    "test accuracies",
-)
 
 
 def main() -> None:
