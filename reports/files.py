@@ -112,6 +112,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
             "train": timing.train,
             "confirm": timing.confirm,
             "overhead": timing.overhead,
+            "trial_overhead": {str(technique): seconds for technique, seconds in summary.trial_overhead.items()},
         },
     }
     cleaned: dict[str, Any] = _finite(report)
@@ -245,6 +246,9 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "val_accuracy": trial.val_accuracy if isinstance(trial, CompleteTrial | PrunedTrial) else None,
         "epochs": max((m.epoch for m in trial.curve), default=0),
         "seconds": trial.seconds if isinstance(trial, FinishedTrial) else None,
+        "overhead_seconds": trial.setup_seconds if isinstance(trial, CompleteTrial) else None,
+        "images_per_second": trial.images_per_second if isinstance(trial, CompleteTrial) else None,
+        "trained_from": trial.trained_from if isinstance(trial, CompleteTrial) else None,
         "curve": [{name: getattr(m, name) for name in _CURVE} for m in trial.curve],
         "error": trial.error if isinstance(trial, FailedTrial) else None,
         "interrupted": isinstance(trial, FailedTrial) and trial.interrupted,

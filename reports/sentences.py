@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..search.events import Phase
-from .text import duration
+from .text import count, duration
 
 if TYPE_CHECKING:
     # A log of a search's progress takes its words from here before anything has read a study.
@@ -47,6 +47,17 @@ def rule_of_thumb(summary: Summary) -> str:
     if verdict.decision == "tie" and rule.predicts is not None:
         return f"{rule.sentence} Nothing beats {rule.predicts} here, but it does not win either."
     return rule.sentence
+
+
+def trial_overhead(summary: Summary) -> str:
+    """What a trial takes beside its steps and evaluations."""
+    return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in summary.trial_overhead.items()) + " (medians)"
+
+
+def from_pixels(summary: Summary) -> str:
+    """Which trials could not train from cached activations."""
+    trials = count(len(summary.from_pixels), "trial")
+    return f"{trials} with frozen layers trained from pixels: caching their activations would not pay, or they did not fit"
 
 
 def time_spent(summary: Summary) -> str:

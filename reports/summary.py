@@ -157,6 +157,19 @@ class Summary:
         return tuple(technique.technique for technique in self.techniques if not technique.trials)
 
     @property
+    def trial_overhead(self) -> dict[Technique, float]:
+        """What a complete trial took beside its steps and evaluations, in seconds: the median by technique."""
+        spent: dict[Technique, list[float]] = {}
+        for trial in self.ranked:
+            spent.setdefault(trial.recipe.technique, []).append(trial.setup_seconds)
+        return {technique: float(np.median(spent[technique])) for technique in Technique if technique in spent}
+
+    @property
+    def from_pixels(self) -> tuple[CompleteTrial, ...]:
+        """Complete trials that computed their frozen layers anew in each epoch: a cache would not have paid, or did not fit."""
+        return tuple(t for t in self.ranked if t.trained_from == "pixels" and t.recipe.technique is not Technique.FULL)
+
+    @property
     def is_demonstration(self) -> bool:
         """Whether the images are the built-in drawings."""
         return self.settings.data.path.startswith("demo:")

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..spaces.presets import load_preset
-from .sentences import DEMONSTRATION, headline, rule_of_thumb, time_spent
+from .sentences import DEMONSTRATION, from_pixels, headline, rule_of_thumb, time_spent, trial_overhead
 from .summary import Summary
 from .tables import beside_the_post, differences, intervals, leaderboard, techniques
 from .text import count, describe, in_words, listed, literal
@@ -118,6 +118,10 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures[:SHOWN]]
         yield f"Failed trials ({len(failures)})", _and_more(named, len(failures))
     yield "Time", time_spent(summary)
+    if summary.ranked:
+        yield "Trial overhead", trial_overhead(summary)
+    if summary.from_pixels:
+        yield "Not cached", from_pixels(summary)
     named_weights = settings.weights in ("imagenet", "starter", "random")
     weights = f"{settings.weights} weights" if named_weights else f"weights of {literal(Path(settings.weights).name)}"
     yield (
