@@ -40,7 +40,7 @@ INTERRUPTED = 130
 
 
 EngineName = Literal["optuna", "keras-tuner"]
-ReportFormat = Literal["terminal", "json", "csv", "markdown"]
+ReportFormat = Literal["terminal", "json", "csv", "markdown", "html"]
 
 
 def _at_least(low: int) -> Callable[[typer.CallbackParam, int | None], int | None]:

@@ -95,7 +95,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
 
 
 def render(summary: Summary, form: str, top: int = 10) -> str:
-    """The report as ``json``, ``csv``, ``markdown`` or ``terminal``: what the terminal shows, without its colours.
+    """The report as ``json``, ``csv``, ``markdown``, ``html`` or ``terminal``: what the terminal shows, without its colours.
 
     Args:
         summary: What is reported.
@@ -104,6 +104,10 @@ def render(summary: Summary, form: str, top: int = 10) -> str:
     """
     if form == "terminal":
         return _terminal(summary, top)
+    if form == "html":
+        from .html.report import render_report
+
+        return render_report(summary)
     return {"json": _json, "csv": _csv, "markdown": _markdown}[form](summary)
 
 

@@ -18,6 +18,7 @@ from ..spaces.recipe import Technique
 from ..spaces.space import SearchSpace
 from .bootstrap import resample
 from .dataset import RuleOfThumb, rule_of_thumb
+from .insight import Confusion, Similarity
 from .verdict import Predictions, Verdict, judge
 
 
@@ -118,6 +119,11 @@ class Summary:
         trials: Every trial, interrupted ones too.
         techniques: That the space asks for, in the order of `Technique`.
         ranked: Complete trials, the best first.
+        similarity: None where it was not measured.
+        confusion: None where nothing was confirmed.
+        pareto_seconds, pareto_params: Techniques on the Pareto front of test score against training seconds, or against
+            trainable parameters.
+        cost_sentence: What the accuracy costs, in one plain sentence; may be empty.
     """
 
     path: Path
@@ -128,6 +134,11 @@ class Summary:
     verdict: Verdict
     rule: RuleOfThumb
     timing: Timing
+    similarity: Similarity | None = None
+    confusion: Confusion | None = None
+    pareto_seconds: frozenset[Technique] = frozenset()
+    pareto_params: frozenset[Technique] = frozenset()
+    cost_sentence: str = ""
 
     @property
     def failures(self) -> tuple[FailedTrial, ...]:

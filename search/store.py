@@ -225,6 +225,15 @@ class StudyStore:
         with np.load(self.path / confirmation.predictions, allow_pickle=False) as file:
             return file["probabilities"], file["labels"]
 
+    def test_files(self) -> tuple[str, ...]:
+        """Paths of the test images relative to the data folder, in the order of the predictions; empty for older studies."""
+        try:
+            return tuple(json.loads((self.path / "test_files.json").read_bytes()))
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, TypeError) as error:
+            raise _damaged(self.path, "test_files.json cannot be read") from error
+
     def add_timing(self, phase: str, seconds: float) -> None:
         """Adds to the seconds that a phase has taken."""
         timing = self.timing()

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tlsearch.reports import summarize
+from tlsearch.reports.facts import SHOWN
 from tlsearch.reports.files import render
-from tlsearch.reports.terminal import SHOWN, Report
+from tlsearch.reports.terminal import Report
 from tlsearch.search.settings import SkippedFile
 from tlsearch.search.trial import RunningTrial
 from tlsearch.spaces.presets import load_preset
