@@ -118,7 +118,7 @@ def cost(summary: Summary) -> Figure | None:
         "type": "quantitative",
         "title": "seconds of training (logarithmic)",
         "scale": {"type": "log", "nice": False, "padding": 16},
-        "axis": {"format": "~s", "tickCount": 5},
+        "axis": {"format": "~s", "tickCount": 5, "grid": False},
     }
     y = scores("score", metric, validation(metric))
     layers = [

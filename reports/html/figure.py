@@ -26,7 +26,7 @@ SHAPES: MappingProxyType[str, str] = MappingProxyType(
 MOST_LINES = 150
 """Trials that are drawn as lines, the best ones: more can neither be told apart nor kept in a small page."""
 
-_SETTINGS = {"fine_tune_at": "trained from layer", "learning_rate": "learning rate", "head_layers": "hidden layers",
+_SETTINGS = {"fine_tune_at": "from layer", "learning_rate": "learning rate", "head_layers": "hidden layers",
              "head_units": "hidden units", "batch_size": "batch size"}  # fmt: skip
 
 

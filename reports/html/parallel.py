@@ -8,7 +8,7 @@ from typing import Any
 
 from ...spaces.recipe import LAYERS, Recipe, Technique
 from ..summary import Summary
-from ..text import describe, rate, score
+from ..text import describe, metric_name, rate, score
 from .figure import MOST_LINES, SHOWN, Figure, Sheet, chart, colour, setting, tooltip, validation
 
 
@@ -39,14 +39,14 @@ def parallel(summary: Summary) -> Figure | None:
     marks = [{"axis": n, "place": place, "label": label} for n, axis in enumerate(axes) for place, label in axis.marks()]
     ends = {low: 0.0, high: 1.0} if high > low else {low: 0.5}
     marks += [{"axis": result, "place": place, "label": score(value, metric)} for value, place in ends.items()]
-    names = [*(axis.title for axis in axes), validation(metric)]
+    names = [*(axis.title for axis in axes), metric_name(metric)]
     x = {
         "field": "axis",
         "type": "ordinal",
         "title": None,
         "scale": {"type": "point", "padding": 0.35},
         "axis": {"labelExpr": "split(names[datum.value], ' ')", "labelAngle": 0, "orient": "top", "domain": False, "ticks": False,
-                 "labelFontWeight": 600, "labelColor": "var(--ink)"},
+                 "labelFontWeight": 600, "labelFontSize": 11, "labelColor": "var(--ink)", "labelBaseline": "bottom", "labelPadding": 14},
     }  # fmt: skip
     y = {"field": "place", "type": "quantitative", "axis": None, "scale": {"domain": [-0.04, 1.04], "nice": False}}
     layers = [

@@ -30,9 +30,10 @@ _SECTIONS = (
 def render_report(summary: Summary) -> str:
     """The page of a study."""
     classes = summary.settings.data.classes
-    answer = _present(charts.techniques(summary), charts.cost(summary), search_charts.learning_rates(summary))
+    answer = _present(charts.techniques(summary), charts.cost(summary))
     searching = _present(
         search_charts.curves(summary),
+        search_charts.learning_rates(summary),
         search_charts.importance(summary),
         parallel(summary),
         search_charts.timeline(summary),
@@ -93,8 +94,10 @@ def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
         own = [c if c.a is verdict.recommended else c.flipped() for c in verdict.comparisons
                if verdict.recommended in (c.a, c.b)]  # fmt: skip
         nearest = min(own, key=lambda c: c.difference)
-        low, high = (gap_number(bound, metric) for bound in nearest.ci95)
-        tiles.append((f"ahead of {nearest.b}", gap(nearest.difference, metric), f"{low} to {high}"))
+        ahead = nearest if nearest.difference >= 0 else nearest.flipped()
+        low, high = (gap_number(bound, metric) for bound in ahead.ci95)
+        label = f"ahead of {nearest.b}" if ahead is nearest else f"behind {nearest.b}"
+        tiles.append((label, gap(ahead.difference, metric), f"{low} to {high}"))
     done = [t for t in summary.trials if isinstance(t, FinishedTrial)]
     failed = f", {len(summary.failures)} failed" if summary.failures else ""
     pruned = sum(isinstance(t, PrunedTrial) for t in done)

@@ -22,6 +22,7 @@ def curves(summary: Summary) -> Figure | None:
     metric = summary.settings.metric
     pruned = [t for t in summary.trials if isinstance(t, PrunedTrial)]
     drawn: list[CompleteTrial | PrunedTrial] = [*summary.ranked, *pruned][:MOST_LINES]
+    finalists = {one.best.number: one.best for one in summary.techniques if one.best}
     rows = [
         {
             "technique": str(trial.recipe.technique),
@@ -29,6 +30,7 @@ def curves(summary: Summary) -> Figure | None:
             "epoch": point.epoch,
             "score": point.score,
             "pruned": isinstance(trial, PrunedTrial),
+            "finalist": trial.number in finalists,
             "reading": f"trial {trial.number}, epoch {point.epoch}: {score(point.score, metric)}",
             "recipe": describe(trial.recipe),
         }
@@ -43,37 +45,40 @@ def curves(summary: Summary) -> Figure | None:
     layers = [
         {
             "transform": [SHOWN],
-            "mark": {"type": "line", "strokeWidth": 2, "opacity": 0.75},
+            "mark": {"type": "line"},
             "encoding": {
                 "x": x,
                 "y": y,
                 "detail": {"field": "trial"},
                 "color": colour(),
                 "strokeDash": {"condition": {"test": "datum.pruned", "value": [3, 3]}, "value": [1, 0]},
+                "strokeWidth": {"condition": {"test": "datum.finalist", "value": 3}, "value": 1.5},
+                "opacity": {"condition": {"test": "datum.finalist", "value": 1}, "value": 0.45},
             },
         },
         {
             "transform": [SHOWN],
-            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 0.85},
+            "mark": {"type": "point", "filled": True},
             "encoding": {
                 "x": x,
                 "y": y,
                 "color": colour(),
                 "shape": shape(),
+                "size": {"condition": {"test": "datum.finalist", "value": 70}, "value": 22},
+                "opacity": {"condition": {"test": "datum.finalist", "value": 1}, "value": 0.6},
                 "tooltip": tooltip("technique", "reading", "recipe"),
             },
         },
     ]
     left_out = len(summary.ranked) + len(pruned) - len(drawn)
     more = f" The {left_out} others are left out." if left_out else ""
-    finalists = [t.best for t in summary.techniques if t.best]
     words = listed(
-        [f"{b.recipe.technique} is best at epoch {b.best_epoch} with {score(b.score, metric)}" for b in finalists]
+        [f"{b.recipe.technique} is best at epoch {b.best_epoch} with {score(b.score, metric)}" for b in finalists.values()]
     )
     return Figure(
         "curves",
         "How do the trials learn?",
-        f"A line a trial. Epoch 0 is the model before its main training. Dotted: pruned, because others of the same technique did "
+        f"A line a trial, the strong ones the best of each technique. Epoch 0 is the model before its main training. Dotted: pruned, because others of the same technique did "
         f"better at the same epoch.{more}",
         f"Of each technique's best trial: {words}." if words else "No trial was completed.",
         chart(rows, layers, height=320),
@@ -112,7 +117,7 @@ def learning_rates(summary: Summary) -> Figure | None:
         "type": "quantitative",
         "title": "learning rate (logarithmic)",
         "scale": {"type": "log", "nice": False, "padding": 16},
-        "axis": {"format": "~e", "tickCount": 4},
+        "axis": {"format": "~e", "tickCount": 4, "grid": False},
     }
     layers = [
         {
