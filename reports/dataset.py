@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from ..search.events import Listener, ignore
+from ..search.profile import Label
 from ..search.settings import DataSettings
 from ..spaces.recipe import Technique
-from .text import count
+from .insight import Similarity, similarity_of
+from .text import count, literal
+
+if TYPE_CHECKING:
+    from ..search.data.dataset import Dataset
+    from ..spaces.backbone import BackboneSpec
 
 Size = Literal["small", "large"]
-Similarity = Literal["similar", "different"]
 
 LARGE_PER_CLASS = 1000
 """Training images a class from which a data set is large: about ImageNet's own (732 to 1,300, Russakovsky et al. 2015)."""
 
-RULE: MappingProxyType[tuple[Size, Similarity], Technique] = MappingProxyType(
+IMBALANCED = 1.5
+"""Ratio of the largest class to the smallest from which the data set is imbalanced: of two classes the rarer then has less than
+40% of the images, where Google's guide to imbalanced data begins to call it mild."""
+
+RULE: MappingProxyType[tuple[Size, Label], Technique] = MappingProxyType(
     {
         ("large", "different"): Technique.FULL,
         ("large", "similar"): Technique.FINE_TUNE,
@@ -34,22 +46,23 @@ class RuleOfThumb:
     Attributes:
         size: By `LARGE_PER_CLASS`.
         similarity: To the pictures that the weights come from; None where it was not measured.
-        predicts: None while the similarity is unknown.
+        predicts: None where the similarity is unknown or uncertain.
         sentence: The prediction in words.
     """
 
     size: Size
-    similarity: Similarity | None
+    similarity: Label | None
     predicts: Technique | None
     sentence: str
 
-    def agrees(self, winner: Technique | None) -> bool | None:
+    def agrees(self, winner: Technique | None, beaten: Collection[Technique] = ()) -> bool | None:
         """Whether the measured winner is the one predicted; None where that cannot be told.
 
-        It can be told without the similarity where neither prediction for the size is the winner.
+        It can be told without a winner where the one predicted is ``beaten`` by another, and without the similarity where
+        neither prediction for the size is the winner.
         """
         if winner is None:
-            return None
+            return False if self.predicts in beaten else None
         if self.predicts is None:
             return None if winner in (RULE[self.size, "similar"], RULE[self.size, "different"]) else False
         return winner is self.predicts
@@ -60,15 +73,60 @@ def size_of(data: DataSettings) -> Size:
     return "large" if data.train >= LARGE_PER_CLASS * len(data.classes) else "small"
 
 
-def rule_of_thumb(data: DataSettings, similarity: Similarity | None = None) -> RuleOfThumb:
+def rule_of_thumb(data: DataSettings, similarity: Label | None = None) -> RuleOfThumb:
     """The post's prediction."""
     size = size_of(data)
     images = f"{count(data.train, 'training image')} in {count(len(data.classes), 'class')} make a {size} data set"
-    if similarity is not None:
+    if similarity is not None and similarity != "uncertain":
         predicts = RULE[size, similarity]
         known = f"{'similar to' if similarity == 'similar' else 'different from'} what the weights were trained on"
         return RuleOfThumb(size, similarity, predicts, f"{images}, {known}: the blog post's rule expects {predicts} to win.")
     either = (
         f"{RULE[size, 'similar']} to win if they resemble what the weights were trained on, {RULE[size, 'different']} if not"
     )
-    return RuleOfThumb(size, None, None, f"{images}: the blog post's rule expects {either}.")
+    return RuleOfThumb(size, similarity, None, f"{images}: the blog post's rule expects {either}.")
+
+
+def imbalance(data: DataSettings) -> float:
+    """Training images of the largest class for each of the smallest."""
+    return max(data.train_per_class) / max(1, min(data.train_per_class))
+
+
+def imbalance_sentence(data: DataSettings) -> str:
+    """What to do about classes of very different size; empty where they are not."""
+    if imbalance(data) < IMBALANCED:
+        return ""
+    by_size = sorted(zip(data.train_per_class, data.classes, strict=True))
+    (fewest, rare), (most, frequent) = by_size[0], by_size[-1]
+    return (
+        f"{literal(frequent)} has {count(most, 'training image')} and {literal(rare)} {fewest:,}: --class-weight balanced and "
+        "--metric balanced_accuracy give rare classes the same weight as frequent ones."
+    )
+
+
+def measure_similarity(
+    dataset: Dataset,
+    backbone: BackboneSpec,
+    *,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    listener: Listener = ignore,
+) -> Similarity | None:
+    """How similar the images are to those of the weights, for those who have no study; see `similarity`.
+
+    Args:
+        dataset: Whose training split is measured; its size must be the backbone's.
+        backbone: Which MobileNetV2.
+        seed: Of the sample, where the training split is larger than one.
+        cache_dir: Folder of the caches, as in `open_folder`.
+        workers: Processes that compute side by side; None chooses by cores and memory.
+        listener: Told how far it is, and why where None is given.
+
+    Raises:
+        WeightsError: The weights cannot be found or loaded.
+    """
+    from ..search.similarity import profile_alone
+
+    profile = profile_alone(dataset, backbone, seed=seed, cache_dir=cache_dir, workers=workers, listener=listener)
+    return None if profile is None else similarity_of(profile)

@@ -11,7 +11,8 @@ import string
 from typing import Any
 
 from ..search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
-from ..spaces.recipe import Recipe
+from ..spaces.recipe import Recipe, Technique
+from .dataset import imbalance
 from .sentences import DEMONSTRATION, headline, rule_of_thumb, time_spent
 from .summary import Summary, TechniqueSummary, TestScore
 from .text import count, duration, in_words, literal, metric_name, score
@@ -25,6 +26,7 @@ _CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 def to_dict(summary: Summary) -> dict[str, Any]:
     """The report by schema 1, fit for JSON: what is not known is None."""
     settings, data, verdict, timing = summary.settings, summary.settings.data, summary.verdict, summary.timing
+    similarity = summary.similarity
     report = {
         "schema": 1,
         "study": {
@@ -55,7 +57,23 @@ def to_dict(summary: Summary) -> dict[str, Any]:
             "skipped": [{"path": file.path, "reason": file.reason} for file in data.skipped],
             "size": summary.rule.size,
             "similarity": summary.rule.similarity,
-            "depth_profile": None,
+            "similarity_sentence": similarity.sentence if similarity else None,
+            "knn": {
+                "accuracy": similarity.knn_accuracy,
+                "corrected": similarity.corrected,
+                "chance": similarity.chance,
+                "images": similarity.images,
+            }
+            if similarity
+            else None,
+            "depth_profile": [
+                {"layer": p.layer, "block": p.block, "knn_accuracy": p.knn_accuracy, "ci95": list(p.ci95)}
+                for p in similarity.profile
+            ]
+            if similarity
+            else None,
+            "suggested_cut": similarity.suggested_cut if similarity else None,
+            "imbalance": imbalance(data),
         },
         "verdict": {
             "decision": verdict.decision,
@@ -75,10 +93,16 @@ def to_dict(summary: Summary) -> dict[str, Any]:
             ],
             "rule_of_thumb": {
                 "predicts": summary.rule.predicts,
-                "agrees": summary.rule.agrees(verdict.winner),
+                "agrees": summary.rule.agrees(verdict.winner, verdict.beaten),
                 "sentence": summary.rule.sentence,
             },
         },
+        "cost": {
+            "pareto_seconds": [technique for technique in Technique if technique in summary.pareto_seconds],
+            "pareto_params": [technique for technique in Technique if technique in summary.pareto_params],
+            "sentence": summary.cost_sentence,
+        },
+        "confusion": _confusion(summary),
         "techniques": [_technique(technique) for technique in summary.techniques],
         "trials": [_trial(trial) for trial in summary.trials],
         "timing": {
@@ -163,14 +187,32 @@ def _markdown(summary: Summary) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     classes = ", ".join(map(_escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
     facts = {
+        "Cost": summary.cost_sentence,
+        "Similarity": summary.similarity.sentence if summary.similarity else "",
         "Rule of thumb": rule_of_thumb(summary),
         "Data": f"{_escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
         "Time": f"{time_spent(summary)}.",
         "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",
     }
-    lines += ["", *(f"- {label}: {fact}" for label, fact in facts.items())]
+    lines += ["", *(f"- {label}: {fact}" for label, fact in facts.items() if fact)]
     return "\n".join(lines) + "\n"
+
+
+def _confusion(summary: Summary) -> dict[str, Any] | None:
+    confusion = summary.confusion
+    if confusion is None:
+        return None
+    classes = summary.settings.data.classes
+    return {
+        "technique": summary.verdict.recommended,
+        "matrix": [list(row) for row in confusion.matrix],
+        "recall": list(confusion.recall),
+        "most_confused": [
+            {"true": classes[true], "predicted": classes[predicted], "count": images}
+            for true, predicted, images in confusion.most_confused
+        ],
+    }
 
 
 def _technique(technique: TechniqueSummary) -> dict[str, Any]:
@@ -185,6 +227,7 @@ def _technique(technique: TechniqueSummary) -> dict[str, Any]:
         "best_val_score": best.score if best else None,
         "recipe": best.recipe.as_dict() if best else None,
         "trainable_params": best.trainable_params if best else None,
+        "confirm_seconds": technique.confirm_seconds,
         "test_score": _test(technique.test),
         "test_accuracy": _test(technique.test_accuracy),
     }

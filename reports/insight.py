@@ -1,58 +1,148 @@
-"""What a study shows beyond its verdict: how similar the images are to those of the weights, and which classes are confused."""
+"""What a study tells beyond who wins: how similar the images are to those of the weights, and which classes are mistaken."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 
-@dataclass(frozen=True, slots=True)
-class DepthPoint:
-    """How far the features at one depth of the base tell the classes apart.
+from ..search.design import nearest_cut
+from ..search.profile import SURE, DepthPoint, DepthProfile, Label
+from ..search.similarity import NEIGHBOURS
+from ..spaces.space import SearchSpace
+from .text import count, percent
 
-    Attributes:
-        layer: Index into ``base.layers`` of the block's last layer.
-        block: Its name: ``block_3``, or ``top``.
-        knn_accuracy: Of a k-nearest-neighbours vote on the pooled features at the block's output.
-        ci95: Its 95% interval.
-    """
+MOST_PAIRS = 5
+"""Pairs of classes that are named as often confused."""
 
-    layer: int
-    block: str
-    knn_accuracy: float
-    ci95: tuple[float, float]
+__all__ = ["Confusion", "DepthPoint", "Similarity", "confusion_of", "similarity_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """Whether the images resemble what the weights were trained on.
+    """How the data set relates to what the weights were trained on.
 
     Attributes:
-        knn_accuracy: On the pooled features of the last layer, leave-one-out over training images (or a stated sample).
-        corrected: For chance: (accuracy - chance) / (1 - chance).
-        profile: The same accuracy by depth.
-        suggested_cut: Layer that fine-tuning may begin at; None where the profile suggests none.
-        sentence: One plain sentence that says how certain it is.
+        label: ``uncertain`` where resamples of the images disagree, or no block's features beat chance.
+        knn_accuracy: On the pooled features of the last layer, each training image by its nearest others.
+        corrected: The same with chance at 0 and every image right at 1.
+        profile: The accuracy at each block's output, in the order of the layers.
+        suggested_cut: ``fine_tune_at`` behind the peak; None unless the label is ``different``.
+        sentence: All of it in one sentence, and how certain it is.
+        images: Training images that were measured.
+        chance: Share of the most frequent class among them.
     """
 
-    label: Literal["similar", "different", "uncertain"]
+    label: Label
     knn_accuracy: float
     corrected: float
     profile: tuple[DepthPoint, ...]
     suggested_cut: int | None
     sentence: str
+    images: int = 0
+    chance: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Which classes the recommended technique's finalist takes for which, on the test split, summed over seeds.
+    """What a technique's finalist took the test images for, summed over its seeds.
 
     Attributes:
-        matrix: Rows: true class, columns: predicted.
-        recall: By class; NaN where the class has no test image.
-        most_confused: ``(true, predicted, count)``, most frequent first, at most 5.
+        matrix: Images by true class (rows) and predicted class (columns).
+        recall: Share of each class that was recognised; NaN where it has no test image.
+        most_confused: True class, predicted class, images; the most frequent first, at most `MOST_PAIRS`.
     """
 
     matrix: tuple[tuple[int, ...], ...]
     recall: tuple[float, ...]
     most_confused: tuple[tuple[int, int, int], ...]
+
+
+def similarity_of(profile: DepthProfile, space: SearchSpace | None = None) -> Similarity:
+    """The measured profile in the words of a report.
+
+    Args:
+        profile: As it was measured.
+        space: Of the study, to say which of its cuts was tried for the suggested one; None where there is no study.
+    """
+    return Similarity(
+        label=profile.label,
+        knn_accuracy=profile.knn_accuracy,
+        corrected=profile.corrected,
+        profile=profile.points,
+        suggested_cut=profile.suggested_cut,
+        sentence=_sentence(profile, space),
+        images=profile.images,
+        chance=profile.chance,
+    )
+
+
+def confusion_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Confusion:
+    """What models took the test images for.
+
+    Args:
+        probabilities: ``(seeds, n, classes)``.
+        labels: ``(n,)``.
+        classes: How many there are.
+    """
+    from sklearn.metrics import confusion_matrix
+
+    predicted = probabilities.argmax(axis=2).ravel()
+    matrix = confusion_matrix(np.tile(labels, len(probabilities)), predicted, labels=np.arange(classes))
+    totals = matrix.sum(axis=1)
+    recall = np.divide(matrix.diagonal(), totals, out=np.full(classes, np.nan), where=totals > 0)
+    pairs = [(int(row), int(column), int(matrix[row, column])) for row, column in np.argwhere(matrix) if row != column]
+    return Confusion(
+        matrix=tuple(tuple(int(images) for images in row) for row in matrix),
+        recall=tuple(float(share) for share in recall),
+        most_confused=tuple(sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))[:MOST_PAIRS]),
+    )
+
+
+def confused_sentence(confusion: Confusion, classes: Sequence[str]) -> str:
+    """The pair of classes that is confused most often; empty where nothing is."""
+    if not confusion.most_confused:
+        return ""
+    true, predicted, images = confusion.most_confused[0]
+    share = images / sum(confusion.matrix[true])
+    return f"Most often {classes[true]} is taken for {classes[predicted]}: {percent(share)} of its test images."
+
+
+def _sentence(profile: DepthProfile, space: SearchSpace | None) -> str:
+    peak, end = profile.peak, percent(profile.knn_accuracy)
+    neighbours = f"the {NEIGHBOURS} nearest of {count(profile.images, 'training image')}"
+    if profile.label == "similar":
+        return (
+            "The images are similar to what the weights were trained on: frozen features tell the classes apart best at the "
+            f"network's end, where {neighbours} name {end} right (the most frequent class alone {percent(profile.chance)}), "
+            f"in {percent(profile.last_share)} of resamples."
+        )
+    if profile.label == "different":
+        return (
+            f"The images are different from what the weights were trained on: frozen features tell the classes apart best at "
+            f"{peak.block}, where {neighbours} name {percent(peak.knn_accuracy)} right ({end} at the network's end), in "
+            f"{percent(1 - profile.last_share)} of resamples, so that {_advice(profile, space)}."
+        )
+    unsure = "Whether the images are similar to what the weights were trained on cannot be told"
+    if peak.ci95[0] <= profile.chance:
+        return (
+            f"{unsure}: at no block do frozen features tell the classes apart better than chance, {neighbours} naming "
+            f"{percent(peak.knn_accuracy)} right at best ({percent(profile.chance)} by chance)."
+        )
+    return (
+        f"{unsure}: frozen features tell the classes apart best at {peak.block}, where {neighbours} name "
+        f"{percent(peak.knn_accuracy)} right ({end} at the network's end), but only {percent(profile.last_share)} of resamples "
+        f"have the best at the end, where {percent(SURE)} would be needed for similar and {percent(1 - SURE)} for different."
+    )
+
+
+def _advice(profile: DepthProfile, space: SearchSpace | None) -> str:
+    suggested = profile.suggested_cut
+    advice = f"fine-tuning from layer {suggested} on suggests itself"
+    tried = suggested if space is None else nearest_cut(space, suggested)
+    if tried is None or tried == suggested:
+        return advice
+    return f"{advice} (tried from {tried}, the nearest in the search space)"

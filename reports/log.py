@@ -13,7 +13,7 @@ from .sentences import PHASES
 from .text import count, describe, duration, literal, metric_name, score
 
 _UNITS: MappingProxyType[Phase, str] = MappingProxyType(
-    {"decode": "image", "extract": "image", "search": "trial", "confirm": "training run"}
+    {"decode": "image", "extract": "image", "profile": "image", "search": "trial", "confirm": "training run"}
 )
 
 

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from .summary import Summary
 
 PHASES: MappingProxyType[Phase, str] = MappingProxyType(
-    {"decode": "decoding", "extract": "frozen features", "search": "search", "confirm": "confirmation"}
+    {
+        "decode": "decoding",
+        "extract": "frozen features",
+        "profile": "depth profile",
+        "search": "search",
+        "confirm": "confirmation",
+    }
 )
 """What the phases are called in every report."""
 
@@ -34,9 +40,13 @@ def headline(summary: Summary) -> str:
 
 def rule_of_thumb(summary: Summary) -> str:
     """What the blog post's rule of thumb expects, and whether it came so."""
-    agrees = summary.rule.agrees(summary.verdict.winner)
-    found = {True: " It is right here.", False: " It is wrong here.", None: ""}[agrees]
-    return summary.rule.sentence + found
+    rule, verdict = summary.rule, summary.verdict
+    agrees = rule.agrees(verdict.winner, verdict.beaten)
+    if agrees is not None:
+        return f"{rule.sentence} It is {'right' if agrees else 'wrong'} here."
+    if verdict.decision == "tie" and rule.predicts is not None:
+        return f"{rule.sentence} Nothing beats {rule.predicts} here, but it does not win either."
+    return rule.sentence
 
 
 def time_spent(summary: Summary) -> str:

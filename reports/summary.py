@@ -17,8 +17,9 @@ from ..search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTri
 from ..spaces.recipe import Technique
 from ..spaces.space import SearchSpace
 from .bootstrap import resample
+from .cost import cost_sentence, pareto_front
 from .dataset import RuleOfThumb, rule_of_thumb
-from .insight import Confusion, Similarity
+from .insight import Confusion, Similarity, confusion_of, similarity_of
 from .verdict import Predictions, Verdict, judge
 
 
@@ -75,6 +76,11 @@ class TechniqueSummary:
         """Worker time that its trials took."""
         return sum(trial.seconds for trial in self.trials if isinstance(trial, FinishedTrial))
 
+    @property
+    def confirm_seconds(self) -> float | None:
+        """Mean worker time of training its finalist once; None where it was not confirmed."""
+        return float(np.mean([c.seconds for c in self.confirmations])) if self.confirmations else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -119,11 +125,11 @@ class Summary:
         trials: Every trial, interrupted ones too.
         techniques: That the space asks for, in the order of `Technique`.
         ranked: Complete trials, the best first.
-        similarity: None where it was not measured.
-        confusion: None where nothing was confirmed.
-        pareto_seconds, pareto_params: Techniques on the Pareto front of test score against training seconds, or against
-            trainable parameters.
-        cost_sentence: What the accuracy costs, in one plain sentence; may be empty.
+        similarity: Of the images to those of the weights; None where it was not measured.
+        confusion: Of the recommended technique on the test split; None where nothing was confirmed.
+        pareto_seconds: Confirmed techniques on the Pareto front of test score against training seconds.
+        pareto_params: The same against trained parameters.
+        cost_sentence: What the best score costs beside the quickest technique; empty where fewer than two were confirmed.
     """
 
     path: Path
@@ -174,22 +180,29 @@ def summarize(study: Path | str | StudyStore) -> Summary:
     stored = store.confirmations()
     confirmed = {technique: tuple(c for c in stored if c.trial == finalist.number) for technique, finalist in best.items()}
     predictions, labels = _predictions(store, confirmed)
-    verdict = judge(predictions, labels, settings.metric, seed=settings.seed)
+    by_technique = {technique: tuple(_of(technique, trials)) for technique in space.techniques}
+    untried = [technique for technique, own in by_technique.items() if not own]
+    verdict = judge(predictions, labels, settings.metric, untried=untried, seed=settings.seed)
     accuracy = verdict.intervals if settings.metric == "accuracy" else _intervals(predictions, labels, settings.seed)
     techniques = tuple(
         TechniqueSummary(
             technique=technique,
-            trials=tuple(_of(technique, trials)),
+            trials=own,
             best=best.get(technique),
             test=_test_score(confirmed.get(technique, ()), settings.metric, verdict.intervals),
             test_accuracy=_test_score(confirmed.get(technique, ()), "accuracy", accuracy),
             confirmations=confirmed.get(technique, ()),
         )
-        for technique in Technique
-        if technique in space.techniques
+        for technique, own in by_technique.items()
     )
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
     sign = -1 if maximized(settings.metric) else 1
+    profile = store.profile()
+    similarity = None if profile is None else similarity_of(profile, space)
+    tested = [one for one in techniques if one.test and one.best]
+    scores = {one.technique: one.test.mean for one in tested if one.test}
+    seconds = {one.technique: one.confirm_seconds or 0.0 for one in tested}
+    params = {one.technique: float(one.best.trainable_params) for one in tested if one.best}
     return Summary(
         path=store.path,
         settings=settings,
@@ -197,8 +210,13 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         techniques=techniques,
         ranked=tuple(sorted(complete, key=lambda trial: (sign * trial.score, trial.number))),
         verdict=verdict,
-        rule=rule_of_thumb(settings.data),
+        rule=rule_of_thumb(settings.data, similarity.label if similarity else None),
         timing=Timing.of(store.timing()),
+        similarity=similarity,
+        confusion=_confusion(verdict.recommended, predictions, labels, len(settings.data.classes)),
+        pareto_seconds=pareto_front(scores, seconds, settings.metric),
+        pareto_params=pareto_front(scores, params, settings.metric),
+        cost_sentence=cost_sentence(scores, seconds, params, verdict.comparisons, settings.metric),
     )
 
 
@@ -220,6 +238,17 @@ def _predictions(
             seconds = float(np.mean([confirmation.seconds for confirmation in confirmations]))
             predictions[technique] = Predictions(np.stack([probabilities for probabilities, _ in loaded]), seconds)
     return predictions, labels
+
+
+def _confusion(
+    technique: Technique | None,
+    predictions: Mapping[Technique, Predictions],
+    labels: NDArray[np.int64] | None,
+    classes: int,
+) -> Confusion | None:
+    if technique is None or labels is None:
+        return None
+    return confusion_of(predictions[technique].probabilities, labels, classes)
 
 
 def _intervals(

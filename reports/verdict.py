@@ -7,7 +7,7 @@ to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -98,7 +98,7 @@ class Verdict:
             was confirmed.
         comparisons: Of each pair, in the order of `Technique`.
         intervals: 95% interval of each technique's own score.
-        reason: One or two plain sentences.
+        reason: One plain sentence.
     """
 
     decision: Decision
@@ -108,12 +108,18 @@ class Verdict:
     intervals: Mapping[Technique, tuple[float, float]]
     reason: str
 
+    @property
+    def beaten(self) -> frozenset[Technique]:
+        """Techniques that another one beats for real."""
+        return frozenset(c.beaten for c in self.comparisons if c.beaten is not None)
+
 
 def judge(
     predictions: Mapping[Technique, Predictions],
     labels: NDArray[np.int64] | None,
     metric: Metric,
     *,
+    untried: Sequence[Technique] = (),
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Verdict:
@@ -123,6 +129,7 @@ def judge(
         predictions: By technique; all over the same test images.
         labels: Of the test images, ``(n,)``; None where nothing was confirmed.
         metric: What is compared.
+        untried: Techniques that were asked for and got no trial.
         seed: Of the resampling.
         resamples: How many.
     """
@@ -137,18 +144,23 @@ def judge(
     intervals = {technique: one.ci95 for technique, one in resampled.items()}
     comparisons = _compare(resampled, metric)
     ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
-    if lacking := _lacking(ranked, predictions, len(labels)):
+    if lacking := _lacking(ranked, predictions, len(labels), untried):
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
     return _decide(ranked, seconds, comparisons, intervals, metric)
 
 
-def _lacking(ranked: list[Technique], predictions: Mapping[Technique, Predictions], images: int) -> str:
+def _lacking(
+    ranked: list[Technique], predictions: Mapping[Technique, Predictions], images: int, untried: Sequence[Technique]
+) -> str:
     """What keeps the techniques from being compared, and what would mend it; empty where nothing does."""
     best = ranked[0]
+    if untried:
+        tested = f"{best} scored best" if len(ranked) > 1 else f"Only {best} has been tested"
+        return f"{tested}, but {listed(untried)} had no trial: the same run command with more --trials gets to it."
     if len(ranked) < 2:
         return (
-            f"Only {best} has been tested, so there is nothing to compare it with. A search over two techniques or more, with "
+            f"Only {best} has been tested, so there is nothing to compare it with: a search over two techniques or more, with "
             "--trials enough to try each, would give it a rival."
         )
     few, needed = [], []
@@ -161,7 +173,7 @@ def _lacking(ranked: list[Technique], predictions: Mapping[Technique, Prediction
         needed.append(f"{MIN_IMAGES} test images")
     if not few:
         return ""
-    return f"{best} scored best, but {listed(few)} cannot tell skill from luck. At least {listed(needed)} would do."
+    return f"{best} scored best, but {listed(few)} cannot tell skill from luck: at least {listed(needed)} would do."
 
 
 def _decide(
@@ -181,8 +193,8 @@ def _decide(
     chosen = min(unbeaten or tied, key=seconds.__getitem__)
     detectable = max(c.detectable for c in against if c.b in tied)
     reason = (
-        f"{listed(tied)} cannot be told apart: on this test split a difference below {gap(detectable, metric)} would often go "
-        f"unnoticed. {_of_a_choice(chosen, tied, unbeaten, comparisons)}"
+        f"{listed(tied)} cannot be told apart (on this test split a difference below {gap(detectable, metric)} would often go "
+        f"unnoticed), {_of_a_choice(chosen, tied, unbeaten, comparisons)}."
     )
     return Verdict("tie", None, chosen, comparisons, intervals, reason)
 
@@ -192,8 +204,8 @@ def _of_a_win(ranked: list[Technique], against: list[Comparison], metric: Metric
     others = f" and {ranked[2]} by more" if len(ranked) > 2 else ""
     low, high = nearest.ci95
     return (
-        f"{ranked[0]} beats {ranked[1]} by {gap(nearest.difference, metric)}{others}. The true gap to {ranked[1]} is probably "
-        f"between {gap_number(low, metric)} and {gap(high, metric)} (95% interval): more than luck explains."
+        f"{ranked[0]} beats {ranked[1]} by {gap(nearest.difference, metric)} (95% interval {gap_number(low, metric)} to "
+        f"{gap_number(high, metric)}){others}: luck alone does not explain that."
     )
 
 
@@ -201,10 +213,10 @@ def _of_a_choice(
     chosen: Technique, tied: list[Technique], unbeaten: list[Technique], comparisons: tuple[Comparison, ...]
 ) -> str:
     if len(unbeaten) in (0, len(tied)):
-        return f"{chosen} is the quickest of them to train."
+        return f"so take {chosen}, the quickest of them to train"
     losses = [f"{c.beaten} loses to {c.b if c.beaten is c.a else c.a}" for c in comparisons if c.beaten in tied]
-    which = f"{chosen} loses to none" if len(unbeaten) == 1 else f"of the others {chosen} is the quickest to train"
-    return f"But {listed(losses)}, and {which}."
+    which = "which loses to none" if len(unbeaten) == 1 else "of the others the quickest to train"
+    return f"but {listed(losses)}, so take {chosen}, {which}"
 
 
 def _compare(resampled: Mapping[Technique, Resampled], metric: Metric) -> tuple[Comparison, ...]:

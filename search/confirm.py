@@ -6,6 +6,7 @@ The finalist is chosen on the validation split alone. This is the only place tha
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from ..spaces.recipe import Technique
 from .data.dataset import Dataset
@@ -19,8 +20,11 @@ from .train import Job
 from .trial import CompleteTrial, Confirmation, Metric, Trial
 from .workers import Died, Worker, WorkerPool
 
+RESERVED_AT_MOST = 0.5
+"""Share of a time limit that is kept for confirmation at most: finalists must be found before they can be confirmed."""
 
-def finalists(trials: tuple[Trial, ...], metric: Metric) -> dict[Technique, CompleteTrial]:
+
+def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, CompleteTrial]:
     """Each technique's best complete trial on the validation split; of equals the earlier one."""
     best: dict[Technique, CompleteTrial] = {}
     for trial in trials:
@@ -32,8 +36,23 @@ def finalists(trials: tuple[Trial, ...], metric: Metric) -> dict[Technique, Comp
     return {technique: best[technique] for technique in Technique if technique in best}
 
 
+def expected_seconds(chosen: Sequence[CompleteTrial], seeds: int, workers: int) -> float:
+    """Wall time of training the finalists ``chosen`` with so many seeds, each run as long as its trial was.
+
+    Workers that take the next run as soon as they are free need at most the mean of their loads and, for the last run, the
+    longest run's share (Graham 1969): total / m + (1 − 1/m) · longest.
+    """
+    if not chosen or not seeds:
+        return 0.0
+    total = seeds * sum(trial.seconds for trial in chosen)
+    return total / workers + (1 - 1 / workers) * max(trial.seconds for trial in chosen)
+
+
 class Confirmer:
     """Trains the finalists that have not been confirmed yet.
+
+    Attributes:
+        test_seconds: Wall time that computing the test split's frozen activations is expected to take.
 
     Args:
         store: Of the study.
@@ -62,6 +81,43 @@ class Confirmer:
         self._listener = listener
         self._waiting: list[tuple[CompleteTrial, int]] = []
         self._done = 0
+        self.test_seconds = 0.0
+
+    def reserve(self, finished: Sequence[Trial], workers: int, limit: float) -> float:
+        """Seconds of a time limit that confirmation needs, as far as the trials that have finished tell.
+
+        Args:
+            finished: Trials.
+            workers: That will confirm side by side.
+            limit: The time limit; at most `RESERVED_AT_MOST` of it is reserved.
+        """
+        if not self._seeds:
+            return 0.0
+        chosen = list(finalists(finished, self._store.settings.metric).values())
+        needed = self.test_seconds + expected_seconds(chosen, len(self._seeds), workers)
+        return min(needed, RESERVED_AT_MOST * limit)
+
+    def fit(self, workers: int) -> None:
+        """Plans with fewer seeds, and says so, where the time that is left does not allow for all; one is always tried."""
+        if self._deadline is None:
+            return
+        waiting, left = self.remaining(), self._deadline - time.monotonic()
+        planned = sorted({seed for _, seed in waiting}, key=self._seeds.index)
+        fitting = len(planned)
+        while fitting > 1:
+            runs = [trial for trial, seed in waiting if seed in planned[:fitting]]
+            if expected_seconds(runs, 1, workers) <= left:
+                break
+            fitting -= 1
+        if dropped := len(planned) - fitting:
+            asked = len(self._seeds)
+            self._seeds = [seed for seed in self._seeds if seed not in planned[fitting:]]
+            self._listener(
+                Warned(
+                    f"The {max(left, 0):.0f} s that are left of the time limit allow for {asked - dropped} instead of {asked} "
+                    "training seeds a finalist. The same command adds the others."
+                )
+            )
 
     @property
     def total(self) -> int:

@@ -16,20 +16,36 @@ SHARE = 0.5
 """Of the trials that the design decides; at least one a technique. The other half is for the engine to use what was learned."""
 
 
-def fair_start(space: SearchSpace, trials: int, seed: int) -> list[Values]:
+def fair_start(space: SearchSpace, trials: int, seed: int, suggested_cut: int | None = None) -> list[Values]:
     """Values of the first trials, technique by technique in turn, the cheapest first.
 
     Within a technique the points are those of a scrambled Sobol' sequence, which covers its ranges more evenly than random
     draws (Owen 1998). The first point of a technique is the blog post's own setting where the space has it: learning rate 1e-4,
-    a head of one Dense layer, no dropout, and the cut at layer 100. With fewer trials than techniques the dearest are left out.
+    a head of one Dense layer, no dropout, and the cut at layer 100. Where the depth profile suggests another cut, the second
+    point of ``fine-tune`` is the same setting at that cut, or at the nearest that the space has. With fewer trials than
+    techniques the dearest are left out.
 
     Args:
         space: What may be tried.
         trials: Of the whole study.
         seed: Of the sequence.
+        suggested_cut: `DepthProfile.suggested_cut`.
     """
-    count = min(trials, max(len(space.techniques), int(SHARE * trials)))
-    sequences = [_sequence(space, technique, derive(seed, 7, place)) for place, technique in enumerate(space.techniques)]
+    least = len(space.techniques)
+    settings: dict[Technique, list[Values]] = {technique: [] for technique in space.techniques}
+    for technique, found in settings.items():
+        for cut in (POST_FINE_TUNE_AT, nearest_cut(space, suggested_cut)):
+            point = None if cut is None else _post_settings(space, technique, cut)
+            if point is not None and point not in found:
+                found.append(point)
+        if len(found) > 1:
+            # The suggested cut has its turn however few the trials are.
+            least += space.techniques.index(technique) + 1
+    count = min(trials, max(least, int(SHARE * trials)))
+    sequences = [
+        _sequence(space, technique, derive(seed, 7, place), settings[technique])
+        for place, technique in enumerate(space.techniques)
+    ]
     design: list[Values] = []
     seen = set()
     misses = 0
@@ -45,15 +61,20 @@ def fair_start(space: SearchSpace, trials: int, seed: int) -> list[Values]:
     return design
 
 
-def _sequence(space: SearchSpace, technique: Technique, seed: int) -> Iterator[Values]:
-    """Points of one technique, without end; points may repeat in a finite space."""
+def nearest_cut(space: SearchSpace, suggested: int | None) -> int | None:
+    """The space's ``fine_tune_at`` that is nearest to the one suggested, of equals the earlier; None where there is none."""
+    if suggested is None or Technique.FINE_TUNE not in space.techniques:
+        return None
+    return min(sorted(cut for cut in space.cuts if cut), key=lambda cut: abs(cut - suggested))
+
+
+def _sequence(space: SearchSpace, technique: Technique, seed: int, first: list[Values]) -> Iterator[Values]:
+    """Points of one technique, without end, those given ``first``; points may repeat in a finite space."""
     import warnings
 
     from scipy.stats import qmc
 
-    post = _post_settings(space, technique)
-    if post is not None:
-        yield post
+    yield from first
     sobol = qmc.Sobol(_MOST_PARAMETERS, seed=seed)
     while True:
         with warnings.catch_warnings():
@@ -64,12 +85,12 @@ def _sequence(space: SearchSpace, technique: Technique, seed: int) -> Iterator[V
         yield reader.values
 
 
-def _post_settings(space: SearchSpace, technique: Technique) -> Values | None:
-    """The post's own setting of a technique; None where the space does not have it."""
+def _post_settings(space: SearchSpace, technique: Technique, cut: int) -> Values | None:
+    """The post's own setting of a technique, cut at ``cut``; None where the space does not have it."""
     wanted: Values = {
         "technique": str(technique),
         f"{technique}/learning_rate": 1e-4,
-        f"{technique}/fine_tune_at": POST_FINE_TUNE_AT,
+        f"{technique}/fine_tune_at": cut,
         "head_units": 0,
         "dropout": 0.0,
     }

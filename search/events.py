@@ -11,12 +11,12 @@ from typing import Literal
 
 from .trial import Confirmation, FinishedTrial, Measurement, RunningTrial
 
-Phase = Literal["decode", "extract", "search", "confirm"]
+Phase = Literal["decode", "extract", "profile", "search", "confirm"]
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseStarted:
-    """A phase begins. ``total`` counts images (decode, extract), trials (search) or training runs (confirm).
+    """A phase begins. ``total`` counts images (decode, extract, profile), trials (search) or training runs (confirm).
 
     ``done`` of them were finished by an earlier run of the same command.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from ..spaces.errors import SearchFailedError
@@ -57,6 +58,8 @@ class Searcher:
         patience: As in `Job`.
         deadline: On the monotonic clock; None for no limit.
         listener: Told what happens.
+        reserve: Seconds before the deadline at which the search must end, by the trials that have finished so far.
+        suggested_cut: As in `fair_start`; may be set until `run` is called.
     """
 
     def __init__(
@@ -69,13 +72,17 @@ class Searcher:
         patience: int | None,
         deadline: float | None,
         listener: Listener,
+        reserve: Callable[[Sequence[FinishedTrial]], float] = lambda finished: 0.0,
+        suggested_cut: int | None = None,
     ) -> None:
         self._store = store
         self._space = space
         self._prune = prune
         self._patience = patience
         self._deadline = deadline
+        self._reserve = reserve
         self._listener = listener
+        self.suggested_cut = suggested_cut
         self._seed = store.settings.seed
         self._metric = store.settings.metric
         self._finished: list[FinishedTrial] = [t for t in store.trials() if isinstance(t, FinishedTrial)]
@@ -107,7 +114,7 @@ class Searcher:
             seed=self._seed,
             maximize=maximized(self._metric),
         )
-        self._design = [] if self._engine.exhaustive else fair_start(self._space, self.total, self._seed)
+        self._design = [] if self._engine.exhaustive else fair_start(self._space, self.total, self._seed, self.suggested_cut)
         self._next_slot, self._retries = self._replay(self._engine)
         try:
             pool.drive(self._next, self._handle)
@@ -143,7 +150,7 @@ class Searcher:
 
     def _next(self, worker: Worker) -> ToWorker | None:
         """The next trial for an idle worker; None when there is none, or none yet."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self._out_of_time():
             return None
         if self._retries:
             slot, values = self._retries.pop(0)
@@ -168,6 +175,11 @@ class Searcher:
         job = Job(recipe, seed, head_seed=derive(self._seed, 0, 1), patience=self._patience)
         return Train(trial.number, job, self._cached_cuts)
 
+    def _out_of_time(self) -> bool:
+        if self._deadline is None:
+            return False
+        return time.monotonic() + self._reserve(self._finished) >= self._deadline
+
     def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
         running = self._running[worker.name]
         if isinstance(message, Measured):
@@ -187,7 +199,7 @@ class Searcher:
             self._give_up()
 
     def _goes_on(self, running: _Running) -> bool:
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self._out_of_time():
             return False
         technique = running.trial.recipe.technique
         rivals = [trial for trial in self._finished if trial.recipe.technique is technique]

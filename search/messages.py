@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .cache import EntryKey
 from .extract import Context, Pass
 from .train import Job, Outcome
@@ -31,6 +34,14 @@ class Extract:
 
     work: Pass
     shard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """To a worker: compute what each block makes of some images. ``first`` is their place among all that are wanted."""
+
+    first: int
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,14 @@ class Extracted:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooled:
+    """From a worker: each block's pooled output, ``(rows, channels)``, as `blocks.BLOCKS` lists them."""
+
+    first: int
+    features: list[NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """From a worker: an epoch is over. It waits for `Continue`."""
 
@@ -96,5 +115,5 @@ class Failed:
     traceback: str = ""
 
 
-ToWorker = Begin | Extract | Train | Continue
-FromWorker = Ready | Extracted | Measured | Trained | Failed
+ToWorker = Begin | Extract | Pool | Train | Continue
+FromWorker = Ready | Extracted | Pooled | Measured | Trained | Failed

@@ -7,6 +7,8 @@
     ├── study.db        the trials: an Optuna storage that optuna-dashboard opens as it is
     ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
     ├── timing.json     seconds by phase, over all runs
+    ├── similarity.json the depth profile of the training images
+    ├── test_files.json which files the test predictions are of
     └── study.lock      held while a search runs
 """
 
@@ -18,7 +20,7 @@ import json
 import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +37,9 @@ from ..spaces.recipe import Recipe
 from ..spaces.space import SearchSpace
 from .distributions import distributions
 from .metrics import maximized
+from .notes import read_note, write_note
 from .paths import atomic_write
+from .profile import DepthProfile
 from .records import confirmation_of, record_of, result_of, settings_of
 from .settings import StudySettings
 from .trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
@@ -225,14 +229,24 @@ class StudyStore:
         with np.load(self.path / confirmation.predictions, allow_pickle=False) as file:
             return file["probabilities"], file["labels"]
 
+    def keep_test_files(self, files: Sequence[str]) -> None:
+        """Records which files, relative to the data folder, the test split consists of, in its order."""
+        write_note(self.path, "test_files", list(files))
+
     def test_files(self) -> tuple[str, ...]:
-        """Paths of the test images relative to the data folder, in the order of the predictions; empty for older studies."""
+        """The files of the test split in its order, relative to the data folder; empty where they were not recorded."""
+        return tuple(read_note(self.path, "test_files") or ())
+
+    def keep_profile(self, profile: DepthProfile) -> None:
+        """Records the depth profile of the training images."""
+        write_note(self.path, "similarity", profile.as_dict())
+
+    def profile(self) -> DepthProfile | None:
+        """The depth profile of the training images; None where it was not measured, or cannot be read."""
         try:
-            return tuple(json.loads((self.path / "test_files.json").read_bytes()))
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValueError, TypeError) as error:
-            raise _damaged(self.path, "test_files.json cannot be read") from error
+            return DepthProfile.from_dict(read_note(self.path, "similarity"))
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def add_timing(self, phase: str, seconds: float) -> None:
         """Adds to the seconds that a phase has taken."""

@@ -6,6 +6,7 @@ technique's finalist again and meets the test split.
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from .messages import Begin
 from .paths import cache_root
 from .records import differences
 from .settings import StudySettings
+from .similarity import measure_profile
 from .store import StudyStore, hold
 from .trial import FailedTrial, FinishedTrial, Metric
 from .workers import WorkerPool, choose_workers
@@ -118,6 +120,8 @@ class Study:
                 )
         else:
             store = StudyStore.create(path, settings)
+        if not store.test_files():
+            store.keep_test_files([data.files[row] for row in data.test])
         context = Context(
             dataset=data,
             backbone=backbone,
@@ -181,6 +185,10 @@ class Study:
         with hold(self.store.path):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
+            count, threads = choose_workers(workers)
+            confirmer = Confirmer(
+                self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
+            )
             searcher = Searcher(
                 self.store,
                 self.space,
@@ -189,13 +197,10 @@ class Study:
                 patience=patience,
                 deadline=deadline,
                 listener=listener,
-            )
-            confirmer = Confirmer(
-                self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
+                reserve=lambda finished: confirmer.reserve(finished, count, budget.seconds or math.inf),
             )
             if searcher.complete and not confirmer.remaining():
                 return
-            count, threads = choose_workers(workers)
             try:
                 with WorkerPool(count, threads) as pool:
                     self._run(pool, searcher, confirmer, listener)
@@ -205,16 +210,32 @@ class Study:
     def _run(self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, listener: Listener) -> None:
         pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
         values_at = pool.wait_until_ready().values_at
+        began = time.monotonic()
         with self._timed("extract"):
             cached = fill(pool, self._context, self.space, "search", values_at, listener)
+            confirmer.test_seconds = self._test_seconds(time.monotonic() - began)
+            searcher.suggested_cut = self._suggested_cut(pool, listener)
         if not searcher.complete:
             with self._phase("search", searcher.total, searcher.done, listener):
                 searcher.run(pool, cached)
-        if remaining := confirmer.remaining():
+        if confirmer.remaining():
             with self._timed("extract"):
                 tested = fill(pool, self._context, self.space, "test", values_at, listener)
+            confirmer.fit(len(pool.workers))
+            remaining = confirmer.remaining()
             with self._phase("confirm", confirmer.total, confirmer.total - len(remaining), listener):
                 confirmer.run(pool, cached & tested)
+
+    def _test_seconds(self, seconds: float) -> float:
+        """How long the frozen pass over the test split will take if that over the search's images took ``seconds``."""
+        return seconds * len(self._context.dataset.test) / len(self._context.search_rows())
+
+    def _suggested_cut(self, pool: WorkerPool, listener: Listener) -> int | None:
+        """Where the depth profile would cut; the profile is measured unless the study has it."""
+        profile = self.store.profile()
+        if profile is None and (profile := measure_profile(pool, self._context.dataset, self._context.seed, listener)):
+            self.store.keep_profile(profile)
+        return None if profile is None else profile.suggested_cut
 
     @contextmanager
     def _phase(self, phase: Phase, total: int, done: int, listener: Listener) -> Iterator[None]:

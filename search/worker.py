@@ -13,8 +13,23 @@ from pathlib import Path
 
 from ..spaces.backbone import load_network
 from ..spaces.errors import TlsearchError
+from ..spaces.folding import fold
+from .blocks import BlockPooler
 from .extract import Extractor
-from .messages import Begin, Continue, Extract, Extracted, Failed, FromWorker, Measured, Ready, Train, Trained
+from .messages import (
+    Begin,
+    Continue,
+    Extract,
+    Extracted,
+    Failed,
+    FromWorker,
+    Measured,
+    Pool,
+    Pooled,
+    Ready,
+    Train,
+    Trained,
+)
 from .train import DivergedError, Trainer
 
 
@@ -56,16 +71,19 @@ class _Worker:
         try:
             network = load_network(context.backbone, context.weights)
             self._extractor = Extractor(context, network)
+            self._pooler = BlockPooler(fold(network), context.dataset)
             self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric)
             self._send(Ready(self._extractor.values_at(begin.first_layers, folded=begin.folded)))
         except TlsearchError as error:
             self._send(Failed(str(error), cause=error))
 
-    def answer(self, task: Extract | Train) -> None:
+    def answer(self, task: Extract | Pool | Train) -> None:
         """Does one task and sends its end; an exception in it ends the task, not the worker."""
         run: Callable[[], FromWorker]
         if isinstance(task, Extract):
             run = lambda: Extracted(task.work, task.shard, self._extractor.shard(task.work, task.shard))  # noqa: E731
+        elif isinstance(task, Pool):
+            run = lambda: Pooled(task.first, self._pooler.features(task.rows))  # noqa: E731
         else:
             run = lambda: self._train(task)  # noqa: E731
         try:

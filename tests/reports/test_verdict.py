@@ -22,9 +22,9 @@ def test_a_clear_difference_is_a_win():
     found = judge(predictions, labels, "accuracy")
     assert (found.decision, found.winner, found.recommended) == ("win", FULL, FULL)
     assert all(c.beaten in (FROZEN, FINE_TUNE) for c in found.comparisons if FULL in (c.a, c.b))
+    assert FULL not in found.beaten and found.beaten
     assert found.reason == (
-        "full beats fine-tune by 9.3 points and frozen by more. The true gap to fine-tune is probably between 8.1 and 10.6 "
-        "points (95% interval): more than luck explains."
+        "full beats fine-tune by 9.3 points (95% interval 8.1 to 10.6) and frozen by more: luck alone does not explain that."
     )
 
 
@@ -32,7 +32,7 @@ def test_a_tie_recommends_the_cheapest_of_the_tied():
     predictions, labels = study(np.random.default_rng(1), (0.70, 0.90, 0.90))
     found = judge(predictions, labels, "accuracy")
     assert (found.decision, found.winner, found.recommended) == ("tie", None, FINE_TUNE)
-    assert "would often go unnoticed. fine-tune is the quickest of them to train." in found.reason
+    assert found.reason.endswith("would often go unnoticed), so take fine-tune, the quickest of them to train.")
     assert "frozen" not in found.reason
 
 
@@ -43,6 +43,10 @@ def test_one_technique_under_two_names_ties():
     found = judge({FROZEN: Predictions(same, 5.0), FULL: Predictions(same, 2.0)}, labels, "accuracy")
     assert (found.decision, found.recommended) == ("tie", FULL)
     assert found.comparisons[0].difference == 0
+
+
+def is_one_sentence(text):
+    return text.endswith(".") and ". " not in text
 
 
 def decide(real, seconds=(1.0, 2.0, 3.0)):
@@ -65,10 +69,10 @@ def test_a_win_needs_to_beat_all_others():
 def test_what_another_beats_is_not_recommended_though_it_is_cheap():
     found = decide({(FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
     assert found.recommended is FINE_TUNE
-    assert found.reason.endswith("But full loses to fine-tune, and of the others fine-tune is the quickest to train.")
+    assert found.reason.endswith("but full loses to fine-tune, so take fine-tune, of the others the quickest to train.")
     found = decide({(FROZEN, FINE_TUNE), (FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
     assert found.recommended is FROZEN
-    assert found.reason.endswith("But full loses to fine-tune, and frozen loses to none.")
+    assert found.reason.endswith("but full loses to fine-tune, so take frozen, which loses to none.")
 
 
 @given(st.sets(st.sampled_from(list(itertools.combinations(Technique, 2)))), st.permutations([1.0, 2.0, 3.0]))
@@ -77,6 +81,7 @@ def test_whatever_differs_the_recommended_is_the_cheapest_that_nothing_beats(rea
     cost = dict(zip(Technique, seconds, strict=True))
     beaten = {worse for _, worse in real}
     assert found.recommended not in beaten
+    assert is_one_sentence(found.reason)
     if found.decision == "win":
         assert {(FROZEN, FINE_TUNE), (FROZEN, FULL)} <= real and found.recommended is FROZEN
     else:
@@ -90,21 +95,21 @@ UNSURE = np.full((3, 100, 2), 0.5, np.float32)
     ("predictions", "images", "words"),
     [
         ({}, None, "Nothing has been tested yet: the same run command with --confirm 3"),
-        ({FROZEN: Predictions(UNSURE, 1)}, 100, "Only frozen has been tested, so there is nothing to compare it with."),
+        ({FROZEN: Predictions(UNSURE, 1)}, 100, "Only frozen has been tested, so there is nothing to compare it with:"),
         (
             {t: Predictions(UNSURE[:1], 1) for t in (FROZEN, FULL)},
             100,
-            "but 1 training seed cannot tell skill from luck. At least 2 seeds (better 3: --confirm 3) would do.",
+            "but 1 training seed cannot tell skill from luck: at least 2 seeds (better 3: --confirm 3) would do.",
         ),
         (
             {t: Predictions(UNSURE[:, :20], 1) for t in (FROZEN, FULL)},
             20,
-            "but 20 test images cannot tell skill from luck. At least 50 test images would do.",
+            "but 20 test images cannot tell skill from luck: at least 50 test images would do.",
         ),
         (
             {FROZEN: Predictions(UNSURE[:1, :1], 1), FULL: Predictions(UNSURE[:, :1], 1)},
             1,
-            "1 training seed and 1 test image cannot tell skill from luck. At least 2 seeds (better 3: --confirm 3) and 50",
+            "1 training seed and 1 test image cannot tell skill from luck: at least 2 seeds (better 3: --confirm 3) and 50",
         ),
     ],
     ids=["nothing confirmed", "one technique", "one seed", "few images", "both"],
@@ -114,6 +119,14 @@ def test_insufficient_says_what_would_suffice(predictions, images, words):
     found = judge(predictions, labels, "accuracy", resamples=100)
     assert found.decision == "insufficient" and found.winner is None
     assert words in found.reason
+    assert is_one_sentence(found.reason)
+
+
+def test_a_technique_that_was_not_tried_leaves_the_verdict_open():
+    predictions, labels = study(np.random.default_rng(0), (0.80, 0.90))
+    found = judge(predictions, labels, "accuracy", untried=[FULL], resamples=100)
+    assert (found.decision, found.winner, found.recommended) == ("insufficient", None, FINE_TUNE)
+    assert found.reason == ("fine-tune scored best, but full had no trial: the same run command with more --trials gets to it.")
 
 
 def test_just_enough_is_enough():

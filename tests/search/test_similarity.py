@@ -1,0 +1,147 @@
+"""The depth profile, on features that are made up; one test has the real network compute them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.neighbors import KNeighborsClassifier
+
+from tlsearch.search.blocks import BLOCKS, BlockPooler
+from tlsearch.search.events import Warned
+from tlsearch.search.messages import Failed, Pooled
+from tlsearch.search.similarity import NEIGHBOURS, measure_profile, nearest_agree, profile_of, sample
+from tlsearch.spaces.backbone import BackboneSpec, load_network
+from tlsearch.spaces.folding import fold
+from tlsearch.spaces.network import IMAGE, POOL
+from tlsearch.spaces.space import BLOCK_STARTS
+
+from .factory import striped_dataset
+
+NAMES = list(BLOCKS)
+
+
+def features(informative, n=300, classes=2, seed=0):
+    """Noise at every block, but for those named: there each class has a direction of its own, of the strength given."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, n)
+    found = []
+    for block in NAMES:
+        values = rng.normal(0, 1, (n, 8))
+        values[np.arange(n), labels] += informative.get(block, 0.0)
+        found.append(values.astype(np.float32))
+    return found, labels
+
+
+def test_the_profile_peaks_where_the_classes_are_told_apart():
+    early = profile_of(*features({"block_5": 6.0}))
+    assert early.peak.block == "block_5" and early.label == "different"
+    assert early.suggested_cut == BLOCKS["block_5"] + 1 and early.suggested_cut in BLOCK_STARTS
+    late = profile_of(*features({"block_5": 2.0, "top": 6.0}))
+    assert late.peak.block == "top" and late.label == "similar" and late.suggested_cut is None
+
+
+def test_the_last_two_points_are_both_the_end():
+    found = profile_of(*features({"block_16": 3.0, "top": 3.0}))
+    assert found.label == "similar"
+
+
+def test_noise_is_no_similarity():
+    """At each of 18 blocks noise beats chance with its 95% interval in 2.5% of cases; this seed is one of the rest."""
+    found = profile_of(*features({}))
+    assert found.label == "uncertain" and found.suggested_cut is None
+
+
+def test_correction_for_chance():
+    found = profile_of(*features({"top": 50.0}, classes=4))
+    assert found.knn_accuracy == 1 and found.corrected == 1
+    rare = np.array([0] * 90 + [1] * 10)
+    always_the_frequent_one = profile_of([np.ones((100, 3), np.float32)] * len(NAMES), rare)
+    assert always_the_frequent_one.chance == 0.9
+    assert always_the_frequent_one.corrected == pytest.approx(0, abs=0.02)
+
+
+def test_intervals_hold_the_accuracy():
+    for point in profile_of(*features({"block_9": 2.0})).points:
+        assert 0 <= point.ci95[0] <= point.knn_accuracy <= point.ci95[1] <= 1
+
+
+@given(st.integers(0, 2**32), st.integers(12, 40))
+@settings(max_examples=20)
+def test_neighbours_are_those_that_a_classifier_without_the_image_has(seed, n):
+    rng = np.random.default_rng(seed)
+    values, labels = rng.normal(0, 1, (n, 5)), np.arange(n) % 2
+    right = nearest_agree(values, labels)
+    for left_out in range(n):
+        rest = np.arange(n) != left_out
+        other = KNeighborsClassifier(NEIGHBOURS, metric="cosine").fit(values[rest], labels[rest])
+        assert right[left_out] == (other.predict(values[[left_out]])[0] == labels[left_out])
+
+
+def test_few_images_have_few_neighbours():
+    assert nearest_agree(np.eye(2), np.array([0, 1])).tolist() == [False, False]
+    assert nearest_agree(np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]]), np.array([0, 0, 1, 1])).all()
+
+
+@given(st.integers(1, 300), st.integers(1, 120), st.integers(0, 2**31))
+def test_a_sample_keeps_the_proportions(n, most, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(3, 2 * n, p=[0.6, 0.3, 0.1])
+    rows = np.arange(0, 2 * n, 2)
+    chosen = sample(rows, labels, seed, most)
+    assert len(chosen) == min(n, most) and set(chosen) <= set(rows) and (np.diff(chosen) > 0).all()
+    for label in range(3):
+        share = (labels[rows] == label).sum() * len(chosen) / n
+        assert abs((labels[chosen] == label).sum() - share) <= 2
+    np.testing.assert_array_equal(chosen, sample(rows, labels, seed, most))
+
+
+class Pooling:
+    """A pool of one worker that answers with the rows themselves as features, or fails from the second task on."""
+
+    def __init__(self, fails=False):
+        self.fails, self.rows = fails, []
+
+    def drive(self, next_task, handle):
+        while (task := next_task(None)) is not None:
+            self.rows.append(task.rows)
+            answer = Pooled(task.first, [task.rows[:, None].astype(np.float32) + 1] * len(NAMES))
+            handle(None, task, Failed("no luck") if self.fails and len(self.rows) > 1 else answer)
+
+
+def test_only_training_images_are_read(tmp_path):
+    dataset = striped_dataset(tmp_path)
+    pool = Pooling()
+    found = measure_profile(pool, dataset, 0, lambda event: None)
+    np.testing.assert_array_equal(np.concatenate(pool.rows), dataset.train)
+    assert found.images == len(dataset.train) and [point.block for point in found.points] == NAMES
+
+
+def test_a_worker_that_fails_costs_the_profile_and_nothing_else(tmp_path):
+    heard = []
+    assert measure_profile(Pooling(fails=True), striped_dataset(tmp_path, count=2000), 0, heard.append) is None
+    (warned,) = [event for event in heard if isinstance(event, Warned)]
+    assert "no luck" in warned.message
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load_network(BackboneSpec(0.35, 32, "random"), None)
+
+
+def test_the_blocks_end_where_the_next_ones_start(network):
+    assert [layer + 1 for layer in BLOCKS.values()][:16] == list(BLOCK_STARTS)
+    for block, layer in BLOCKS.items():
+        name = network.step(layer).config["name"]
+        assert name == "out_relu" if block == "top" else name.startswith(f"{block}_")
+        # One tensor leaves the block: nothing beside its output is taken further on.
+        assert len(network.frontier(layer + 1)) == 1
+
+
+def test_pooled_outputs_are_those_of_the_network(network, tmp_path):
+    dataset, rows = striped_dataset(tmp_path), np.arange(40)
+    found = BlockPooler(fold(network), dataset).features(rows)
+    assert [len(block) for block in found] == [40] * len(NAMES)
+    model = network.build(IMAGE, POOL + 1, outputs=[BLOCKS["block_3"], POOL])
+    middle, last = (np.asarray(tensor) for tensor in model.predict_on_batch(dataset.images()[rows]))
+    np.testing.assert_allclose(found[NAMES.index("block_3")], middle.mean(axis=(1, 2)), atol=1e-4)
+    np.testing.assert_allclose(found[-1], last, atol=1e-4)
