@@ -45,7 +45,8 @@ def _importances(trials: list[CompleteTrial], varied: dict[str, set[object]], me
 
     distributions = {name: distribution(name, values) for name, values in varied.items()}
     study = optuna.create_study(
-        storage=optuna.storages.InMemoryStorage(), direction="maximize" if maximized(metric) else "minimize"  # type: ignore[arg-type]
+        storage=optuna.storages.InMemoryStorage(),
+        direction="maximize" if maximized(metric) else "minimize",  # type: ignore[arg-type]
     )
     study.add_trials(
         [optuna.trial.create_trial(value=t.score, params=_settings(t.recipe, distributions), distributions=distributions)

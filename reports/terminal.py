@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ..spaces.presets import load_preset
 from .facts import facts, next_step
+from .insight_tables import confused, depth_profile
 from .sentences import DEMONSTRATION, headline
 from .summary import Summary
 from .tables import beside_the_post, differences, intervals, leaderboard, techniques
@@ -47,6 +48,10 @@ class Report:
             yield intervals(summary, width)
         if summary.verdict.comparisons:
             yield differences(summary)
+        if summary.confusion:
+            yield confused(summary.confusion, summary.settings.data.classes)
+        if summary.similarity and summary.similarity.profile:
+            yield depth_profile(summary.similarity)
         if summary.settings.space == load_preset("post").space.as_dict():
             yield beside_the_post(summary)
         if summary.ranked:
@@ -63,6 +68,8 @@ def _verdict(summary: Summary) -> Panel:
     best = next((t.best for t in summary.techniques if t.technique is verdict.recommended and t.best), None)
     if best is not None:
         lines.append(Text(f"The best recipe of {best.recipe.technique}: {in_words(best.recipe)}."))
+    if summary.cost_sentence:
+        lines.append(Text(summary.cost_sentence))
     if summary.is_demonstration:
         lines.append(Text(DEMONSTRATION))
     if step := next_step(summary):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ...search.metrics import better
 from ...search.trial import CompleteTrial, Metric
 from ..insight import Confusion, Similarity
 from ..summary import Summary
 from ..text import count, describe, duration, listed, literal, metric_name, percent, score
-from .figure import SHOWN, Figure, Sheet, chart, colour, scores, shape, tooltip, validation
+from .figure import SHOWN, Figure, Sheet, Spec, chart, colour, scores, shape, tooltip, validation
 
 MOST_NUMBERED = 12
 """Classes up to which a confusion matrix has room for its numbers."""
@@ -24,7 +25,7 @@ def techniques(summary: Summary) -> Figure | None:
     tested = [(one.technique, one.test) for one in summary.techniques if one.test]
     if not tested:
         return None
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "technique": str(technique),
             "mean": test.mean,
@@ -35,11 +36,13 @@ def techniques(summary: Summary) -> Figure | None:
         }
         for technique, test in tested
     ]
-    seeds = [{"technique": str(t), "score": value, "seed": score(value, metric)} for t, test in tested for value in test.by_seed]
+    seeds = [
+        {"technique": str(t), "score": value, "seed": score(value, metric)} for t, test in tested for value in test.by_seed
+    ]
     y = {"field": "technique", "type": "nominal", "sort": [str(t) for t, _ in tested], "title": None, "axis": {"domain": False}}
     x = scores("low", metric, f"test {metric_name(metric)}")
     hover = tooltip("technique", "label", "interval")
-    layers = [
+    layers: list[Spec] = [
         {
             "mark": {"type": "rule", "strokeWidth": 8, "opacity": 0.35, "strokeCap": "round"},
             "encoding": {"y": y, "x": x, "x2": {"field": "high"}, "color": colour(), "tooltip": hover},
@@ -73,10 +76,11 @@ def techniques(summary: Summary) -> Figure | None:
     return Figure(
         "techniques",
         f"Which technique has the best test {metric_name(metric)}?",
-        "Point: mean over training seeds. Bar: 95% interval over images and seeds. Ticks: the seeds. Bars of two techniques may "
-        "overlap although their difference is real, because they are measured on the same images: the table of differences tells.",
+        "Point: mean over training seeds. Bar: 95% interval over images and seeds. Ticks: the seeds. Bars of two techniques "
+        "may overlap although their difference is real, because they are measured on the same images: the table of differences "
+        "tells.",
         f"Test {metric_name(metric)}: {words}.",
-        chart(rows, layers, height={"step": 58}),
+        chart(rows, layers, height=58 * len(rows)),
         Sheet(
             ("technique", f"#test {metric_name(metric)}", "#95% interval", "#by seed"),
             [
@@ -121,10 +125,16 @@ def cost(summary: Summary) -> Figure | None:
         "axis": {"format": "~s", "tickCount": 5, "grid": False},
     }
     y = scores("score", metric, validation(metric))
-    layers = [
+    layers: list[Spec] = [
         {
             "transform": [{"filter": "datum.front"}],
-            "mark": {"type": "line", "interpolate": "step-after", "color": "var(--muted)", "strokeDash": [4, 3], "opacity": 0.8},
+            "mark": {
+                "type": "line",
+                "interpolate": "step-after",
+                "color": "var(--muted)",
+                "strokeDash": [4, 3],
+                "opacity": 0.8,
+            },
             "encoding": {"x": x, "y": y},
         },
         {
@@ -190,7 +200,7 @@ def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
         "scale": {"domain": domain},
         "axis": {**axis, "labelAngle": 0 if len(classes) <= 4 else -60, "orient": "top"},
     }
-    layers = [
+    layers: list[Spec] = [
         {
             "mark": {"type": "rect", "color": "var(--accent)"},
             "encoding": {
@@ -217,7 +227,7 @@ def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
     return Figure(
         "confusion",
         "Which classes are taken for which?",
-        "The recommended technique on the test split, summed over its training seeds. Darker: a larger share of the true class.",
+        "The recommended technique on the test split, summed over training seeds. Stronger: a larger share of the true class.",
         f"Most often taken for another: {listed(pairs)}." if pairs else "No test image is taken for another class.",
         chart(rows, layers, height=min(520, max(120, 44 * len(classes))), names=classes),
         Sheet(columns, cells),
@@ -237,9 +247,10 @@ def depth(found: Similarity) -> Figure:
         }
         for point in found.profile
     ]
-    x = {"field": "layer", "type": "quantitative", "title": "layer of MobileNetV2", "scale": {"nice": False, "padding": 8}}
+    x = {"field": "layer", "type": "quantitative", "title": "layer of MobileNetV2", "scale": {"nice": False, "padding": 8},
+         "axis": {"tickCount": 8, "grid": False}}  # fmt: skip
     y = scores("low", "accuracy", "nearest-neighbour accuracy")
-    layers = [
+    layers: list[Spec] = [
         {
             "mark": {"type": "area", "color": "var(--accent)", "opacity": 0.18},
             "encoding": {"x": x, "y": y, "y2": {"field": "high"}},
@@ -270,6 +281,7 @@ def depth(found: Similarity) -> Figure:
         found.sentence,
         chart(rows, layers, height=260),
         Sheet(
-            ("#layer", "block", "#accuracy (95% interval)"), [(str(r["layer"]), str(r["block"]), str(r["reading"])) for r in rows]
+            ("#layer", "block", "#accuracy (95% interval)"),
+            [(str(r["layer"]), str(r["block"]), str(r["reading"])) for r in rows],
         ),
     )

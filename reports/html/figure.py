@@ -1,7 +1,7 @@
 """A chart with the words and the table that say the same, and what all charts are drawn with.
 
-Charts are Vega-Lite specifications, drawn in the browser as SVG. Their colours are the page's own variables, so that they follow
-it from light to dark without being drawn again.
+Charts are Vega-Lite specifications, drawn in the browser as SVG. Their colours are the page's own variables, so that they
+follow it from light to dark without being drawn again.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ class Figure:
     sheet: Sheet
 
 
-def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, height: Any, names: Sequence[str] = ()) -> Spec:
+def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, height: int, names: Sequence[str] = ()) -> Spec:
     """A specification of layers over one table, as wide as the page lets it be.
 
     Args:
         rows: The data.
         layers: Marks and their encodings.
-        height: Pixels, or ``{"step": pixels}``.
+        height: Pixels.
         names: What axes may call by number: names that come from the user's files.
     """
     params: list[Spec] = [{"name": "shown", "value": [str(technique) for technique in Technique]}]

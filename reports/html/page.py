@@ -1,8 +1,8 @@
 """Puts a page together: one file that opens from disk and asks no server for anything.
 
-Everything that comes from the data is escaped twice: `text.literal` shows what would act on a reader's eyes (direction of writing,
-line breaks), Jinja2 what would act on the browser. Above that, the page's Content-Security-Policy lets only those scripts and
-styles run that it was made with, by their hashes, and forbids every request.
+Everything that comes from the data is escaped twice: `text.literal` shows what would act on a reader's eyes (direction of
+writing, line breaks), Jinja2 what would act on the browser. Above that, the page's Content-Security-Policy lets only those
+scripts and styles run that it was made with, by their hashes, and forbids every request.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def render(
         title=title,
         sections=sections,
         policy=policy,
-        css=Markup(css),  # noqa: S704: our own file
-        scripts=[Markup(script) for script in scripts],  # noqa: S704: our own files
+        css=Markup(css),  # noqa: S704
+        scripts=[Markup(script) for script in scripts],  # noqa: S704
         figures=_embedded({"config": CONFIG, "specs": {one.name: one.spec for one in figures}}),
         version=__version__,
         techniques=[str(technique) for technique in Technique],
@@ -99,7 +99,7 @@ def _embedded(value: object) -> Markup:
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    return Markup(text)  # noqa: S704: nothing in it can end the element
+    return Markup(text)  # noqa: S704
 
 
 def _asset(name: str) -> str:

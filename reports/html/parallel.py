@@ -9,7 +9,7 @@ from typing import Any
 from ...spaces.recipe import LAYERS, Recipe, Technique
 from ..summary import Summary
 from ..text import describe, metric_name, rate, score
-from .figure import MOST_LINES, SHOWN, Figure, Sheet, chart, colour, setting, tooltip, validation
+from .figure import MOST_LINES, SHOWN, Figure, Sheet, Spec, chart, colour, setting, tooltip, validation
 
 
 def parallel(summary: Summary) -> Figure | None:
@@ -45,11 +45,12 @@ def parallel(summary: Summary) -> Figure | None:
         "type": "ordinal",
         "title": None,
         "scale": {"type": "point", "padding": 0.35},
-        "axis": {"labelExpr": "split(names[datum.value], ' ')", "labelAngle": 0, "orient": "top", "domain": False, "ticks": False,
-                 "labelFontWeight": 600, "labelFontSize": 11, "labelColor": "var(--ink)", "labelBaseline": "bottom", "labelPadding": 14},
+        "axis": {"labelExpr": "split(names[datum.value], ' ')", "labelAngle": 0, "orient": "top", "domain": False,
+                 "ticks": False, "labelFontWeight": 600, "labelFontSize": 11, "labelColor": "var(--ink)",
+                 "labelBaseline": "bottom", "labelPadding": 14},
     }  # fmt: skip
     y = {"field": "place", "type": "quantitative", "axis": None, "scale": {"domain": [-0.04, 1.04], "nice": False}}
-    layers = [
+    layers: list[Spec] = [
         {
             "data": {"values": [{"axis": n, "low": 0, "high": 1} for n in range(len(names))]},
             "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 2},

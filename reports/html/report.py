@@ -193,5 +193,7 @@ def _classes(summary: Summary) -> Sheet:
     rows = []
     for place, (name, train, test) in enumerate(zip(data.classes, data.train_per_class, data.test_per_class, strict=True)):
         recall = found.recall[place] if found else math.nan
-        rows.append((name, f"{train:,}", f"{test:,}", *(() if found is None else ("–" if math.isnan(recall) else percent(recall),))))
+        rows.append(
+            (name, f"{train:,}", f"{test:,}", *(() if found is None else ("–" if math.isnan(recall) else percent(recall),)))
+        )
     return Sheet(("class", "#training images", "#test images", *(("#recall",) if found else ())), rows)

@@ -21,7 +21,8 @@ def curves(summary: Summary) -> Figure | None:
     """The score by epoch; None where nothing was measured."""
     metric = summary.settings.metric
     pruned = [t for t in summary.trials if isinstance(t, PrunedTrial)]
-    drawn: list[CompleteTrial | PrunedTrial] = [*summary.ranked, *pruned][:MOST_LINES]
+    tried: list[CompleteTrial | PrunedTrial] = [*summary.ranked, *pruned]
+    drawn = tried[:MOST_LINES]
     finalists = {one.best.number: one.best for one in summary.techniques if one.best}
     rows = [
         {
@@ -70,7 +71,7 @@ def curves(summary: Summary) -> Figure | None:
             },
         },
     ]
-    left_out = len(summary.ranked) + len(pruned) - len(drawn)
+    left_out = len(tried) - len(drawn)
     more = f" The {left_out} others are left out." if left_out else ""
     words = listed(
         [f"{b.recipe.technique} is best at epoch {b.best_epoch} with {score(b.score, metric)}" for b in finalists.values()]
@@ -78,8 +79,8 @@ def curves(summary: Summary) -> Figure | None:
     return Figure(
         "curves",
         "How do the trials learn?",
-        f"A line a trial, the strong ones the best of each technique. Epoch 0 is the model before its main training. Dotted: pruned, because others of the same technique did "
-        f"better at the same epoch.{more}",
+        "A line a trial, the strong ones the best of each technique. Epoch 0 is the model before its main training. Dotted: "
+        f"pruned, because others of the same technique did better at the same epoch.{more}",
         f"Of each technique's best trial: {words}." if words else "No trial was completed.",
         chart(rows, layers, height=320),
         Sheet(
@@ -155,7 +156,7 @@ def learning_rates(summary: Summary) -> Figure | None:
 def importance(summary: Summary) -> Figure | None:
     """What mattered within each technique; None where none has had trials enough."""
     found = importances(summary)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "technique": str(technique),
             "setting": setting(name),
@@ -172,7 +173,8 @@ def importance(summary: Summary) -> Figure | None:
             "transform": [SHOWN],
             "mark": {"type": "bar", "cornerRadiusEnd": 3},
             "encoding": {
-                "y": {"field": "setting", "type": "nominal", "sort": "-x", "title": None, "axis": {"domain": False, "ticks": False}},
+                "y": {"field": "setting", "type": "nominal", "sort": "-x", "title": None,
+                      "axis": {"domain": False, "ticks": False}},
                 "yOffset": {"field": "technique", "sort": [str(technique) for technique in Technique]},
                 "x": {"field": "share", "type": "quantitative", "title": "share of the importance", "axis": {"format": "~%",
                       "tickCount": 5}},
@@ -186,10 +188,10 @@ def importance(summary: Summary) -> Figure | None:
     return Figure(
         "importance",
         "Which settings matter?",
-        f"Optuna's importance (PED-ANOVA) within each technique that has at least {FEWEST} complete trials: how far the settings "
-        "of its better trials differ from those of all. With few trials it is a hint, no more.",
+        f"Optuna's importance (PED-ANOVA) within each technique that has at least {FEWEST} complete trials: how far the "
+        "settings of its better trials differ from those of all. With few trials it is a hint, no more.",
         f"Most important: {listed(most)}.",
-        chart(rows, layers, height={"step": 18}),
+        chart(rows, layers, height=18 * len(rows) + 40),
         Sheet(("technique", "setting", "#importance"), [(r["technique"], r["setting"], percent(r["share"])) for r in rows]),
     )
 
@@ -201,7 +203,7 @@ def timeline(summary: Summary) -> Figure | None:
         return None
     metric = summary.settings.metric
     origin, busy_until = ended[0].started, ended[0].started
-    rows = []
+    rows: list[dict[str, Any]] = []
     for trial in ended:
         pause = (trial.started - busy_until).total_seconds()
         if pause > PAUSE:
@@ -228,7 +230,8 @@ def timeline(summary: Summary) -> Figure | None:
             "encoding": {
                 "y": {"field": "worker", "type": "nominal", "sort": workers, "title": None,
                       "axis": {"domain": False, "ticks": False}},
-                "x": {"field": "begins", "type": "quantitative", "title": "seconds since the first trial", "scale": {"nice": False}},
+                "x": {"field": "begins", "type": "quantitative", "title": "seconds since the first trial",
+                      "scale": {"nice": False}},
                 "x2": {"field": "ends"},
                 "color": colour(),
                 "opacity": {"condition": {"test": "datum.state != 'complete'", "value": 0.45}, "value": 1},
@@ -240,12 +243,19 @@ def timeline(summary: Summary) -> Figure | None:
         "timeline",
         "When was what trained?",
         "A bar a trial. Pale: pruned or failed. Pauses between runs are cut out.",
-        f"{count(len(rows), 'trial')} on {count(len(workers), 'worker')} within {duration(max(row['ends'] for row in rows))}.",  # type: ignore[type-var]
-        chart(rows, layers, height={"step": 34}),
+        f"{count(len(rows), 'trial')} on {count(len(workers), 'worker')} within {duration(max(row['ends'] for row in rows))}.",
+        chart(rows, layers, height=34 * len(workers)),
         Sheet(
             ("#trial", "technique", "worker", "#begins after", "#takes", "state"),
             [
-                (str(t.number), str(r["technique"]), str(r["worker"]), duration(r["begins"]), duration(t.seconds), str(r["state"]))  # type: ignore[arg-type]
+                (
+                    str(t.number),
+                    str(r["technique"]),
+                    str(r["worker"]),
+                    duration(r["begins"]),
+                    duration(t.seconds),
+                    str(r["state"]),
+                )
                 for t, r in zip(ended, rows, strict=True)
             ],
         ),
@@ -259,4 +269,6 @@ def _state(trial: Trial) -> str:
 
 
 def _outcome(trial: FinishedTrial, metric: Any) -> str:
-    return f"{_state(trial)} at {score(trial.score, metric)}" if isinstance(trial, CompleteTrial | PrunedTrial) else _state(trial)
+    return (
+        f"{_state(trial)} at {score(trial.score, metric)}" if isinstance(trial, CompleteTrial | PrunedTrial) else _state(trial)
+    )

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +51,7 @@ class Opened:
     def quiet(self):
         """Nothing was said and nothing asked for."""
         others = [url for url in self.asked if not url.startswith(("file:", "data:"))]
-        return not self.said and not others or (self.said, others)
+        return (not self.said and not others) or (self.said, others)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ NASTY = (
     "{{ 7 * 7 }} ${alert(1)}",
     "</script><img src=x onerror=alert(1)>",
     "javascript:alert(1)",
-    "\"><svg onload=alert(1)>",
+    '"><svg onload=alert(1)>',
 )
 
 
@@ -42,7 +42,7 @@ def hostile(tmp_path_factory):
     classes = sorted([name for name in NASTY if "/" not in name] + [f"class {number:03}" for number in range(200 - len(NASTY))])
     store = photographed(folder / "photos", folder / "data", classes, test=1)
     found = full(store)
-    names = (*NASTY, *found.settings.data.classes)[:len(found.settings.data.classes)]
+    names = (*NASTY, *found.settings.data.classes)[: len(found.settings.data.classes)]
     return render_report(_renamed(found, names))
 
 
@@ -108,7 +108,8 @@ def test_the_keyboard_reaches_everything_and_focus_is_seen(visit, html):
     reached = set()
     for _ in range(120):
         kind, seen = opened.page.evaluate(
-            "[document.activeElement.id || document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
+            "(({id, tagName}, style) => [id || tagName, style.outlineStyle])"
+            "(document.activeElement, getComputedStyle(document.activeElement))"
         )
         if kind == "BODY":
             break
@@ -143,7 +144,10 @@ def test_hostile_names_do_nothing_but_show(visit, hostile, width):
     text = opened.page.inner_text("body")
     for name in NASTY:
         assert name.replace("\n", "\\n").replace("\u202e", "\\u202e") in text
-    assert "\u202e" not in opened.page.content() and opened.page.locator("main script, main svg[onload], img[onerror]").count() == 0
+    assert (
+        "\u202e" not in opened.page.content()
+        and opened.page.locator("main script, main svg[onload], img[onerror]").count() == 0
+    )
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     assert opened.quiet() is True
     assert len(hostile.encode()) < 5e6
