@@ -7,7 +7,9 @@ import numpy as np
 from rich.console import Console
 
 from tlsearch.reports.verdict import Predictions
+from tlsearch.search.blocks import BLOCKS
 from tlsearch.search.metrics import scores
+from tlsearch.search.profile import DepthPoint, DepthProfile
 from tlsearch.search.store import StudyStore
 from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
@@ -15,6 +17,17 @@ from tlsearch.spaces.recipe import Technique
 from ..search.factory import complete, failed, pruned, recipe, settings, values
 
 SKILLS = {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.93, Technique.FULL: 0.86}
+PROFILE = DepthProfile(
+    tuple(
+        DepthPoint(layer, block, accuracy, (accuracy - 0.07, accuracy + 0.06))
+        for (block, layer), accuracy in zip(BLOCKS.items(), np.linspace(0.52, 0.86, len(BLOCKS)).tolist(), strict=True)
+    ),
+    images=160,
+    chance=0.5,
+    last_share=0.97,
+)
+"""Of a data set that is similar to what the weights were trained on."""
+
 TIMING = {"wall": 200.0, "extract": 21.0, "search": 120.0, "confirm": 50.0}
 
 
@@ -94,6 +107,7 @@ def whole_study(path, changes=None, data=None, skills=SKILLS, **options):
         ),
     ]
     store = store_of(path, trials, changes, data, **options)
+    store.keep_profile(PROFILE)
     for trial, technique in zip(trials[:3], Technique, strict=True):
         confirm(store, trial, skills[technique], seconds=trial.seconds)
     return store

@@ -9,11 +9,12 @@ import pytest
 
 from tlsearch.reports import summarize
 from tlsearch.reports.files import render, to_dict
+from tlsearch.search.blocks import BLOCKS
 from tlsearch.search.settings import SkippedFile
 from tlsearch.search.trial import CompleteTrial
 
 from ..search.factory import complete, failed, measurement, recipe, values
-from .factory import SKILLS, store_of, whole_study
+from .factory import SKILLS, confirm, store_of, whole_study
 
 SCHEMA = json.loads(importlib.resources.files("tlsearch.reports").joinpath("schema-1.json").read_text(encoding="utf-8"))
 check = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate
@@ -48,6 +49,46 @@ def test_a_whole_study_follows_the_schema(summary):
     assert found["trials"][4]["error"] == "the training loss became nan"
     timing = found["timing"]
     assert timing["wall"] == timing["extract"] + timing["train"] + timing["confirm"] + timing["overhead"]
+
+
+def test_every_fact_about_the_data_is_filled(summary):
+    data = strict(render(summary, "json"))["data"]
+    assert (data["size"], data["similarity"], data["suggested_cut"], data["imbalance"]) == ("small", "similar", None, 1)
+    assert [point["block"] for point in data["depth_profile"]] == list(BLOCKS)
+    assert data["knn"] == pytest.approx({"accuracy": 0.86, "corrected": 0.72, "chance": 0.5, "images": 160})
+    assert data["similarity_sentence"].startswith("The images are similar")
+
+
+def test_cost_confusion_and_rule_are_filled(summary):
+    found = strict(render(summary, "json"))
+    assert found["cost"]["pareto_seconds"] == found["cost"]["pareto_params"] == ["frozen", "fine-tune"]
+    assert found["cost"]["sentence"].startswith("frozen is ") and "of the training time" in found["cost"]["sentence"]
+    assert [entry["confirm_seconds"] for entry in found["techniques"]] == [30, 75, 130]
+    confusion = found["confusion"]
+    assert confusion["technique"] == found["verdict"]["recommended"] == "fine-tune"
+    assert [sum(row) for row in confusion["matrix"]] == [300, 300], "100 test images a class, three seeds"
+    for label, recall in enumerate(confusion["recall"]):
+        assert recall == confusion["matrix"][label][label] / 300
+    worst = confusion["most_confused"][0]
+    assert {worst["true"], worst["predicted"]} == {"cats", "dogs"} and worst["count"] > 0
+    assert found["verdict"]["rule_of_thumb"]["predicts"] == "frozen" and found["verdict"]["rule_of_thumb"]["agrees"] is False
+
+
+def test_what_was_not_measured_is_null(tmp_path):
+    found = strict(render(summarize(store_of(tmp_path / "photos", [complete(0)])), "json"))
+    check(found)
+    data = found["data"]
+    assert data["similarity"] is data["knn"] is data["depth_profile"] is data["suggested_cut"] is None
+    assert found["confusion"] is None and found["cost"] == {"pareto_seconds": [], "pareto_params": [], "sentence": ""}
+    assert found["verdict"]["rule_of_thumb"]["predicts"] is None
+
+
+def test_a_class_without_a_test_image_has_no_recall(tmp_path):
+    store = store_of(tmp_path / "photos", [complete(0)], data={"classes": ("a", "b", "c"), "test_per_class": (60, 60, 0)})
+    confirm(store, *store.trials(), 0.8)
+    found = strict(render(summarize(store), "json"))
+    check(found)
+    assert found["confusion"]["recall"][2] is None and None not in found["confusion"]["recall"][:2]
 
 
 def test_what_is_named_as_the_best_is_in_the_trials(summary):

@@ -52,6 +52,21 @@ def test_the_phases_and_the_rest_make_the_whole():
     assert Timing.of({"search": 5.0}).overhead == 0  # of a run that goes on
 
 
+def test_what_it_costs_and_what_is_confused(summary):
+    assert summary.pareto_seconds == {FROZEN, FINE_TUNE}
+    assert "fine-tune" in summary.cost_sentence and summary.cost_sentence.startswith("frozen is ")
+    recognised = sum(summary.confusion.matrix[label][label] for label in (0, 1))
+    assert recognised / 600 == pytest.approx(summary.techniques[1].test_accuracy.mean)
+
+
+def test_a_technique_without_a_trial_keeps_the_verdict_open(tmp_path):
+    store = store_of(tmp_path / "photos", [complete(0, "frozen"), complete(1, "fine-tune")])
+    for trial in store.trials():
+        confirm(store, trial, 0.8)
+    found = summarize(store)
+    assert found.untried == (FULL,) and found.verdict.decision == "insufficient" and "full had no trial" in found.verdict.reason
+
+
 def test_no_study_is_an_error(tmp_path):
     with pytest.raises(StudyError, match="no such folder"):
         summarize(tmp_path / "nothing")

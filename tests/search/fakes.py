@@ -18,12 +18,17 @@ class FakeWorker:
 class FakePool:
     """Drives ``next_task`` and ``handle`` as `WorkerPool` does.
 
-    ``result`` gives a job's score, or its failure; ``predictions`` are those of the test split.
+    ``result`` gives a job's score, or its failure; ``predictions`` are those of the test split, or give them for a job.
     """
 
     def __init__(self, result, count=2, epochs=2, predictions=None):
         self.workers = [FakeWorker(f"worker-{n}") for n in range(count)]
         self.result, self.epochs, self.predictions, self.jobs = result, epochs, predictions, []
+
+    def _predicted(self, job):
+        if not job.test:
+            return None
+        return self.predictions(job) if callable(self.predictions) else self.predictions
 
     def drive(self, next_task, handle):
         while True:
@@ -43,7 +48,7 @@ class FakePool:
                     if not worker.answers.pop().go_on:
                         end = None
                         break
-                outcome = None if end is None else _outcome(end, self.epochs, self.predictions if task.job.test else None)
+                outcome = None if end is None else _outcome(end, self.epochs, self._predicted(task.job))
                 end = Trained(task.ticket, outcome)
             worker.task = None
             handle(worker, task, end)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tlsearch.search.confirm import Confirmer, finalists
+from tlsearch.search.confirm import RESERVED_AT_MOST, Confirmer, expected_seconds, finalists
 from tlsearch.search.events import Warned
 from tlsearch.search.messages import Failed
 from tlsearch.search.store import StudyStore
@@ -124,3 +124,54 @@ def test_a_time_limit_cuts_all_techniques_alike(store, context, monkeypatch):
 
 def test_without_seeds_nothing_is_confirmed(store, context):
     assert confirmer(store, context, 0).remaining() == []
+
+
+def test_what_confirming_takes_is_what_the_trials_took():
+    chosen = [complete(0, "frozen", seconds=4.0), complete(1, "full", seconds=40.0)]
+    assert expected_seconds(chosen, 3, workers=1) == 3 * 44
+    # Two workers share the load; one of them may begin the longest run last.
+    assert expected_seconds(chosen, 3, workers=2) == 3 * 44 / 2 + 40 / 2
+    assert expected_seconds([], 3, 1) == expected_seconds(chosen, 0, 1) == 0
+
+
+def test_time_is_kept_for_the_finalists_found_so_far(store, context):
+    confirming = confirmer(store, context, 3)
+    assert confirming.reserve([], 1, 1000.0) == 0
+    assert confirming.reserve(TRIALS[:1], 1, 1000.0) == 3 * 30
+    assert confirming.reserve(TRIALS, 1, 1000.0) == 2 * 3 * 30
+    confirming.test_seconds = 7
+    assert confirming.reserve(TRIALS, 1, 1000.0) == 2 * 3 * 30 + 7
+    assert confirming.reserve(TRIALS, 1, 200.0) == RESERVED_AT_MOST * 200
+    assert confirmer(store, context, 0).reserve(TRIALS, 1, 1000.0) == 0
+
+
+@pytest.mark.parametrize(("left", "seeds"), [(1000.0, 4), (239.0, 3), (61.0, 1), (5.0, 1), (-1.0, 1)])
+def test_more_seeds_than_the_time_allows_become_fewer_and_it_is_said(store, context, monkeypatch, left, seeds):
+    """Four seeds of two finalists of 30 seconds each take 240 seconds."""
+    monkeypatch.setattr("tlsearch.search.confirm.time.monotonic", lambda: 100.0)
+    heard = []
+    confirming = confirmer(store, context, 4, deadline=100.0 + left, listener=heard.append)
+    confirming.fit(1)
+    assert confirming.total == len(confirming.remaining()) == 2 * seeds
+    warnings = [event.message for event in heard if isinstance(event, Warned)]
+    assert len(warnings) == (seeds < 4)
+    assert all(f"allow for {seeds} instead of 4 training seeds" in warning for warning in warnings)
+
+
+def test_seeds_that_were_left_out_are_added_by_the_next_run(store, context, monkeypatch):
+    monkeypatch.setattr("tlsearch.search.confirm.time.monotonic", lambda: 0.0)
+    first = confirmer(store, context, 4, deadline=130.0)
+    first.fit(1)
+    first.run(pool(), frozenset())
+    assert len(store.confirmations()) == 4
+    second = confirmer(store, context, 4, deadline=130.0)
+    second.fit(1)
+    assert second.total == 8 and len(second.remaining()) == 4
+    second.run(pool(), frozenset())
+    assert len(store.confirmations()) == 8
+
+
+def test_without_a_time_limit_nothing_is_left_out(store, context):
+    confirming = confirmer(store, context, 50)
+    confirming.fit(1)
+    assert confirming.total == 100

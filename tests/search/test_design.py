@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlsearch.search.design import fair_start
+from tlsearch.search.design import fair_start, nearest_cut
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.recipe import Technique
@@ -53,3 +53,28 @@ def test_a_finite_space_ends_the_design():
 
 def test_with_fewer_trials_than_techniques_the_cheapest_come_first():
     assert [values["technique"] for values in fair_start(SearchSpace(), 2, 0)] == ["frozen", "fine-tune"]
+
+
+@pytest.mark.parametrize(("suggested", "tried"), [(63, 54), (72, 81), (90, 98), (107, 100), (143, 134)])
+def test_the_cut_that_the_profile_suggests_is_tried_at_the_nearest_of_the_space(suggested, tried):
+    space = SearchSpace()
+    assert nearest_cut(space, suggested) == tried
+    recipes = [space.recipe(values) for values in fair_start(space, 20, 5, suggested)]
+    fine_tuned = [recipe for recipe in recipes if recipe.technique is Technique.FINE_TUNE]
+    assert fine_tuned[0].fine_tune_at == 100 and fine_tuned[0].learning_rate == 1e-4
+    if tried != 100:
+        assert fine_tuned[1].fine_tune_at == tried and fine_tuned[1].learning_rate == 1e-4
+    counts = Counter(recipe.technique for recipe in recipes)
+    assert max(counts.values()) - min(counts.values()) <= 1 and len(set(recipes)) == len(recipes) == 10
+
+
+def test_the_suggested_cut_has_its_turn_however_few_the_trials():
+    space = SearchSpace()
+    cuts = [space.recipe(values).fine_tune_at for values in fair_start(space, 6, 0, 54)]
+    assert cuts == [None, 100, None, None, 54]
+
+
+def test_a_space_without_fine_tuning_has_no_cut_to_suggest():
+    space = SearchSpace(techniques=(Technique.FROZEN, Technique.FULL))
+    assert nearest_cut(space, 54) is None
+    assert fair_start(space, 10, 0, 54) == fair_start(space, 10, 0)

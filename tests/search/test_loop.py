@@ -134,6 +134,21 @@ def test_a_deadline_stops_it_without_a_failure(store, monkeypatch):
     assert all(trial.interrupted and "time limit" in trial.error for trial in stopped)
 
 
+def test_time_that_is_reserved_is_left_over(store, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr("tlsearch.search.loop.time.monotonic", lambda: float(next(clock)))
+    asked = []
+
+    def reserve(finished):
+        asked.append(len(finished))
+        return 5.0 * len(finished)
+
+    searcher(store, 20, deadline=60.0, reserve=reserve).run(FakePool(good, count=1), frozenset())
+    done = sum(isinstance(trial, CompleteTrial) for trial in store.trials())
+    assert 0 < done and 60 - next(clock) >= 5 * (done - 1) > 0
+    assert asked == sorted(asked), "what has finished is what is asked about"
+
+
 def test_listeners_are_told_of_every_end(store):
     heard = []
     searcher(store, 3, listener=heard.append).run(FakePool(good), frozenset())

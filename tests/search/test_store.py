@@ -7,6 +7,7 @@ import numpy as np
 import optuna
 import pytest
 
+from tlsearch.search.profile import DepthPoint, DepthProfile
 from tlsearch.search.records import differences
 from tlsearch.search.store import StudyStore, hold, list_studies
 from tlsearch.search.trial import Confirmation, FailedTrial, RunningTrial
@@ -181,3 +182,20 @@ def test_differences_are_named(changes, words):
 
 def test_name_date_and_version_are_no_difference():
     assert differences(settings(), settings(name="b", created="later", version="9")) == []
+
+
+def test_what_is_learned_once_is_kept(tmp_path):
+    store = StudyStore.create(tmp_path / "photos", settings())
+    assert store.test_files() == () and store.profile() is None
+    store.keep_test_files(["cats/1.jpg", "dogs/\udcff.jpg"])
+    profile = DepthProfile((DepthPoint(8, "expanded_conv", 0.5, (0.4, 0.6)),), 100, 0.5, 0.25)
+    store.keep_profile(profile)
+    again = StudyStore.open(store.path)
+    assert again.test_files() == ("cats/1.jpg", "dogs/\udcff.jpg") and again.profile() == profile
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "null", '{"points": [{}]}', '{"points": 3, "images": 1}'])
+def test_a_damaged_profile_is_measured_again(tmp_path, damage):
+    store = StudyStore.create(tmp_path / "photos", settings())
+    (store.path / "similarity.json").write_text(damage)
+    assert store.profile() is None

@@ -1,0 +1,48 @@
+"""A whole study with real workers, on data whose test images cannot be read until confirmation."""
+
+import numpy as np
+import pytest
+
+from tlsearch.search.events import Confirmed, PhaseEnded, PhaseStarted, Warned
+from tlsearch.search.study import Budget, Study
+from tlsearch.spaces.backbone import BackboneSpec
+from tlsearch.spaces.presets import load_preset
+from tlsearch.spaces.recipe import Technique
+
+from .factory import striped_dataset
+
+SPACE = load_preset("smoke").space.replace(techniques=(Technique.FROZEN, Technique.FINE_TUNE))
+
+
+@pytest.mark.trains
+def test_no_test_image_is_read_before_confirmation(tmp_path):
+    """The test split is the last third of the rows, and the file of pixels ends before it: reading one raises IndexError."""
+    dataset = striped_dataset(tmp_path)
+    whole = np.load(dataset.images_file)
+    first = dataset.test.min()
+    assert first == len(whole) - len(dataset.test)
+    np.save(dataset.images_file, whole[:first])
+    heard = []
+
+    def run():
+        heard.clear()
+        study = Study.open(
+            tmp_path / "study", dataset, backbone=BackboneSpec(0.35, 32, "random"), space=SPACE, cache_dir=tmp_path / "cache"
+        )
+        study.run(Budget(trials=2, confirm=1), workers=1, listener=heard.append)
+        return study.store
+
+    store = run()
+    assert len(store.trials()) == 2 and all(trial.score > 0 for trial in store.trials())
+    assert store.profile() is not None and store.test_files() == ("",) * len(dataset.test)
+    # Everything went well until the search had ended. Confirmation fails, which shows that the trap works.
+    ended = next(place for place, event in enumerate(heard) if isinstance(event, PhaseEnded) and event.phase == "search")
+    assert not [event for event in heard[:ended] if isinstance(event, Warned)]
+    warnings = [event.message for event in heard[ended:] if isinstance(event, Warned)]
+    assert sum("confirmation run" in warning and "IndexError" in warning for warning in warnings) == 2
+    assert store.confirmations() == ()
+
+    np.save(dataset.images_file, whole)
+    store = run()
+    assert sum(isinstance(event, Confirmed) for event in heard) == len(store.confirmations()) == 2
+    assert [event.phase for event in heard if isinstance(event, PhaseStarted)] == ["extract", "confirm"], "nothing anew"
