@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .insight import Confusion, Similarity
-from .tables import NOTHING, heading, indented, plain_table
+from .tables import NOTHING, heading, indented, plain_table, sparks
 from .text import literal, percent
 
 _BAR = 30
@@ -36,6 +36,18 @@ def depth_profile(similarity: Similarity) -> RenderableType:
         )
     note = "nearest-neighbour accuracy of frozen features at each block, by its last layer"
     return Group(heading("Depth profile", note), indented(rows))
+
+
+def depth_line(similarity: Similarity) -> RenderableType:
+    """The same in one line, from the lowest to the highest."""
+    points = similarity.profile
+    best = max(points, key=lambda point: (point.knn_accuracy, point.layer))
+    first = f"{percent(points[0].knn_accuracy)} at {literal(points[0].block)}"
+    line = Text.assemble(
+        (sparks([point.knn_accuracy for point in points]), "cyan"),
+        f"  {first}, highest at {literal(best.block)} (layer {best.layer}) with {percent(best.knn_accuracy)}",
+    )
+    return Group(heading("Depth profile", "nearest-neighbour accuracy of frozen features, block by block"), indented(line))
 
 
 def confused(found: Confusion, classes: tuple[str, ...]) -> RenderableType:

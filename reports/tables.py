@@ -68,7 +68,7 @@ def techniques(summary: Summary, width: int) -> RenderableType:
         table.add_row(*cells)
     parts: list[RenderableType] = [heading("Techniques", "each with its best trial", metric), indented(table)]
     if summary.pareto_seconds or summary.pareto_params:
-        mark = "◆ on the Pareto front: no other technique has a better test score for less time, or fewer parameters"
+        mark = "◆ on the Pareto front by time, by parameters or by both: no other technique has a better test score for less"
         parts.append(indented(Text(mark, style="dim")))
     if not wide:
         parts += [Text(), indented(_recipes(summary.techniques, metric))]
@@ -178,10 +178,14 @@ def sparkline(curve: Sequence[Measurement], metric: str) -> str:
     """The score by epoch as a row of bars, from the curve's worst to its best; an epoch without a score leaves a gap."""
     every = math.ceil(len(curve) / _MOST_BARS)
     thinned = list(curve)[::-every][::-1] if curve else []
-    scores = [m.score if maximized(metric) else -m.score for m in thinned]  # type: ignore[arg-type]
-    known = [value for value in scores if math.isfinite(value)]
+    return sparks([m.score if maximized(metric) else -m.score for m in thinned])  # type: ignore[arg-type]
+
+
+def sparks(values: Sequence[float]) -> str:
+    """Values as a row of bars, from the lowest to the highest; what is no number leaves a gap."""
+    known = [value for value in values if math.isfinite(value)]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    return "".join(_bar(value, low, high) for value in scores)
+    return "".join(_bar(value, low, high) for value in values)
 
 
 def _bar(value: float, low: float, high: float) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..spaces.presets import load_preset
 from .facts import facts, next_step
-from .insight_tables import confused, depth_profile
+from .insight_tables import confused, depth_line
 from .sentences import DEMONSTRATION, headline
 from .summary import Summary
 from .tables import beside_the_post, differences, intervals, leaderboard, techniques
@@ -51,7 +51,7 @@ class Report:
         if summary.confusion:
             yield confused(summary.confusion, summary.settings.data.classes)
         if summary.similarity and summary.similarity.profile:
-            yield depth_profile(summary.similarity)
+            yield depth_line(summary.similarity)
         if summary.settings.space == load_preset("post").space.as_dict():
             yield beside_the_post(summary)
         if summary.ranked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...search.metrics import better
+from ...search.metrics import better, maximized
 from ...search.trial import CompleteTrial, Metric
 from ..insight import Confusion, Similarity
 from ..summary import Summary
@@ -94,7 +94,8 @@ def techniques(summary: Summary) -> Figure | None:
 def front(trials: tuple[CompleteTrial, ...], metric: Metric) -> tuple[CompleteTrial, ...]:
     """The trials that no other beats without taking longer: the Pareto front of score against seconds, fastest first."""
     found: list[CompleteTrial] = []
-    for trial in sorted(trials, key=lambda trial: trial.seconds):
+    sign = -1 if maximized(metric) else 1
+    for trial in sorted(trials, key=lambda trial: (trial.seconds, sign * trial.score)):
         if math.isfinite(trial.score) and (not found or better(metric, trial.score, found[-1].score)):
             found.append(trial)
     return tuple(found)

@@ -1,45 +1,17 @@
-"""Studies with something for every part of the page, and pages in a browser. Nothing is trained."""
+"""Studies with something for every part of the page. Nothing is trained."""
 
-import dataclasses
 import json
 import math
 
 import numpy as np
 from PIL import Image
 
-from tlsearch.reports import summarize
-from tlsearch.reports.insight import Confusion, DepthPoint, Similarity
 from tlsearch.search.metrics import maximized
 
 from ...search.factory import START, complete, measurement, recipe
-from ..factory import confirm, store_of, whole_study
+from ..factory import PROFILE, confirm, store_of, whole_study
 
-SIMILARITY = Similarity(
-    "similar",
-    0.91,
-    0.82,
-    (
-        DepthPoint(54, "block_5", 0.71, (0.66, 0.76)),
-        DepthPoint(98, "block_10", 0.82, (0.78, 0.86)),
-        DepthPoint(153, "top", 0.91, (0.88, 0.94)),
-    ),
-    98,
-    "The images resemble what the weights were trained on.",
-)
-
-
-def confusion_of(classes, wrong=3):
-    """Nearly right, with ``wrong`` images of each class taken for the next one; the last class has no test image."""
-    matrix = np.eye(classes, dtype=int) * 20
-    matrix[-1] = 0
-    for true in range(classes - 1):
-        matrix[true, (true + 1) % classes] += wrong
-    recall = tuple(float(row[i] / row.sum()) if row.sum() else math.nan for i, row in enumerate(matrix))
-    pairs = tuple((true, (true + 1) % classes, wrong) for true in range(min(classes - 1, 5)))
-    return Confusion(tuple(tuple(int(n) for n in row) for row in matrix), recall, pairs)
-
-
-def busy_study(path, trials=45, metric="accuracy", data=None, workers=2):
+def busy_study(path, trials=27, metric="accuracy", data=None, workers=2):
     """A study of many trials over two workers, its finalists confirmed."""
     rng = np.random.default_rng(5)
     made = []
@@ -73,7 +45,7 @@ def busy_study(path, trials=45, metric="accuracy", data=None, workers=2):
                 score=best(scores),
                 best_epoch=1 + scores.index(best(scores)),
                 worker=f"worker-{1 + number % workers}",
-                started=START + (number // workers) * dataclasses.replace(complete()).ended.__sub__(START),
+                started=START,
                 seconds=float(rng.uniform(5, 30) * (1 + number % 3)),
             )
         )
@@ -82,16 +54,8 @@ def busy_study(path, trials=45, metric="accuracy", data=None, workers=2):
         own = [trial for trial in made if trial.recipe.technique == technique]
         best = (max if maximized(metric) else min)(own, key=lambda trial: trial.score)
         confirm(store, best, {"frozen": 0.85, "fine-tune": 0.93, "full": 0.9}[technique])
+    store.keep_profile(PROFILE)
     return store
-
-
-def full(store, **changes):
-    """The summary of a study with everything that a page can show."""
-    found = summarize(store)
-    classes = len(found.settings.data.classes)
-    insight = {"similarity": SIMILARITY, "confusion": confusion_of(classes), "cost_sentence": "It costs little.",
-               "pareto_seconds": frozenset(t.technique for t in found.techniques[:2])}  # fmt: skip
-    return dataclasses.replace(found, **{**insight, **changes})
 
 
 def photographed(path, root, classes, train=3, test=2, study=whole_study, **options):

@@ -1,14 +1,16 @@
 """The page in a real Chromium: it draws, asks nobody, follows light and dark, obeys the keyboard, and is not taken over."""
 
+import dataclasses
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tlsearch.reports import summarize
 from tlsearch.reports.html.report import render_report
 
-from .factory import busy_study, full, photographed
+from .factory import busy_study, photographed
 
 pytestmark = pytest.mark.slow
 
@@ -31,26 +33,22 @@ NASTY = (
 def html(tmp_path_factory):
     """A page with everything on it."""
     folder = tmp_path_factory.mktemp("page")
-    return render_report(full(photographed(folder / "photos", folder / "data", ("cats", "dogs"), test=40, study=busy_study)))
+    store = photographed(folder / "photos", folder / "data", ("cats", "dogs"), test=40, study=busy_study)
+    return render_report(summarize(store))
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     """A page over a data set of 200 classes whose names try things."""
     folder = tmp_path_factory.mktemp("hostile")
-    # A name of a folder cannot hold a slash; those that do are only shown.
     classes = sorted([name for name in NASTY if "/" not in name] + [f"class {number:03}" for number in range(200 - len(NASTY))])
     store = photographed(folder / "photos", folder / "data", classes, test=1)
-    found = full(store)
-    names = (*NASTY, *found.settings.data.classes)[: len(found.settings.data.classes)]
-    return render_report(_renamed(found, names))
-
-
-def _renamed(found, names):
-    import dataclasses
-
-    data = dataclasses.replace(found.settings.data, classes=tuple(names))
-    return dataclasses.replace(found, settings=dataclasses.replace(found.settings, data=data, name=NASTY[0]))
+    found = summarize(store)
+    # What a folder cannot be called is put in afterwards.
+    data = dataclasses.replace(found.settings.data, classes=(*NASTY, *classes)[: len(classes)])
+    return render_report(
+        dataclasses.replace(found, settings=dataclasses.replace(found.settings, data=data, name=NASTY[0]))
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
