@@ -18,6 +18,9 @@ from .summary import Summary
 from .tables import beside_the_post, differences, intervals, leaderboard, techniques
 from .text import in_words
 
+WIDEST = 120
+"""Columns of the verdict's panel at most: longer lines are hard to read."""
+
 _COLOURS = {"win": "green", "tie": "blue", "insufficient": "yellow"}
 
 
@@ -42,7 +45,7 @@ class Report:
 
     def _parts(self, width: int) -> Iterator[RenderableType]:
         summary = self.summary
-        yield _verdict(summary)
+        yield _verdict(summary, min(width, WIDEST))
         yield techniques(summary, width)
         if any(technique.test for technique in summary.techniques):
             yield intervals(summary, width)
@@ -62,7 +65,7 @@ class Report:
         yield rows
 
 
-def _verdict(summary: Summary) -> Panel:
+def _verdict(summary: Summary, width: int) -> Panel:
     verdict = summary.verdict
     lines: list[RenderableType] = [Text(verdict.reason)]
     best = next((t.best for t in summary.techniques if t.technique is verdict.recommended and t.best), None)
@@ -81,4 +84,5 @@ def _verdict(summary: Summary) -> Panel:
         title_align="left",
         border_style=colour,
         padding=(1, 2),
+        width=width,
     )
