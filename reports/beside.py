@@ -55,7 +55,7 @@ class SideBySide:
             table = plain_table()
             table.add_column("setting", no_wrap=True)
             for name in self.names:
-                table.add_column(name, overflow="fold")
+                table.add_column(Text(name), overflow="fold")
             for setting, values in differing.items():
                 table.add_row(setting, *(Text(literal(value)) for value in values))
             yield Group(heading("What was set differently"), indented(table))
@@ -84,7 +84,7 @@ class SideBySide:
             data, timing = summary.settings.data, summary.timing
             images = f"{literal(data.path)}, {data.train + data.val + data.test:,} images, {count(len(data.classes), 'class')}"
             spent = max(timing.wall, timing.extract + timing.train + timing.confirm)
-            table.add_row(name, images, headline(summary), str(_trials(summary)), duration(spent))
+            table.add_row(Text(name), Text(images), headline(summary), str(_trials(summary)), duration(spent))
         return Group(heading("Studies"), indented(table))
 
     def _scores(self) -> RenderableType:
@@ -92,10 +92,10 @@ class SideBySide:
         table = plain_table()
         table.add_column("technique", no_wrap=True)
         for name in self.names:
-            table.add_column(f"{name}\ntest score", justify="right", overflow="fold")
+            table.add_column(Text(f"{name}\ntest score"), justify="right", overflow="fold")
         if compared:
             for name in self.names[1:]:
-                table.add_column(f"{name}\nless {self.names[0]}", justify="right", overflow="fold")
+                table.add_column(Text(f"{name}\nless {self.names[0]}"), justify="right", overflow="fold")
         for technique, found in self.by_technique().items():
             scores = [_score(one, summary) for one, summary in zip(found, self.summaries, strict=True)]
             against = [_against(found[0], one, self.summaries[0]) for one in found[1:]] if compared else []

@@ -168,7 +168,7 @@ def class_counts(found: Inspection) -> tuple[list[str], list[tuple[Any, ...]]]:
         ]
     if len(columns) == 1:
         return ["class", *columns], rows
-    return ["class", *columns, "in all"], [(*row, sum(row[1:])) for row in rows]
+    return ["class", *columns, "total"], [(*row, sum(row[1:])) for row in rows]
 
 
 def facts(found: Inspection, similarity: Similarity | None) -> Iterator[tuple[str, str]]:
@@ -184,7 +184,7 @@ def facts(found: Inspection, similarity: Similarity | None) -> Iterator[tuple[st
         formats = listed([f"{number:,} {name}" for name, number in sizes.formats])
         (w0, w1, w2), (h0, h1, h2) = sizes.width, sizes.height
         yield "Sizes", f"{w1} × {h1} pixels at the median; widths {w0} to {w2}, heights {h0} to {h2}"
-        yield "Files", f"{formats}; {sizes.file_bytes / 1e6:,.1f} MB"
+        yield "Files", f"{formats}; {_bytes(sizes.file_bytes)}"
     if found.dataset:
         data = found.dataset.settings()
         yield "Balance", f"the largest class has {imbalance(data):.1f} times the training images of the smallest"
@@ -255,6 +255,10 @@ def _of(found: Inspection, kind: str) -> list[Duplicates]:
 
 def _duplicate(group: Duplicates) -> str:
     return f"{' = '.join(literal(name) for name in group.files)} ({group.kind})"
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 1e6:,.1f} MB" if number >= 1e5 else f"{number / 1e3:,.1f} kB"
 
 
 def _some(named: Sequence[str]) -> str:

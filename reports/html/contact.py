@@ -49,7 +49,7 @@ def render_contact(found: Inspection, similarity: Similarity | None) -> str:
 
 def _balance(found: Inspection) -> Figure:
     columns, rows = class_counts(found)
-    splits = [column for column in columns[1:] if column != "in all"]
+    splits = [column for column in columns[1:] if column != "total"]
     names = [literal(str(row[0])) for row in rows]
     values = [
         {"class": place, "split": split, "order": order, "images": row[1 + order], "technique": "frozen",

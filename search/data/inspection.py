@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from PIL import Image
 
@@ -119,7 +119,7 @@ def inspect_folder(
     return Inspection(
         path=str(path),
         layout=layout,
-        given=tuple(split for split in layout.splits if split != "all"),
+        given=tuple(split for split in get_args(Split) if split in layout.splits and split != "all"),
         found=dict(sorted(found.items())),
         duplicates=duplicates(usable),
         skipped=dataset.skipped if dataset else (*layout.skipped, *unreadable),

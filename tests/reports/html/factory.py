@@ -11,6 +11,7 @@ from tlsearch.search.metrics import maximized
 from ...search.factory import START, complete, measurement, recipe
 from ..factory import PROFILE, confirm, store_of, whole_study
 
+
 def busy_study(path, trials=27, metric="accuracy", data=None, workers=2):
     """A study of many trials over two workers, its finalists confirmed."""
     rng = np.random.default_rng(5)

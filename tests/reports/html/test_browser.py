@@ -46,9 +46,7 @@ def hostile(tmp_path_factory):
     found = summarize(store)
     # What a folder cannot be called is put in afterwards.
     data = dataclasses.replace(found.settings.data, classes=(*NASTY, *classes)[: len(classes)])
-    return render_report(
-        dataclasses.replace(found, settings=dataclasses.replace(found.settings, data=data, name=NASTY[0]))
-    )
+    return render_report(dataclasses.replace(found, settings=dataclasses.replace(found.settings, data=data, name=NASTY[0])))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
