@@ -205,6 +205,7 @@ class Study:
                 with WorkerPool(count, threads) as pool:
                     self._run(pool, searcher, confirmer, listener)
             finally:
+                self.store.add_timing("decode", self._context.dataset.decode_seconds)
                 self.store.add_timing("wall", time.monotonic() - started)
 
     def _run(self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, listener: Listener) -> None:

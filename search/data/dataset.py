@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class Dataset:
         fingerprint: Hash of every image's content, class and split.
         images_digest: Hash of the pixels in the order of the rows; what a cache of activations depends on.
         images_file: ``.npy`` memory map ``(n, size, size, 3)`` uint8.
+        decode_seconds: Wall time of decoding, or of finding that it was done before.
     """
 
     path: str
@@ -51,6 +53,7 @@ class Dataset:
     fingerprint: str
     images_digest: str
     images_file: Path
+    decode_seconds: float = 0.0
 
     def images(self) -> NDArray[np.uint8]:
         """The pixels ``(n, size, size, 3)``, read from disk as they are used."""
@@ -106,7 +109,9 @@ def open_folder(
     layout = scan(path)
     expected = check_classes(layout, layout.candidates, layout.skipped)
     cache = cache_root(cache_dir) / "images"
+    began = time.monotonic()
     decoded = decode_all(layout.root, layout.candidates, size, cache, processes, listener)
+    decode_seconds = time.monotonic() - began
 
     fates = list(zip(layout.candidates, decoded.digests, decoded.reasons, strict=True))
     skipped = [*layout.skipped, *(_skip(file, reason) for file, _, reason in fates if reason is not None)]
@@ -133,6 +138,7 @@ def open_folder(
         fingerprint=_digest(sorted([digests[row], files[row].label, part] for part, rows in parts for row in rows)),
         images_digest=_digest([VERSION, size, *digests]),
         images_file=decoded.images_file,
+        decode_seconds=decode_seconds,
     )
 
 

@@ -133,6 +133,11 @@ def test_learns_which_technique_is_better(algorithm):
     assert proposed[20:].count(str(Technique.FULL)) > 10  # 6.7 were expected of chance
 
 
+def test_the_grid_takes_the_techniques_in_turn():
+    proposed = drive(new("optuna", "grid"), trials=12)
+    assert [values["technique"] for values in proposed] == [str(technique) for technique in Technique] * 4
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(OptionError, match="--engine must be one of optuna, keras-tuner, got hyperopt"):
         make_engine("hyperopt", "tpe", SPACE, seed=0, maximize=True)

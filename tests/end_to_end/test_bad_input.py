@@ -89,6 +89,29 @@ def test_a_class_too_small_to_split_is_named(make_folder):
     assert "'dogs'" in done.stderr and "got 2" in done.stderr and str(photos) in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        ({"train/cats": 8, "train/dogs": 8, "test/cats": 4}, "no usable image of class 'dogs'"),
+        ({"train/cats": 8, "train/dogs": 8, "test/cats": 1}, "no usable image of class 'dogs'"),
+        (
+            {"train/cats": 8, "train/dogs": 8, "test/cats": 4, "test/dogs": 4, "test/foxes": 4},
+            "no usable image of class 'foxes'",
+        ),
+        ({"train/cats": 1}, "at least two classes"),
+        ({"cats": 1}, "at least two classes"),
+    ],
+    ids=["a class missing from test", "one test image", "a label that training lacks", "one image", "one image, flat"],
+)
+def test_what_cannot_be_judged_is_refused_before_any_training(make_folder, folders, words):
+    photos = make_folder(folders)
+    done = tlsearch("run", photos, "--weights", "random", "--size", 32, cwd=photos.parent)
+    assert done.returncode == 2, done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if not line.startswith("decod"))
+    assert line.startswith("Error: ") and words in line
+    assert not (photos.parent / "runs").exists()
+
+
 @pytest.mark.parametrize("damage", ["study.db", "study.json"])
 def test_a_damaged_study_is_left_alone(photos, damage):
     study = photos.parent / "study"

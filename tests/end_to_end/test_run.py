@@ -56,6 +56,8 @@ def test_run_report_and_run_again(photos):
     assert [entry["technique"] for entry in found["techniques"]] == TECHNIQUES
     assert all(len(entry["test_accuracy"]["seeds"]) == 2 for entry in found["techniques"])
     assert found["data"]["skipped"][0]["path"].endswith("broken.jpg")
+    assert len(found["data"]["depth_profile"]) == 18 and found["data"]["knn"]["images"] == found["data"]["train"]
+    assert found["confusion"]["technique"] == found["verdict"]["recommended"] and found["timing"]["decode"] > 0
 
     # Optuna's own tools read it, and may go on with it.
     study = optuna.load_study(study_name="photos", storage=f"sqlite:///{home}/runs/photos/study.db")
@@ -124,6 +126,17 @@ def test_cut_off_at_any_moment_the_same_command_goes_on(photos, how, code):
     assert [trial for trial in found if trial["number"] in {trial["number"] for trial in kept}] == kept
     recipes = [json.dumps(trial["recipe"], sort_keys=True) for trial in found if trial["state"] == "complete"]
     assert len(set(recipes)) == 4
+
+
+@pytest.mark.slow
+def test_a_time_limit_leaves_time_to_confirm(photos):
+    limited = ["run", "photos", *OPTIONS, "--trials", 5000, "--confirm", 400, "--time-limit", "45s", "--workers", 1]
+    done = tlsearch(*limited, cwd=photos.parent)
+    assert "instead of 400 training seeds a finalist" in done.stderr
+    found = report("runs/photos", photos.parent)
+    seeds = [len(entry["test_accuracy"]["seeds"]) for entry in found["techniques"]]
+    assert len(seeds) == 3 and min(seeds) >= 1 and max(seeds) - min(seeds) <= 1
+    assert 0 < found["timing"]["train"] and 0 < found["timing"]["confirm"]
 
 
 def test_fresh_starts_anew(photos):

@@ -198,27 +198,45 @@ def test_a_difference_is_real_only_where_interval_and_p_say_so(changes):
     assert not unsure.real and unsure.beaten is None
 
 
-STUDIES = 150
+STUDIES = 400
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed_std", [0.0, 0.01])
-def test_equal_techniques_rarely_win(seed_std):
-    """At most 5% false wins. With a true rate of 5%, 150 studies exceed the bound used here once in 1,000 runs."""
+@pytest.mark.parametrize(
+    ("techniques", "seed_std"),
+    [
+        (2, 0.01),
+        pytest.param(2, 0.0, marks=pytest.mark.slow),
+        pytest.param(2, 0.02, marks=pytest.mark.slow),
+        pytest.param(3, 0.01, marks=pytest.mark.slow),
+    ],
+)
+def test_equal_techniques_rarely_win(techniques, seed_std):
+    """At most 5% false wins. With a true rate of 5%, 400 studies exceed the bound used here once in 1,000 runs.
+
+    Measured on 400 studies each of two techniques: 2.8%, 3.0%, 3.5% and 4.3% for a standard deviation between seeds of 0,
+    0.005, 0.01 and 0.02. Of three techniques one must beat both others, which is rarer.
+    """
     rng = np.random.default_rng(10)
     wins = 0
     for _ in range(STUDIES):
-        predictions, labels = study(rng, (0.85, 0.85, 0.85), n=500, seed_std=seed_std)
+        predictions, labels = study(rng, (0.85,) * techniques, n=500, seed_std=seed_std)
         wins += judge(predictions, labels, "accuracy", resamples=1000).decision == "win"
     assert wins <= binom.ppf(0.999, STUDIES, 0.05)
 
 
-@pytest.mark.slow
-def test_three_points_on_two_thousand_images_are_found():
-    """At least 80% found. With a true rate of 80%, 60 studies fall below the bound used here once in 1,000 runs."""
+@pytest.mark.parametrize(
+    "skills", [(0.90, 0.93), pytest.param((0.90, 0.90, 0.93), marks=pytest.mark.slow)], ids=["of two", "of three"]
+)
+def test_three_points_on_two_thousand_images_are_found(skills):
+    """At least 80% found. With a true rate of 80%, 100 studies fall below the bound used here once in 1,000 runs.
+
+    The standard deviation between seeds is as on cats and dogs, where it was 0.0015 to 0.0037. Measured then: 0.97 of two
+    techniques and 0.84 of three, where the best must beat both others. Seeds that differ by more hide more: at 0.01, 0.67.
+    """
     rng = np.random.default_rng(11)
+    best = list(Technique)[len(skills) - 1]
     found = 0
-    for _ in range(60):
-        predictions, labels = study(rng, (0.90, 0.93), seed_std=0.003)
-        found += judge(predictions, labels, "accuracy", resamples=1000).winner is FINE_TUNE
-    assert found >= binom.ppf(0.001, 60, 0.80)
+    for _ in range(100):
+        predictions, labels = study(rng, skills, seed_std=0.003)
+        found += judge(predictions, labels, "accuracy", resamples=1000).winner is best
+    assert found >= binom.ppf(0.001, 100, 0.80)
