@@ -58,6 +58,10 @@ def _at_least(low: int) -> Callable[[typer.CallbackParam, int | None], int | Non
     return check
 
 
+Output = Annotated[
+    str | None,
+    typer.Option(help="File to write to; - for the standard output.  [default: -, and for html on a terminal a file here]"),
+]
 CacheDir = Annotated[
     Path | None, typer.Option(help="Folder of decoded images and activations.  [default: the user's cache folder]")
 ]
@@ -168,26 +172,26 @@ def report(
         typer.Argument(help="Folder of a study; several stand side by side.  [default: the newest under runs/]"),
     ] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
-    output: Annotated[str, typer.Option(help="File to write to; - for the standard output.")] = "-",
+    output: Output = None,
     top: Annotated[int, typer.Option(callback=_at_least(1), help="Trials in the leaderboard.")] = 10,
 ) -> None:
     """Say which technique wins, by how much, and whether the difference is real."""
     paths = study or [_newest()]
     if len(paths) > 1:
         return _compare(paths, form, output)
-    if form == "terminal" and output == "-":
+    if form == "terminal" and output in (None, "-"):
         return _print_report(paths[0], top)
     from .reports.files import render
     from .reports.summary import summarize
 
-    return _write(render(summarize(paths[0]), form, top), output)
+    return _write(render(summarize(paths[0]), form, top), output, form, paths[0])
 
 
 @app.command()
 def inspect(
     data: Annotated[Path, typer.Argument(help="Folder of images.")],
     form: Annotated[InspectFormat, typer.Option("--format", help="html makes a contact sheet.")] = "terminal",
-    output: Annotated[str, typer.Option(help="File to write to; - for the standard output.")] = "-",
+    output: Output = None,
     similarity: Annotated[
         bool, typer.Option("--similarity", help="Measure how similar the images are to those of the weights; takes a while.")
     ] = False,
@@ -204,10 +208,10 @@ def inspect(
     with _watching(quiet=False) as listener:
         asked = (alpha, weights) if similarity else None
         found, measured = look(data, size=size, seed=seed, similarity=asked, cache_dir=cache_dir, listener=listener)
-    if form == "terminal" and output == "-":
+    if form == "terminal" and output in (None, "-"):
         _console().print(InspectionReport(found, measured))
     else:
-        _write(render_inspection(found, measured, form), output)
+        _write(render_inspection(found, measured, form), output, form, data)
 
 
 @app.command()
@@ -336,21 +340,24 @@ def _watching(metric: Metric = "accuracy", *, quiet: bool) -> LiveProgress | Log
     return LiveProgress(progress, metric) if progress.is_terminal and not quiet else Log(progress, metric, quiet=quiet)
 
 
-def _compare(paths: list[Path], form: ReportFormat, output: str) -> None:
+def _compare(paths: list[Path], form: ReportFormat, output: str | None) -> None:
     from .reports.beside import SideBySide
     from .reports.beside import render as render_comparison
     from .reports.summary import summarize
 
     summaries = [summarize(path) for path in paths]
-    if form == "terminal" and output == "-":
+    if form == "terminal" and output in (None, "-"):
         _console().print(SideBySide(summaries))
     else:
-        _write(render_comparison(summaries, form), output)
+        _write(render_comparison(summaries, form), output, form, paths[0])
 
 
-def _write(text: str, output: str) -> None:
-    """To a file, or to the standard output."""
-    if output == "-":
+def _write(text: str, output: str | None, form: str, about: Path) -> None:
+    """To a file, or to the standard output; a page that nobody has named a file for does not flood a terminal."""
+    if output is None and form == "html" and sys.stdout.isatty():
+        output = f"{about.resolve().name or 'report'}.html"
+        typer.echo(f"Writing {output}, {len(text.encode()) / 1e6:.1f} MB, to be opened in a browser.", err=True)
+    if output is None or output == "-":
         sys.stdout.write(text)
         return
     try:
