@@ -230,7 +230,7 @@ def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
         "Which classes are taken for which?",
         "The recommended technique on the test split, summed over training seeds. Stronger: a larger share of the true class.",
         f"Most often taken for another: {listed(pairs)}." if pairs else "No test image is taken for another class.",
-        chart(rows, layers, height=min(520, max(120, 44 * len(classes))), names=classes),
+        chart(rows, layers, height=min(520, max(180, 44 * len(classes))), names=classes),
         Sheet(columns, cells),
     )
 

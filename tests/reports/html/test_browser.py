@@ -9,6 +9,8 @@ from PIL import Image
 
 from tlsearch.reports import summarize
 from tlsearch.reports.html.report import render_report
+from tlsearch.reports.inspection import render
+from tlsearch.search.data.inspection import inspect_folder
 
 from .factory import busy_study, photographed
 
@@ -156,3 +158,17 @@ def test_what_is_under_the_pointer_is_told_as_text(visit, html):
     assert "technique" not in opened.page.inner_text("#tip") and "\n" in opened.page.inner_text("#tip")
     opened.page.keyboard.press("Escape")
     assert opened.page.locator("#tip").is_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_contact_sheet_is_whole_too(visit, make_folder, width):
+    from axe_playwright_python.sync_playwright import Axe
+
+    folder = make_folder({"train/[red]x": 9, "train/<b>bold": 4, "test/[red]x": 2, "test/<b>bold": 2})
+    (folder / "train" / "<b>bold" / "same.png").write_bytes((folder / "train" / "<b>bold" / "0.png").read_bytes())
+    opened = visit(render(inspect_folder(folder, size=32), None, "html"), width)
+    assert opened.drawn() == 1 and opened.page.locator("main b").count() == 0 and "<b>bold" in opened.page.inner_text("main")
+    assert opened.page.evaluate("[...document.images].every((one) => one.naturalWidth > 0)")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.quiet() is True
+    assert [one["id"] for one in Axe().run(opened.page).response["violations"]] == []
