@@ -6,7 +6,7 @@ from ...search.data.inspection import Inspection
 from ..insight import Similarity
 from ..inspection import class_counts, facts, headline, warnings
 from ..text import count, listed, literal
-from . import charts
+from . import insight_charts
 from .figure import Figure, Sheet, chart, tooltip
 from .page import render
 from .pictures import Picture, class_samples, picture
@@ -24,7 +24,7 @@ MOST_DUPLICATES = 40
 def render_contact(found: Inspection, similarity: Similarity | None) -> str:
     """The page of a folder."""
     classes = list(found.found)
-    figures = [_balance(found), *([charts.depth(similarity)] if similarity and similarity.profile else [])]
+    figures = [_balance(found), *([insight_charts.depth(similarity)] if similarity and similarity.profile else [])]
     samples = class_samples(found.layout, classes, EACH, MOST)
     return render(
         "contact.html.jinja",

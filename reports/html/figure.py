@@ -26,6 +26,12 @@ SHAPES: MappingProxyType[str, str] = MappingProxyType(
 MOST_LINES = 150
 """Trials that are drawn as lines, the best ones: more can neither be told apart nor kept in a small page."""
 
+MOST_POINTS = 1000
+"""Trials that are drawn as points or bars: 0.2 MB a chart."""
+
+MOST_EPOCHS = 40
+"""Points of a curve; of a longer one every second, third … is drawn."""
+
 _SETTINGS = {"fine_tune_at": "from layer", "learning_rate": "learning rate", "head_layers": "hidden layers",
              "head_units": "hidden units", "batch_size": "batch size"}  # fmt: skip
 

@@ -9,7 +9,7 @@ from ..facts import facts, next_step
 from ..sentences import DEMONSTRATION, headline
 from ..summary import Summary
 from ..text import count, describe, duration, gap, gap_number, in_words, metric_name, percent, score
-from . import charts, search_charts
+from . import charts, insight_charts, search_charts
 from .figure import Figure, Sheet, validation
 from .page import render
 from .parallel import parallel
@@ -38,8 +38,8 @@ def render_report(summary: Summary) -> str:
         parallel(summary),
         search_charts.timeline(summary),
     )
-    confusion = [charts.confusion(summary.confusion, classes)] if summary.confusion else []
-    depth = [charts.depth(summary.similarity)] if summary.similarity and summary.similarity.profile else []
+    confusion = [insight_charts.confusion(summary.confusion, classes)] if summary.confusion else []
+    depth = [insight_charts.depth(summary.similarity)] if summary.similarity and summary.similarity.profile else []
     verdict = summary.verdict
     best = next((t.best for t in summary.techniques if t.technique is verdict.recommended and t.best), None)
     title = f"{headline(summary)} · {summary.settings.name}"

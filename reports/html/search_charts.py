@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, Trial
+from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, Trial
 from ...spaces.recipe import Technique
 from ..importance import FEWEST, importances
 from ..summary import Summary
 from ..text import count, describe, duration, listed, percent, rate, score
-from .figure import MOST_LINES, SHOWN, Figure, Sheet, chart, colour, scores, setting, shape, tooltip, validation
+from .figure import (
+    MOST_EPOCHS,
+    MOST_LINES,
+    MOST_POINTS,
+    SHOWN,
+    Figure,
+    Sheet,
+    chart,
+    colour,
+    scores,
+    setting,
+    shape,
+    tooltip,
+    validation,
+)
 
 PAUSE = 60.0
 """Seconds without a running trial that the timeline cuts out: the study was resumed later."""
@@ -36,7 +51,7 @@ def curves(summary: Summary) -> Figure | None:
             "recipe": describe(trial.recipe),
         }
         for trial in drawn
-        for point in trial.curve
+        for point in thinned(trial.curve)
         if math.isfinite(point.score)
     ]
     if not rows:
@@ -90,7 +105,7 @@ def curves(summary: Summary) -> Figure | None:
                     str(t.number),
                     str(t.recipe.technique),
                     "pruned" if isinstance(t, PrunedTrial) else "complete",
-                    ", ".join(score(m.score, metric) if math.isfinite(m.score) else "–" for m in t.curve),
+                    ", ".join(score(m.score, metric) if math.isfinite(m.score) else "–" for m in thinned(t.curve)),
                 )
                 for t in drawn
             ],
@@ -111,7 +126,7 @@ def learning_rates(summary: Summary) -> Figure | None:
             "trial": f"{t.number}: {describe(t.recipe)}",
             "result": score(t.score, metric),
         }
-        for t in summary.ranked
+        for t in summary.ranked[:MOST_POINTS]
     ]
     x = {
         "field": "rate",
@@ -201,6 +216,8 @@ def timeline(summary: Summary) -> Figure | None:
     ended = sorted((t for t in summary.trials if isinstance(t, FinishedTrial) and t.worker), key=lambda t: t.started)
     if not ended:
         return None
+    left_out = len(ended) - MOST_POINTS
+    ended = ended[-MOST_POINTS:]
     metric = summary.settings.metric
     origin, busy_until = ended[0].started, ended[0].started
     rows: list[dict[str, Any]] = []
@@ -242,7 +259,8 @@ def timeline(summary: Summary) -> Figure | None:
     return Figure(
         "timeline",
         "When was what trained?",
-        "A bar a trial. Pale: pruned or failed. Pauses between runs are cut out.",
+        "A bar a trial. Pale: pruned or failed. Pauses between runs are cut out."
+        + (f" The first {left_out:,} are left out." if left_out > 0 else ""),
         f"{count(len(rows), 'trial')} on {count(len(workers), 'worker')} within {duration(max(row['ends'] for row in rows))}.",
         chart(rows, layers, height=34 * len(workers)),
         Sheet(
@@ -260,6 +278,12 @@ def timeline(summary: Summary) -> Figure | None:
             ],
         ),
     )
+
+
+def thinned(curve: Sequence[Measurement]) -> Sequence[Measurement]:
+    """At most `MOST_EPOCHS` of a curve's points, evenly, the last one among them."""
+    every = max(1, math.ceil(len(curve) / MOST_EPOCHS))
+    return curve[::-every][::-1]
 
 
 def _state(trial: Trial) -> str:

@@ -1,3 +1,5 @@
+import dataclasses
+import itertools
 import math
 
 import pytest
@@ -5,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsearch.reports import summarize
-from tlsearch.reports.html import charts, search_charts
+from tlsearch.reports.html import charts, insight_charts, search_charts
+from tlsearch.reports.html.figure import MOST_EPOCHS
 from tlsearch.reports.html.page import CONFIG
 from tlsearch.reports.html.parallel import parallel
+from tlsearch.reports.html.report import render_report
 from tlsearch.reports.insight import Confusion
 from tlsearch.search.metrics import better
 
-from ...search.factory import complete
+from ...search.factory import complete, measurement
 from ..factory import store_of
 from .factory import busy_study
 
@@ -26,8 +30,8 @@ def figures(summary):
     return [
         charts.techniques(summary),
         charts.cost(summary),
-        charts.confusion(summary.confusion, classes),
-        charts.depth(summary.similarity),
+        insight_charts.confusion(summary.confusion, classes),
+        insight_charts.depth(summary.similarity),
         search_charts.curves(summary),
         search_charts.learning_rates(summary),
         search_charts.importance(summary),
@@ -77,14 +81,14 @@ def test_the_front_holds_whoever_nobody_beats_in_less_time(pairs, metric):
 def test_a_matrix_of_many_classes_leaves_out_its_zeros_and_its_numbers():
     size = 200
     matrix = tuple(tuple(3 if row == column else 0 for column in range(size)) for row in range(size))
-    figure = charts.confusion(Confusion(matrix, (1.0,) * size, ()), tuple(map(str, range(size))))
+    figure = insight_charts.confusion(Confusion(matrix, (1.0,) * size, ()), tuple(map(str, range(size))))
     assert len(figure.spec["data"]["values"]) == size and len(figure.spec["layer"]) == 1
     assert len(figure.sheet.columns) == 3 and "No test image" in figure.words
 
 
 def test_names_in_charts_are_literal():
     matrix = ((1, 1), (0, 2))
-    figure = charts.confusion(Confusion(matrix, (0.5, 1.0), ((0, 1, 1),)), ("a\u202eb", "c\nd"))
+    figure = insight_charts.confusion(Confusion(matrix, (0.5, 1.0), ((0, 1, 1),)), ("a\u202eb", "c\nd"))
     text = str(figure.spec) + figure.words + str(figure.sheet.rows)
     assert "\u202e" not in text and "\n" not in text and "a\\u202eb" in figure.words
 
@@ -104,3 +108,21 @@ def test_no_trials_no_charts(tmp_path):
 def test_one_trial_alone_has_a_chart_of_its_own(tmp_path):
     lone = summarize(store_of(tmp_path / "photos", [complete(0)]))
     assert charts.cost(lone) and search_charts.curves(lone) and parallel(lone) is None
+
+
+def test_a_study_of_thousands_makes_a_page_that_is_small(busy):
+    curve = busy.ranked[0].curve * 50
+    many = tuple(
+        dataclasses.replace(busy.ranked[n % 27], number=n, curve=curve, worker=f"worker-{n % 64}") for n in range(3000)
+    )
+    page = render_report(dataclasses.replace(busy, ranked=many, trials=many))
+    # With 0.9 MB of Vega, and room for as much in pictures.
+    assert len(page.encode()) < 4e6
+
+
+@given(st.integers(0, 500))
+def test_a_thinned_curve_keeps_its_end(length):
+    curve = [measurement(epoch) for epoch in range(length)]
+    found = search_charts.thinned(curve)
+    assert len(found) <= MOST_EPOCHS and found[-1:] == curve[-1:]
+    assert len({b.epoch - a.epoch for a, b in itertools.pairwise(found)}) <= 1
