@@ -98,10 +98,10 @@ class Confirmer:
         return min(needed, RESERVED_AT_MOST * limit)
 
     def fit(self, workers: int) -> None:
-        """Plans with fewer seeds, and says so, where the time that is left does not allow for all; one is always tried."""
-        if self._deadline is None:
+        """Plans with fewer seeds, and says so, where the time that is left does not allow for all; one is tried in any."""
+        if self._deadline is None or (left := self._deadline - time.monotonic()) <= 0:
             return
-        waiting, left = self.remaining(), self._deadline - time.monotonic()
+        waiting = self.remaining()
         planned = sorted({seed for _, seed in waiting}, key=self._seeds.index)
         fitting = len(planned)
         while fitting > 1:
@@ -114,7 +114,7 @@ class Confirmer:
             self._seeds = [seed for seed in self._seeds if seed not in planned[fitting:]]
             self._listener(
                 Warned(
-                    f"The {max(left, 0):.0f} s that are left of the time limit allow for {asked - dropped} instead of {asked} "
+                    f"The {left:.0f} s that are left of the time limit allow for {asked - dropped} instead of {asked} "
                     "training seeds a finalist. The same command adds the others."
                 )
             )

@@ -1,7 +1,7 @@
 """A study: one search for one data set, in one folder, that the same call resumes wherever it was cut off.
 
-The phases in order: the frozen pass fills the cache, the search tries recipes on the validation split, confirmation trains each
-technique's finalist again and meets the test split.
+The phases in order: the frozen pass fills the cache, the depth profile says how similar the images are to those of the weights,
+the search tries recipes on the validation split, confirmation trains each technique's finalist again and meets the test split.
 """
 
 from __future__ import annotations

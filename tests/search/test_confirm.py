@@ -145,7 +145,7 @@ def test_time_is_kept_for_the_finalists_found_so_far(store, context):
     assert confirmer(store, context, 0).reserve(TRIALS, 1, 1000.0) == 0
 
 
-@pytest.mark.parametrize(("left", "seeds"), [(1000.0, 4), (239.0, 3), (61.0, 1), (5.0, 1), (-1.0, 1)])
+@pytest.mark.parametrize(("left", "seeds"), [(1000.0, 4), (239.0, 3), (61.0, 1), (5.0, 1), (-1.0, 4)])
 def test_more_seeds_than_the_time_allows_become_fewer_and_it_is_said(store, context, monkeypatch, left, seeds):
     """Four seeds of two finalists of 30 seconds each take 240 seconds."""
     monkeypatch.setattr("tlsearch.search.confirm.time.monotonic", lambda: 100.0)

@@ -9,8 +9,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from tlsearch.search.blocks import BLOCKS, BlockPooler
 from tlsearch.search.events import Warned
 from tlsearch.search.messages import Failed, Pooled
-from tlsearch.search.similarity import NEIGHBOURS, measure_profile, nearest_agree, profile_of, sample
+from tlsearch.search.similarity import NEIGHBOURS, measure_profile, nearest_agree, profile_alone, profile_of, sample
 from tlsearch.spaces.backbone import BackboneSpec, load_network
+from tlsearch.spaces.errors import WeightsError
 from tlsearch.spaces.folding import fold
 from tlsearch.spaces.network import IMAGE, POOL
 from tlsearch.spaces.space import BLOCK_STARTS
@@ -145,3 +146,12 @@ def test_pooled_outputs_are_those_of_the_network(network, tmp_path):
     middle, last = (np.asarray(tensor) for tensor in model.predict_on_batch(dataset.images()[rows]))
     np.testing.assert_allclose(found[NAMES.index("block_3")], middle.mean(axis=(1, 2)), atol=1e-4)
     np.testing.assert_allclose(found[-1], last, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_without_a_study_it_is_measured_with_workers_of_its_own(tmp_path):
+    dataset = striped_dataset(tmp_path)
+    found = profile_alone(dataset, BackboneSpec(0.35, 32, "random"), cache_dir=tmp_path / "cache", workers=1)
+    assert found.images == len(dataset.train) and [point.block for point in found.points] == NAMES
+    with pytest.raises(WeightsError):
+        profile_alone(dataset, BackboneSpec(0.35, 32, str(tmp_path / "images.npy")), cache_dir=tmp_path / "cache", workers=1)
