@@ -16,8 +16,6 @@ from .factory import busy_study, photographed
 
 pytestmark = pytest.mark.slow
 
-WIDTHS = (390, 820, 1400)
-
 NASTY = (
     "<script>alert(1)</script>",
     "[red]x[/red]",
@@ -51,8 +49,7 @@ def hostile(tmp_path_factory):
     return render_report(dataclasses.replace(found, settings=dataclasses.replace(found.settings, data=data, name=NASTY[0])))
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (820, False), (1400, False), (1400, True)])
 def test_every_chart_is_drawn_and_nothing_is_asked_for(visit, html, width, dark):
     opened = visit(html, width, dark)
     charts = opened.page.locator(".chart")
