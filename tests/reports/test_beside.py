@@ -5,10 +5,13 @@ import pytest
 
 from tlsearch.reports import summarize
 from tlsearch.reports.beside import SideBySide, render
+from tlsearch.reports.paired import difference
 from tlsearch.spaces.errors import OptionError
+from tlsearch.spaces.recipe import Technique
 
 from .factory import rendered, store_of, whole_study
 
+FROZEN = Technique.FROZEN
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -35,6 +38,31 @@ def test_differences_are_those_of_the_scores(same):
     assert f"+{100 * (other - first):.1f} points" in text and "image size" not in text and "224" in text
 
 
+def test_a_difference_that_is_luck_has_an_interval_with_zero_in_it(tmp_path):
+    first = summarize(whole_study(tmp_path / "photos"))
+    again = difference(FROZEN, first, first)
+    assert (again.difference, again.ci95) == (0, (0, 0))
+
+
+def test_a_difference_is_paired_by_image(same):
+    found = difference(FROZEN, *same)
+    low, high = found.ci95
+    assert low < found.difference < high and low > 0
+    flipped = difference(FROZEN, *reversed(same))
+    assert flipped.difference == -found.difference and flipped.ci95[1] < 0
+
+
+def test_where_the_test_images_are_not_known_to_be_the_same_there_is_no_interval(same, tmp_path):
+    store = whole_study(tmp_path / "photos")
+    (store.path / "test_files.json").write_text('["another.png"]')
+    found = difference(FROZEN, same[0], summarize(store))
+    assert found.difference == 0 and found.ci95 is None
+
+
+def test_what_was_not_tested_has_no_difference(same, tmp_path):
+    assert difference(FROZEN, same[0], summarize(store_of(tmp_path / "empty"))) is None
+
+
 def test_on_different_data_nothing_is_subtracted(same, tmp_path):
     other = summarize(whole_study(tmp_path / "photos", data={"fingerprint": "g" * 32}))
     text = rendered(SideBySide([same[0], other]), 120)
@@ -58,6 +86,7 @@ def test_a_study_without_results_stands_beside_the_others(same, tmp_path):
 def test_json_and_markdown(same):
     found = json.loads(render(same, "json"))
     assert [study["recommended"] for study in found["studies"]] == [study.verdict.recommended for study in same]
+    assert [one["technique"] for one in found["differences"]] == ["frozen", "fine-tune", "full"]
     assert found["differing"]["size"] == ["160", "224"]
     text = render(same, "markdown")
     assert (
