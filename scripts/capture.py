@@ -25,9 +25,6 @@ VIEW = {"width": 1240, "height": 1500}
 SHOWN = 1000
 """Pixels that the picture in the README is wide."""
 
-COLOURS = 96
-"""Of the picture: it is flat areas and text, and so a third as large."""
-
 
 def main() -> None:
     """Draws both."""
@@ -58,8 +55,7 @@ def page(summary: Summary, picture: Path) -> None:
         tab.wait_for_selector("html[data-drawn]", state="attached")
         shot = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
         browser.close()
-    small = shot.resize((SHOWN, round(shot.height * SHOWN / shot.width)), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS).save(picture, optimize=True)
+    shot.resize((SHOWN, round(shot.height * SHOWN / shot.width)), Image.Resampling.LANCZOS).save(picture, optimize=True)
 
 
 if __name__ == "__main__":
