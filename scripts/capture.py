@@ -21,7 +21,7 @@ from tlsearch.reports.summary import Summary
 from tlsearch.reports.terminal import Report
 
 COLUMNS = 120
-VIEW = {"width": 1240, "height": 1500}
+VIEW = {"width": 1240, "height": 1035}
 SHOWN = 1000
 """Pixels that the picture in the README is wide."""
 
