@@ -66,7 +66,7 @@ def similarity_of(profile: DepthProfile, space: SearchSpace | None = None) -> Si
 
     Args:
         profile: As it was measured.
-        space: Of the study, to say which of its cuts was tried for the suggested one; None where there is no study.
+        space: Of the study, to say which of its cuts stands for the suggested one; None where there is no study.
     """
     return Similarity(
         label=profile.label,
@@ -142,7 +142,7 @@ def _sentence(profile: DepthProfile, space: SearchSpace | None) -> str:
 def _advice(profile: DepthProfile, space: SearchSpace | None) -> str:
     suggested = profile.suggested_cut
     advice = f"fine-tuning from layer {suggested} on suggests itself"
-    tried = suggested if space is None else nearest_cut(space, suggested)
-    if tried is None or tried == suggested:
+    nearest = suggested if space is None else nearest_cut(space, suggested)
+    if nearest is None or nearest == suggested:
         return advice
-    return f"{advice} (tried from {tried}, the nearest in the search space)"
+    return f"{advice} (the nearest that the search may try is {nearest})"

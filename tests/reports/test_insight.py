@@ -37,10 +37,10 @@ def test_an_earlier_peak_says_different_and_where_to_cut():
     assert found.sentence.endswith(f"so that fine-tuning from layer {found.suggested_cut} on suggests itself.")
 
 
-def test_a_cut_that_the_space_does_not_have_names_the_one_that_was_tried():
+def test_a_cut_that_the_space_does_not_have_names_the_one_that_stands_for_it():
     found = similarity_of(profile({"block_6": 0.9}, 0.0), SearchSpace())
     assert found.suggested_cut == 63
-    assert found.sentence.endswith("from layer 63 on suggests itself (tried from 54, the nearest in the search space).")
+    assert found.sentence.endswith("from layer 63 on suggests itself (the nearest that the search may try is 54).")
     frozen_only = similarity_of(profile({"block_6": 0.9}, 0.0), SearchSpace(techniques=("frozen",)))
     assert frozen_only.sentence.endswith("from layer 63 on suggests itself.")
 
