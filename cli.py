@@ -20,6 +20,8 @@ from .spaces.recipe import BatchNorm, ClassWeight, Technique
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .reports.live import LiveProgress
+    from .reports.log import Log
     from .search.study import Study
 
 app = typer.Typer(
@@ -41,7 +43,9 @@ INTERRUPTED = 130
 
 
 EngineName = Literal["optuna", "keras-tuner"]
-ReportFormat = Literal["terminal", "json", "csv", "markdown"]
+ReportFormat = Literal["terminal", "json", "csv", "markdown", "html"]
+InspectFormat = Literal["terminal", "json", "html"]
+ListFormat = Literal["terminal", "json"]
 
 
 def _at_least(low: int) -> Callable[[typer.CallbackParam, int | None], int | None]:
@@ -55,6 +59,10 @@ def _at_least(low: int) -> Callable[[typer.CallbackParam, int | None], int | Non
     return check
 
 
+Output = Annotated[
+    str | None,
+    typer.Option(help="File to write to; - for the standard output.  [default: -, and for html on a terminal a file here]"),
+]
 CacheDir = Annotated[
     Path | None, typer.Option(help="Folder of decoded images and activations.  [default: the user's cache folder]")
 ]
@@ -126,12 +134,7 @@ def run(
         algorithm=algorithm,
     )
     plan.check_folders(fresh=fresh)
-    from .reports.live import LiveProgress
-    from .reports.log import Log
-
-    progress = _console(stderr=True)
-    watching = LiveProgress(progress, metric) if progress.is_terminal and not quiet else None
-    with watching or Log(progress, metric, quiet=quiet) as listener:
+    with _watching(metric, quiet=quiet) as listener:
         dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=listener)
         if dry_run:
             from .reports.plan import outline
@@ -172,36 +175,80 @@ def run(
 
 @app.command()
 def report(
-    study: Annotated[Path | None, typer.Argument(help="Folder of a study.  [default: the newest under runs/]")] = None,
+    study: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folder of a study; several stand side by side.  [default: the newest under runs/]"),
+    ] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
-    output: Annotated[str, typer.Option(help="File to write to; - for the standard output.")] = "-",
+    output: Output = None,
     top: Annotated[int, typer.Option(callback=_at_least(1), help="Trials in the leaderboard.")] = 10,
 ) -> None:
     """Say which technique wins, by how much, and whether the difference is real."""
-    path = study or _newest()
-    if form == "terminal" and output == "-":
-        _print_report(path, top)
-        return
+    paths = study or [_newest()]
+    if len(paths) > 1:
+        return _compare(paths, form, output)
+    if form == "terminal" and output in (None, "-"):
+        return _print_report(paths[0], top)
     from .reports.files import render
     from .reports.summary import summarize
 
-    text = render(summarize(path), form, top)
-    if output == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--output must be a file that can be written, got {output} ({error.strerror}).") from error
+    return _write(render(summarize(paths[0]), form, top), output, form, paths[0])
 
 
 @app.command()
-def studies(runs: Annotated[Path, typer.Argument(help="Folder that holds studies.")] = Path("runs")) -> None:
+def inspect(
+    data: Annotated[Path, typer.Argument(help="Folder of images.")],
+    form: Annotated[InspectFormat, typer.Option("--format", help="html makes a contact sheet.")] = "terminal",
+    output: Output = None,
+    similarity: Annotated[
+        bool, typer.Option("--similarity", help="Measure how similar the images are to those of the weights; takes a while.")
+    ] = False,
+    size: Annotated[int, typer.Option(callback=_at_least(32), help="Side of the images, pixels.")] = 160,
+    alpha: Annotated[float, typer.Option(help="Width of MobileNetV2, for --similarity.")] = 1.0,
+    weights: Annotated[str, typer.Option(help="imagenet, starter or a file, for --similarity.")] = "imagenet",
+    seed: Annotated[int, typer.Option(callback=_at_least(0), help="Of the split.")] = 0,
+    cache_dir: CacheDir = None,
+) -> None:
+    """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
+    from .reports.inspection import InspectionReport, look
+    from .reports.inspection import render as render_inspection
+
+    with _watching(quiet=False) as listener:
+        asked = (alpha, weights) if similarity else None
+        found, measured = look(data, size=size, seed=seed, similarity=asked, cache_dir=cache_dir, listener=listener)
+    if form == "terminal" and output in (None, "-"):
+        _console().print(InspectionReport(found, measured))
+    else:
+        _write(render_inspection(found, measured, form), output, form, data)
+
+
+@app.command()
+def dashboard(
+    study: Annotated[Path | None, typer.Argument(help="Folder of a study.  [default: the newest under runs/]")] = None,
+    port: Annotated[int, typer.Option(callback=_at_least(0), help="Port to listen on; 0 for any that is free.")] = 8080,
+) -> None:
+    """Show a study in optuna-dashboard, on this machine only, until Ctrl-C."""
+    from .reports.dashboard import serve
+    from .search.store import StudyStore
+
+    path = study or _newest()
+    serve(StudyStore.open(path), port, lambda address: typer.echo(f"{path}: {address}  (Ctrl-C stops it)"))
+
+
+@app.command()
+def studies(
+    runs: Annotated[Path, typer.Argument(help="Folder that holds studies.")] = Path("runs"),
+    form: Annotated[ListFormat, typer.Option("--format", help="What to write.")] = "terminal",
+) -> None:
     """List the studies in a folder, the newest first."""
     from .reports.listing import Listing
     from .search.store import list_studies
 
-    _console().print(Listing(list_studies(runs), runs))
+    listing = Listing(list_studies(runs), runs)
+    if form == "json":
+        sys.stdout.write(listing.to_json())
+    else:
+        _console().print(listing)
 
 
 @cache_app.command("info")
@@ -314,6 +361,41 @@ def parse_workers(text: str) -> int | None:
     if text.isdecimal() and 1 <= int(text) <= 256:
         return int(text)
     raise OptionError(f"--workers must be auto or a number from 1 to 256, got {text}.")
+
+
+def _watching(metric: Metric = "accuracy", *, quiet: bool) -> LiveProgress | Log:
+    """What shows progress: redrawn in place on a terminal, lines elsewhere."""
+    from .reports.live import LiveProgress
+    from .reports.log import Log
+
+    progress = _console(stderr=True)
+    return LiveProgress(progress, metric) if progress.is_terminal and not quiet else Log(progress, metric, quiet=quiet)
+
+
+def _compare(paths: list[Path], form: ReportFormat, output: str | None) -> None:
+    from .reports.beside import SideBySide
+    from .reports.beside import render as render_comparison
+    from .reports.summary import summarize
+
+    summaries = [summarize(path) for path in paths]
+    if form == "terminal" and output in (None, "-"):
+        _console().print(SideBySide(summaries))
+    else:
+        _write(render_comparison(summaries, form), output, form, paths[0])
+
+
+def _write(text: str, output: str | None, form: str, about: Path) -> None:
+    """To a file, or to the standard output; a page that nobody has named a file for does not flood a terminal."""
+    if output is None and form == "html" and sys.stdout.isatty():
+        output = f"{about.resolve().name or 'report'}.html"
+        typer.echo(f"Writing {output}, {len(text.encode()) / 1e6:.1f} MB, to be opened in a browser.", err=True)
+    if output is None or output == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"--output must be a file that can be written, got {output} ({error.strerror}).") from error
 
 
 def _newest() -> Path:

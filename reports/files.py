@@ -17,9 +17,6 @@ from .sentences import DEMONSTRATION, headline, rule_of_thumb, time_spent
 from .summary import Summary, TechniqueSummary, TestScore
 from .text import count, duration, in_words, literal, metric_name, score
 
-TERMINAL_WIDTH = 120
-"""Columns of the terminal's report in a file: wide enough for its tables at their best."""
-
 _CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -120,7 +117,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
 
 
 def render(summary: Summary, form: str, top: int = 10) -> str:
-    """The report as ``json``, ``csv``, ``markdown`` or ``terminal``: what the terminal shows, without its colours.
+    """The report as ``json``, ``csv``, ``markdown``, ``html`` or ``terminal``: what the terminal shows, without its colours.
 
     Args:
         summary: What is reported.
@@ -128,20 +125,15 @@ def render(summary: Summary, form: str, top: int = 10) -> str:
         top: Trials in the terminal's leaderboard.
     """
     if form == "terminal":
-        return _terminal(summary, top)
+        from .tables import plain
+        from .terminal import Report
+
+        return plain(Report(summary, top))
+    if form == "html":
+        from .html.report import render_report
+
+        return render_report(summary)
     return {"json": _json, "csv": _csv, "markdown": _markdown}[form](summary)
-
-
-def _terminal(summary: Summary, top: int) -> str:
-    from rich.console import Console
-
-    from .terminal import Report
-
-    out = io.StringIO()
-    Console(file=out, width=TERMINAL_WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(
-        Report(summary, top)
-    )
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 def _json(summary: Summary) -> str:
@@ -182,12 +174,12 @@ def _markdown(summary: Summary) -> str:
             in_words(best.recipe) if best else ("no trial completed" if technique.trials else "not tried"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    classes = ", ".join(map(_escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
+    classes = ", ".join(map(escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
     facts = {
         "Cost": summary.cost_sentence,
         "Similarity": summary.similarity.sentence if summary.similarity else "",
         "Rule of thumb": rule_of_thumb(summary),
-        "Data": f"{_escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
+        "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
         "Time": f"{time_spent(summary)}.",
         "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",
@@ -263,7 +255,7 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Text from the user's files within Markdown."""
     return "".join(f"\\{char}" if char in string.punctuation else char for char in literal(text))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -42,6 +44,30 @@ class Listing:
         for path in self.studies:
             table.add_row(Text(literal(path.name)), *_cells(path))
         yield table
+
+    def to_json(self) -> str:
+        """The same as a JSON array; what is not known of a damaged study is null."""
+        return json.dumps([_entry(path) for path in self.studies], indent=2) + "\n"
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    entry: dict[str, Any] = dict.fromkeys(
+        ("name", "path", "data", "created", "trials", "decision", "recommended", "headline", "error")
+    )
+    entry |= {"name": path.name, "path": str(path)}
+    try:
+        summary = summarize(path)
+    except StudyError as error:
+        return {**entry, "error": str(error)}
+    return {
+        **entry,
+        "data": summary.settings.data.path,
+        "created": summary.settings.created,
+        "trials": sum(len(technique.trials) for technique in summary.techniques),
+        "decision": summary.verdict.decision,
+        "recommended": summary.verdict.recommended,
+        "headline": headline(summary),
+    }
 
 
 def _cells(path: Path) -> tuple[Text, Text, Text]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from ..search.events import (
@@ -55,6 +54,7 @@ class LiveProgress:
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, tuple[float, PhaseStarted]] = {}
         self._running: dict[int, tuple[RunningTrial, Measurement | None]] = {}
+        self._workers: dict[str, int | None] = {}
         self._best: dict[Technique, CompleteTrial] = {}
         self._live = Live(
             get_renderable=self.__rich__, console=console, refresh_per_second=4, redirect_stdout=True, redirect_stderr=True
@@ -81,6 +81,7 @@ class LiveProgress:
             self._phases.stop_task(self._tasks[event.phase])
         elif isinstance(event, TrialStarted):
             self._running[event.trial.number] = (event.trial, None)
+            self._workers[event.trial.worker] = event.trial.number
         elif isinstance(event, TrialMeasured):
             trial, _ = self._running[event.number]
             self._running[event.number] = (trial, event.measurement)
@@ -94,6 +95,8 @@ class LiveProgress:
     def _finish(self, event: TrialFinished) -> None:
         trial = event.trial
         self._running.pop(trial.number, None)
+        if self._workers.get(trial.worker) == trial.number:
+            self._workers[trial.worker] = None
         if isinstance(trial, CompleteTrial):
             technique = trial.recipe.technique
             if technique not in self._best or better(self._metric, trial.score, self._best[technique].score):
@@ -115,16 +118,7 @@ class LiveProgress:
         """What is on the screen below the finished trials."""
         parts: list[RenderableType] = [self._phases]
         if self._running:
-            table = Table.grid(padding=(0, 2))
-            for trial, measurement in self._running.values():
-                technique = trial.recipe.technique
-                table.add_row(
-                    f"trial {trial.number}",
-                    Text(technique, style=COLOURS[technique]),
-                    describe(trial.recipe),
-                    self._epoch(trial, measurement),
-                )
-            parts.append(table)
+            parts.append(self._states())
         if self._best:
             best = Text("best so far: ")
             for technique in Technique:
@@ -134,9 +128,27 @@ class LiveProgress:
         parts.append(Text("Ctrl-C stops cleanly; the same command goes on.", style="dim"))
         return Group(*parts)
 
+    def _states(self) -> Group:
+        """What each worker is at, a line each, cut off where the terminal ends."""
+        wide = max(map(len, self._workers))
+        lines = []
+        for worker, number in sorted(self._workers.items()):
+            line = Text(literal(worker).ljust(wide), no_wrap=True, overflow="ellipsis")
+            if number is None:
+                line.append("  waiting", "dim")
+            else:
+                trial, measurement = self._running[number]
+                technique = trial.recipe.technique
+                line.append(f"  trial {number}  ").append(technique, COLOURS[technique])
+                line.append(f"  {self._epoch(trial, measurement)}").append(f"  {describe(trial.recipe)}", "dim")
+            lines.append(line)
+        return Group(*lines)
+
     def _epoch(self, trial: RunningTrial, measurement: Measurement | None) -> str:
         if measurement is None:
             return "preparing"
         done, total = measurement.epoch, trial.recipe.epochs
         filled = round(12 * done / total)
-        return f"{'━' * filled}{'╌' * (12 - filled)} epoch {done}/{total}  {score(measurement.score, self._metric)}"
+        # Of the epochs so far the last one tells best how long the next will take: the first also compiles.
+        left = f"  ~{duration((total - done) * measurement.seconds)} left" if done < total else ""
+        return f"{'━' * filled}{'╌' * (12 - filled)} epoch {done}/{total}  {score(measurement.score, self._metric)}{left}"

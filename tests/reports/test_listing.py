@@ -1,6 +1,11 @@
+import json
+from pathlib import Path
+
 from tlsearch.reports.listing import Listing
 
 from .factory import rendered, store_of, whole_study
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_a_row_a_study(tmp_path):
@@ -20,3 +25,18 @@ def test_a_damaged_study_hides_no_other(tmp_path):
 
 def test_no_studies_says_how_to_make_one(tmp_path):
     assert "`tlsearch run` makes one" in rendered(Listing([], tmp_path))
+
+
+def test_json_lists_the_same(tmp_path):
+    whole = whole_study(tmp_path / "photos").path
+    broken = store_of(tmp_path / "broken").path
+    (broken / "study.db").write_bytes(b"no database")
+    first, second = json.loads(Listing([whole, broken], tmp_path).to_json())
+    assert (first["decision"], first["recommended"], first["trials"], first["error"]) == ("win", "fine-tune", 6, None)
+    assert second["name"] == "broken" and "damaged" in second["error"] and second["decision"] is None
+    assert json.loads(Listing([], tmp_path).to_json()) == []
+
+
+def test_the_whole_table(tmp_path):
+    paths = [whole_study(tmp_path / "photos").path, store_of(tmp_path / "new").path]
+    assert rendered(Listing(paths, tmp_path)) == (GOLDEN / "studies-80.txt").read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
 import io
+import logging
 
 import pytest
 from rich.console import Console
@@ -28,21 +29,22 @@ def live(clock):
     return LiveProgress(Console(file=io.StringIO(), width=100, force_terminal=True), "accuracy", clock)
 
 
-def running(number, technique="frozen", **changes):
-    return RunningTrial(number=number, recipe=recipe(technique, **changes), seed=1, started=START, worker="worker-1")
+def running(number, technique="frozen", worker="worker-1", **changes):
+    return RunningTrial(number=number, recipe=recipe(technique, **changes), seed=1, started=START, worker=worker)
 
 
 def test_what_is_running_with_its_epochs_and_the_best_so_far(live):
     live(PhaseStarted("search", 20))
     live(TrialStarted(running(0)))
-    live(TrialStarted(running(1, "fine-tune", epochs=10)))
+    live(TrialStarted(running(1, "fine-tune", "worker-2", epochs=10)))
     assert rendered(live, 100).count("preparing") == 2
     live(TrialMeasured(1, measurement(5, 0.9)))
     live(TrialFinished(complete(0)))
     live(PhaseAdvanced("search", 1))
     text = rendered(live, 100)
     assert "trial 0" not in text and "1/20" in text
-    assert "━━━━━━╌╌╌╌╌╌ epoch 5/10  90.0%" in text
+    assert "worker-1  waiting" in text
+    assert "worker-2  trial 1  fine-tune  ━━━━━━╌╌╌╌╌╌ epoch 5/10  90.0%  ~7.5 s left" in text
     assert "best so far: frozen 80.0%" in text
 
 
@@ -71,3 +73,22 @@ def test_finished_trials_and_warnings_scroll_away_above(live):
         live(Warned("[red]x[/red]"))
     printed = live._live.console.file.getvalue()
     assert "trial 0  frozen, lr 0.001" in printed and "warning: [red]x[/red]" in printed
+
+
+def test_no_row_is_wider_than_the_terminal(live):
+    live(PhaseStarted("search", 20))
+    live(TrialStarted(running(0, "fine-tune", head_units=128, head_layers=3, dropout=0.4, augment=True)))
+    live(TrialMeasured(0, measurement(1, 0.9)))
+    lines = rendered(live, 80).splitlines()
+    assert max(map(len, lines)) <= 80 and sum("trial 0" in line for line in lines) == 1
+
+
+def test_what_libraries_log_and_print_does_not_tear_it(live):
+    """They write to the standard streams; while it is live these lead above the drawing."""
+    with live:
+        live(TrialStarted(running(0)))
+        print("from a library")
+        logging.getLogger("library").warning("watch out")
+        logging.StreamHandler().emit(logging.LogRecord("x", logging.WARNING, "", 0, "logged", (), None))
+    printed = live._live.console.file.getvalue()
+    assert "from a library" in printed and "logged" in printed

@@ -1,0 +1,219 @@
+"""Several studies side by side: what differs where they searched on the same data, a plain table where they did not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.text import Text
+
+from ..spaces.errors import OptionError
+from ..spaces.recipe import Technique
+from .paired import difference
+from .sentences import headline
+from .summary import Summary, TechniqueSummary
+from .tables import NOTHING, colored, heading, indented, plain, plain_table
+from .text import count, duration, gap, gap_number, in_words, literal, metric_name, score
+
+_SETTINGS = ("engine", "algorithm", "seed", "metric", "alpha", "size", "weights")
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Studies beside each other, the first being what the others are compared with.
+
+    Attributes:
+        summaries: At least two.
+    """
+
+    summaries: Sequence[Summary]
+
+    @property
+    def same_data(self) -> bool:
+        """Whether all of them searched on the same images, split in the same way."""
+        return len({summary.settings.data.fingerprint for summary in self.summaries}) == 1
+
+    @property
+    def comparable(self) -> bool:
+        """Whether their scores may be subtracted."""
+        return self.same_data and len({summary.settings.metric for summary in self.summaries}) == 1
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Renders the parts one below the other."""
+        for number, part in enumerate(self._parts()):
+            if number:
+                yield Text()
+            yield part
+
+    def _parts(self) -> Iterator[RenderableType]:
+        yield self._verdicts()
+        yield self._scores()
+        differing = self.differing()
+        if self.same_data and differing:
+            table = plain_table()
+            table.add_column("setting", no_wrap=True)
+            for name in self.names:
+                table.add_column(Text(name), overflow="fold")
+            for setting, values in differing.items():
+                table.add_row(setting, *(Text(literal(value)) for value in values))
+            yield Group(heading("What was set differently"), indented(table))
+        if self.same_data:
+            yield Text(
+                "The same images, split in the same way. Each difference has a 95% interval by itself: of twenty that are "
+                "nothing but luck, one excludes zero.",
+                style="dim",
+            )
+        else:
+            yield Text("Different images: the scores stand beside each other, their differences mean nothing.", style="dim")
+
+    @property
+    def names(self) -> list[str]:
+        """Of the studies, each its own: a number is added where two are called the same."""
+        names = [literal(summary.path.name) for summary in self.summaries]
+        return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, start=1)]
+
+    def _verdicts(self) -> RenderableType:
+        table = plain_table()
+        for column in ("study", "data", "verdict"):
+            table.add_column(column, overflow="fold")
+        for column in ("trials", "time"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for name, summary in zip(self.names, self.summaries, strict=True):
+            data, timing = summary.settings.data, summary.timing
+            images = f"{literal(data.path)}, {data.train + data.val + data.test:,} images, {count(len(data.classes), 'class')}"
+            spent = max(timing.wall, timing.extract + timing.train + timing.confirm)
+            table.add_row(Text(name), Text(images), headline(summary), str(_trials(summary)), duration(spent))
+        return Group(heading("Studies"), indented(table))
+
+    def _scores(self) -> RenderableType:
+        compared = self.comparable
+        table = plain_table()
+        table.add_column("technique", no_wrap=True)
+        for name in self.names:
+            table.add_column(Text(f"{name}\ntest score"), justify="right", overflow="fold")
+        if compared:
+            for name in self.names[1:]:
+                table.add_column(Text(f"{name}\nless {self.names[0]}"), justify="right", overflow="fold")
+        for technique, found in self.by_technique().items():
+            scores = [_score(one, summary) for one, summary in zip(found, self.summaries, strict=True)]
+            against = [_against(technique, self.summaries[0], one) for one in self.summaries[1:]] if compared else []
+            table.add_row(colored(technique), *scores, *against)
+        metrics = " and ".join(dict.fromkeys(metric_name(summary.settings.metric) for summary in self.summaries))
+        return Group(heading(f"Test {metrics} by technique", "mean over seeds and 95% interval"), indented(table))
+
+    def by_technique(self) -> dict[Technique, list[TechniqueSummary | None]]:
+        """What each study has of each technique that any of them asked for."""
+        rows: dict[Technique, list[TechniqueSummary | None]] = {}
+        for technique in Technique:
+            found = [next((t for t in s.techniques if t.technique is technique), None) for s in self.summaries]
+            if any(found):
+                rows[technique] = found
+        return rows
+
+    def differing(self) -> dict[str, list[str]]:
+        """Settings in which the studies differ, with the value of each."""
+        rows = {name: [str(getattr(summary.settings, name)) for summary in self.summaries] for name in _SETTINGS}
+        spaces = [summary.settings.space for summary in self.summaries]
+        for name in sorted({name for space in spaces for name in space}):
+            rows[f"space: {name}"] = [_value(space.get(name)) for space in spaces]
+        rows["trials"] = [str(_trials(summary)) for summary in self.summaries]
+        return {name: values for name, values in rows.items() if len(set(values)) > 1}
+
+
+def render(summaries: Sequence[Summary], form: str) -> str:
+    """The comparison as ``json``, ``markdown`` or ``terminal``.
+
+    Raises:
+        OptionError: The form is for one study only.
+    """
+    beside = SideBySide(summaries)
+    if form == "terminal":
+        return plain(beside)
+    if form not in ("json", "markdown"):
+        raise OptionError(
+            f"--format of several studies must be terminal, json or markdown, got {form}. Name one study for {form}."
+        )
+    return json.dumps(_dict(beside), indent=2) + "\n" if form == "json" else _markdown(beside)
+
+
+def _dict(beside: SideBySide) -> dict[str, Any]:
+    return {
+        "same_data": beside.same_data,
+        "studies": [
+            {
+                "name": name,
+                "path": str(summary.path),
+                "data": summary.settings.data.path,
+                "metric": summary.settings.metric,
+                "decision": summary.verdict.decision,
+                "recommended": summary.verdict.recommended,
+                "techniques": {
+                    one.technique: None if one.test is None else {"mean": one.test.mean, "ci95": list(one.test.ci95)}
+                    for one in summary.techniques
+                },
+            }
+            for name, summary in zip(beside.names, beside.summaries, strict=True)
+        ],
+        "differences": [
+            {
+                "technique": technique,
+                "study": name,
+                "less": beside.names[0],
+                "difference": found.difference,
+                "ci95": None if found.ci95 is None else list(found.ci95),
+            }
+            for technique in beside.by_technique()
+            for name, summary in zip(beside.names[1:], beside.summaries[1:], strict=True)
+            if beside.comparable and (found := difference(technique, beside.summaries[0], summary))
+        ],
+        "differing": beside.differing() if beside.same_data else {},
+    }
+
+
+def _markdown(beside: SideBySide) -> str:
+    from .files import escape
+
+    names = [escape(name) for name in beside.names]
+    lines = [f"| technique | {' | '.join(names)} |", f"|---|{'--:|' * len(names)}"]
+    for technique, found in beside.by_technique().items():
+        cells = [_score(one, summary).replace("\n", " ") for one, summary in zip(found, beside.summaries, strict=True)]
+        lines.append(f"| {technique} | {' | '.join(cells)} |")
+    lines.append(f"| verdict | {' | '.join(headline(summary) for summary in beside.summaries)} |")
+    recipes = []
+    for name, summary in zip(names, beside.summaries, strict=True):
+        best = next((t.best for t in summary.techniques if t.technique is summary.verdict.recommended and t.best), None)
+        if best:
+            recipes.append(f"- {name}: {best.recipe.technique}, {in_words(best.recipe)}")
+    return "\n".join([*lines, "", *recipes]) + "\n"
+
+
+def _trials(summary: Summary) -> int:
+    return sum(len(technique.trials) for technique in summary.techniques)
+
+
+def _score(one: TechniqueSummary | None, summary: Summary) -> str:
+    if one is None or one.test is None:
+        return NOTHING
+    metric = summary.settings.metric
+    low, high = (score(bound, metric) for bound in one.test.ci95)
+    return f"{score(one.test.mean, metric)}\n({low} to {high})"
+
+
+def _against(technique: Technique, first: Summary, other: Summary) -> str:
+    found = difference(technique, first, other)
+    if found is None:
+        return NOTHING
+    metric = first.settings.metric
+    shown = gap(found.difference, metric)
+    signed = f"+{shown}" if found.difference > 0 and not shown.startswith("0.0") else shown
+    if found.ci95 is None:
+        return signed
+    low, high = (gap_number(bound, metric) for bound in found.ci95)
+    return f"{signed}\n({low} to {high})"
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)

@@ -1,0 +1,166 @@
+"""Charts of the answer: the techniques, and what they cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...search.metrics import better, maximized
+from ...search.trial import CompleteTrial, Metric
+from ..summary import Summary
+from ..text import count, describe, duration, listed, metric_name, score
+from .figure import MOST_POINTS, SHOWN, Figure, Sheet, Spec, chart, colour, scores, shape, tooltip, validation
+
+
+def techniques(summary: Summary) -> Figure | None:
+    """The test scores with their intervals; None where nothing was confirmed."""
+    metric = summary.settings.metric
+    tested = [(one.technique, one.test) for one in summary.techniques if one.test]
+    if not tested:
+        return None
+    rows: list[dict[str, Any]] = [
+        {
+            "technique": str(technique),
+            "mean": test.mean,
+            "low": test.ci95[0],
+            "high": test.ci95[1],
+            "label": score(test.mean, metric),
+            "interval": f"{score(test.ci95[0], metric)} to {score(test.ci95[1], metric)}",
+        }
+        for technique, test in tested
+    ]
+    seeds = [
+        {"technique": str(t), "score": value, "seed": score(value, metric)} for t, test in tested for value in test.by_seed
+    ]
+    y = {"field": "technique", "type": "nominal", "sort": [str(t) for t, _ in tested], "title": None, "axis": {"domain": False}}
+    x = scores("low", metric, f"test {metric_name(metric)}")
+    hover = tooltip("technique", "label", "interval")
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 8, "opacity": 0.35, "strokeCap": "round"},
+            "encoding": {"y": y, "x": x, "x2": {"field": "high"}, "color": colour(), "tooltip": hover},
+        },
+        {
+            "data": {"values": seeds},
+            "mark": {"type": "tick", "thickness": 2, "size": 16, "opacity": 0.8},
+            "encoding": {
+                "y": y,
+                "x": {"field": "score", "type": "quantitative"},
+                "color": colour(),
+                "tooltip": tooltip("technique", "seed"),
+            },
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 130, "opacity": 1},
+            "encoding": {
+                "y": y,
+                "x": {"field": "mean", "type": "quantitative"},
+                "color": colour(),
+                "shape": shape(),
+                "tooltip": hover,
+            },
+        },
+        {
+            "mark": {"type": "text", "dy": -17, "fontSize": 13, "fontWeight": 600, "color": "var(--ink)"},
+            "encoding": {"y": y, "x": {"field": "mean", "type": "quantitative"}, "text": {"field": "label"}},
+        },
+    ]
+    words = listed([f"{row['technique']} {row['label']} (95% interval {row['interval']})" for row in rows])
+    return Figure(
+        "techniques",
+        f"Which technique has the best test {metric_name(metric)}?",
+        "Point: mean over training seeds. Bar: 95% interval over images and seeds. Ticks: the seeds. Bars of two techniques "
+        "may overlap although their difference is real, because they are measured on the same images: the table of differences "
+        "tells.",
+        f"Test {metric_name(metric)}: {words}.",
+        chart(rows, layers, height=58 * len(rows)),
+        Sheet(
+            ("technique", f"#test {metric_name(metric)}", "#95% interval", "#by seed"),
+            [
+                (row["technique"], row["label"], row["interval"], ", ".join(score(value, metric) for value in test.by_seed))
+                for row, (_, test) in zip(rows, tested, strict=True)
+            ],
+        ),
+    )
+
+
+def front(trials: tuple[CompleteTrial, ...], metric: Metric) -> tuple[CompleteTrial, ...]:
+    """The trials that no other beats without taking longer: the Pareto front of score against seconds, fastest first."""
+    found: list[CompleteTrial] = []
+    sign = -1 if maximized(metric) else 1
+    for trial in sorted(trials, key=lambda trial: (trial.seconds, sign * trial.score)):
+        if math.isfinite(trial.score) and (not found or better(metric, trial.score, found[-1].score)):
+            found.append(trial)
+    return tuple(found)
+
+
+def cost(summary: Summary) -> Figure | None:
+    """Score against seconds; None where no trial was completed."""
+    metric = summary.settings.metric
+    if not summary.ranked:
+        return None
+    best = front(summary.ranked, metric)
+    rows = [
+        {
+            "technique": str(trial.recipe.technique),
+            "seconds": max(trial.seconds, 0.01),
+            "score": trial.score,
+            "front": trial in best,
+            "trial": f"{trial.number}: {describe(trial.recipe)}",
+            "result": f"{score(trial.score, metric)} in {duration(trial.seconds)}",
+        }
+        for trial in (*best, *(t for t in summary.ranked[:MOST_POINTS] if t not in best))
+    ]
+    x = {
+        "field": "seconds",
+        "type": "quantitative",
+        "title": "seconds of training (logarithmic)",
+        "scale": {"type": "log", "nice": False, "padding": 16},
+        "axis": {"format": "~s", "tickCount": 5, "grid": False},
+    }
+    y = scores("score", metric, validation(metric))
+    layers: list[Spec] = [
+        {
+            "transform": [{"filter": "datum.front"}],
+            "mark": {
+                "type": "line",
+                "interpolate": "step-after",
+                "color": "var(--muted)",
+                "strokeDash": [4, 3],
+                "opacity": 0.8,
+            },
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "transform": [SHOWN],
+            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 0.9, "stroke": "var(--ink)"},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": colour(),
+                "shape": shape(),
+                "strokeWidth": {"condition": {"test": "datum.front", "value": 2}, "value": 0},
+                "tooltip": tooltip("technique", "trial", "result"),
+            },
+        },
+    ]
+    quickest, highest = best[0], best[-1]
+    words = (
+        f"{count(len(best), 'trial')} of {len(summary.ranked):,} on the Pareto front: from {score(quickest.score, metric)} in "
+        f"{duration(quickest.seconds)} ({quickest.recipe.technique}) to {score(highest.score, metric)} in "
+        f"{duration(highest.seconds)} ({highest.recipe.technique})."
+    )
+    return Figure(
+        "cost",
+        "What does the accuracy cost?",
+        "A point a complete trial. Outlined, on the dashed line: the Pareto front, trials that none beats in less time.",
+        words,
+        chart(rows, layers, height=300),
+        Sheet(
+            ("#trial", "technique", f"#{validation(metric)}", "#time", "recipe"),
+            [
+                (str(t.number), str(t.recipe.technique), score(t.score, metric), duration(t.seconds), describe(t.recipe))
+                for t in best
+            ],
+        ),
+    )

@@ -1,0 +1,121 @@
+"""Puts a page together: one file that opens from disk and asks no server for anything.
+
+Everything that comes from the data is escaped twice: `text.literal` shows what would act on a reader's eyes (direction of
+writing, line breaks), Jinja2 what would act on the browser. Above that, the page's Content-Security-Policy lets only those
+scripts and styles run that it was made with, by their hashes, and forbids every request.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ... import __version__
+from ...spaces.recipe import Technique
+from ..text import literal
+from .figure import Figure
+from .pictures import SIDE
+
+_AXIS = {
+    "labelColor": "var(--muted)",
+    "titleColor": "var(--muted)",
+    "gridColor": "var(--line)",
+    "domainColor": "var(--line)",
+    "tickColor": "var(--line)",
+    "labelFontSize": 12,
+    "titleFontSize": 12,
+    "titleFontWeight": "normal",
+    "titlePadding": 8,
+}
+
+CONFIG: dict[str, Any] = {
+    "background": "transparent",
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": _AXIS,
+    "text": {"color": "var(--ink)"},
+}
+"""Of every chart, for Vega-Lite."""
+
+
+def render(
+    template: str, title: str, sections: Sequence[tuple[str, str]], figures: Sequence[Figure], values: Mapping[str, Any]
+) -> str:
+    """The page as HTML.
+
+    Args:
+        template: Name of the template.
+        title: Of the window.
+        sections: Anchor and name of each part, for the navigation.
+        figures: Every chart that the template shows.
+        values: What else it shows; every text of it is escaped.
+    """
+    environment = _environment()
+    css, scripts = _asset("page.css"), [_vega(), _asset("page.js")]
+    policy = "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {' '.join(map(_hash, scripts))}",
+            f"style-src {_hash(css)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+    return environment.get_template(template).render(
+        title=title,
+        sections=sections,
+        policy=policy,
+        css=Markup(css),  # noqa: S704
+        scripts=[Markup(script) for script in scripts],  # noqa: S704
+        figures=_embedded({"config": CONFIG, "specs": {one.name: one.spec for one in figures}}),
+        version=__version__,
+        techniques=[str(technique) for technique in Technique],
+        side=SIDE,
+        **values,
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader(__package__, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: literal(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+
+
+def _embedded(value: object) -> Markup:
+    """JSON that stays within its script element whatever it holds."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for char in "<>&":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return Markup(text)  # noqa: S704
+
+
+def _asset(name: str) -> str:
+    source, _, _ = PackageLoader(__package__, "templates").get_source(Environment(autoescape=True), name)
+    return source
+
+
+@functools.cache
+def _vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, 0.9 MB, from the package that brings them."""
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    # Within a string this is the same text, and it cannot end the script element.
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,156 @@
+"""The chart of parallel coordinates: every trial's settings side by side, a line a trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ...spaces.recipe import LAYERS, Recipe, Technique
+from ..summary import Summary
+from ..text import describe, metric_name, rate, score
+from .figure import MOST_LINES, SHOWN, Figure, Sheet, Spec, chart, colour, setting, tooltip, validation
+
+
+def parallel(summary: Summary) -> Figure | None:
+    """Parallel coordinates: every complete trial's settings side by side; None where fewer than two settings vary."""
+    metric = summary.settings.metric
+    drawn = summary.ranked[:MOST_LINES]
+    axes = [axis for axis in (_Axis(name, [t.recipe for t in drawn]) for name in _SETTINGS) if axis.varies]
+    if len(axes) < 2:
+        return None
+    values = [t.score for t in drawn]
+    low, high = min(values), max(values)
+
+    def reached(value: float) -> float:
+        return (value - low) / (high - low) if high > low else 0.5
+
+    rows: list[dict[str, Any]] = []
+    result = len(axes)
+    for t in drawn:
+        common = {
+            "technique": str(t.recipe.technique),
+            "trial": t.number,
+            "reading": f"trial {t.number}: {describe(t.recipe)}, {score(t.score, metric)}",
+            "merit": reached(t.score) if metric != "log_loss" else 1 - reached(t.score),
+        }
+        rows += [{**common, "axis": number, "place": axis.place(t.recipe)} for number, axis in enumerate(axes)]
+        rows.append({**common, "axis": result, "place": reached(t.score)})
+    marks = [{"axis": n, "place": place, "label": label} for n, axis in enumerate(axes) for place, label in axis.marks()]
+    ends = {low: 0.0, high: 1.0} if high > low else {low: 0.5}
+    marks += [{"axis": result, "place": place, "label": score(value, metric)} for value, place in ends.items()]
+    names = [*(axis.title for axis in axes), metric_name(metric)]
+    x = {
+        "field": "axis",
+        "type": "ordinal",
+        "title": None,
+        "scale": {"type": "point", "padding": 0.35},
+        "axis": {"labelExpr": "split(names[datum.value], ' ')", "labelAngle": 0, "orient": "top", "domain": False,
+                 "ticks": False, "labelFontWeight": 600, "labelFontSize": 11, "labelColor": "var(--ink)",
+                 "labelBaseline": "bottom", "labelPadding": 14},
+    }  # fmt: skip
+    y = {"field": "place", "type": "quantitative", "axis": None, "scale": {"domain": [-0.04, 1.04], "nice": False}}
+    layers: list[Spec] = [
+        {
+            "data": {"values": [{"axis": n, "low": 0, "high": 1} for n in range(len(names))]},
+            "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 2},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        },
+        {
+            "transform": [SHOWN],
+            "mark": {"type": "line", "interpolate": "monotone"},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "detail": {"field": "trial"},
+                "color": colour(),
+                "opacity": {"field": "merit", "type": "quantitative", "scale": {"domain": [0, 1], "range": [0.25, 0.95]},
+                            "legend": None},
+                "strokeWidth": {"field": "merit", "type": "quantitative", "scale": {"domain": [0, 1], "range": [1, 3]},
+                                "legend": None},
+                "tooltip": tooltip("technique", "reading"),
+            },
+        },
+        {
+            "data": {"values": marks},
+            "mark": {"type": "text", "align": "left", "dx": 5, "fontSize": 11, "color": "var(--ink)", "stroke": "var(--card)",
+                     "strokeWidth": 3, "strokeJoin": "round"},
+            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
+        },
+        {
+            "data": {"values": marks},
+            "mark": {"type": "text", "align": "left", "dx": 5, "fontSize": 11, "color": "var(--ink)"},
+            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
+        },
+    ]  # fmt: skip
+    best = drawn[0]
+    return Figure(
+        "parallel",
+        "Which settings go together?",
+        "A line a complete trial, from setting to setting to its score. The better the trial, the stronger its line.",
+        f"The best trial is {best.number}: {describe(best.recipe, technique=True)}, with {score(best.score, metric)}.",
+        chart(rows, layers, height=320, names=names),
+        Sheet(
+            ("#trial", "technique", *(f"#{axis.title}" for axis in axes), f"#{validation(metric)}"),
+            [
+                (
+                    str(t.number),
+                    str(t.recipe.technique),
+                    *(axis.label(axis.value(t.recipe)) for axis in axes),
+                    score(t.score, metric),
+                )
+                for t in drawn
+            ],
+        ),
+    )
+
+
+_SETTINGS = ("learning_rate", "fine_tune_at", "head_layers", "head_units", "dropout", "batch_size", "optimizer")
+
+
+class _Axis:
+    """One setting as an axis from 0 to 1.
+
+    Args:
+        name: Of the recipe's field.
+        recipes: That are drawn.
+    """
+
+    def __init__(self, name: str, recipes: Sequence[Recipe]) -> None:
+        self._name = name
+        self.title = setting(name)
+        self._values = sorted({self.value(recipe) for recipe in recipes})
+
+    @property
+    def varies(self) -> bool:
+        """Whether the trials differ in it."""
+        return len(self._values) > 1
+
+    def value(self, recipe: Recipe) -> Any:
+        """Of a recipe; where training begins is a number under every technique."""
+        if self._name == "fine_tune_at":
+            return {Technique.FROZEN: LAYERS, Technique.FULL: 0}.get(recipe.technique, recipe.fine_tune_at)
+        return getattr(recipe, self._name)
+
+    def label(self, value: Any) -> str:
+        """In words."""
+        if self._name == "fine_tune_at":
+            return {LAYERS: "head only", 0: "all"}.get(value, str(value))
+        return rate(value) if self._name == "learning_rate" else f"{value:g}" if isinstance(value, float) else str(value)
+
+    def place(self, recipe: Recipe) -> float:
+        """From 0 to 1: by the logarithm of a learning rate, else by rank, so that values that lie close stay apart."""
+        return self._place(self.value(recipe))
+
+    def _place(self, value: Any) -> float:
+        low, high = self._values[0], self._values[-1]
+        if self._name == "learning_rate":
+            return math.log(value / low) / math.log(high / low)
+        return self._values.index(value) / (len(self._values) - 1)
+
+    def marks(self) -> list[tuple[float, str]]:
+        """Places that are labelled: all of a few, else the ends and the middle."""
+        few = self._values if len(self._values) <= 7 and self._name != "learning_rate" else [self._values[0], self._values[-1]]
+        if len(few) < len(self._values) and self._name != "learning_rate":
+            few.insert(1, self._values[len(self._values) // 2])
+        return [(self._place(value), self.label(value)) for value in few]

@@ -1,0 +1,182 @@
+"""Pictures of the page: samples of each class, and the test images that the recommended model gets wrong with most confidence.
+
+They are read anew from the study's data folder, by the same careful reader as the search, and put into the page as small JPEG.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ...search.data.decode import UnreadableImageError, decode
+from ...search.data.demo import write_demo
+from ...search.data.folder import Candidate, Layout, scan
+from ...search.paths import cache_root
+from ...search.store import StudyStore
+from ...search.trial import Confirmation
+from ...spaces.errors import TlsearchError
+from ..summary import Summary
+from ..text import literal, percent
+
+SIDE = 112
+"""Pixels: what a phone shows three of beside each other. About 4 kB each as JPEG."""
+
+SAMPLES = 6
+MOST_SAMPLES = 160
+"""Pictures of samples in all: 0.6 MB."""
+
+MISTAKES = 24
+
+_QUALITY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the page.
+
+    Attributes:
+        source: A ``data:`` address.
+        text: What stands below it, and is read in its place.
+        name: Of its file, relative to the data folder.
+    """
+
+    source: str
+    text: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A test image that the model takes for another class.
+
+    Attributes:
+        place: In the test split.
+        true, predicted: Labels.
+        confidence: Mean probability of the predicted class over the training seeds.
+    """
+
+    place: int
+    true: int
+    predicted: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """What there is to see.
+
+    Attributes:
+        samples: Of some classes, each with its name.
+        mistakes: The most confident first.
+        missing: Why there are fewer than there might be, in sentences.
+    """
+
+    samples: tuple[tuple[str, tuple[Picture, ...]], ...] = ()
+    mistakes: tuple[Picture, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def album(summary: Summary) -> Album:
+    """The pictures of a study; of what cannot be read it says so."""
+    data = summary.settings.data
+    try:
+        layout = scan(data_folder(summary))
+    except TlsearchError as error:
+        return Album(missing=(f"No pictures: the study's images cannot be read any more. {error}",))
+    missing = []
+    samples = class_samples(layout, data.classes)
+    if len(samples) < len(data.classes):
+        missing.append(f"Samples of {len(samples)} of the {len(data.classes):,} classes are shown.")
+    store = StudyStore.open(summary.path)
+    wrong = mistakes(store, recommended(summary))
+    files = store.test_files()
+    if wrong and len(files) != data.test:
+        missing.append("Which test images are taken for another class is not shown: the study does not record their names.")
+        wrong = ()
+    # A study may come from elsewhere: only what lies in the data folder is opened.
+    inside = {candidate.path for candidate in layout.candidates}
+    pictures = [
+        shown
+        for one in wrong
+        if files[one.place] in inside and (shown := _mistake(layout.root, files[one.place], one, data.classes))
+    ]
+    if len(pictures) < len(wrong):
+        missing.append(f"{len(wrong) - len(pictures)} of the mistaken test images cannot be read any more.")
+    return Album(samples, tuple(pictures), tuple(missing))
+
+
+def data_folder(summary: Summary) -> Path:
+    """Where the study's images are, or were."""
+    path = summary.settings.data.path
+    return write_demo(path.removeprefix("demo:"), cache_root()) if summary.is_demonstration else Path(path)
+
+
+def recommended(summary: Summary) -> tuple[Confirmation, ...]:
+    """Confirmations of the recommended technique's finalist."""
+    technique = summary.verdict.recommended
+    return next((one.confirmations for one in summary.techniques if one.technique is technique), ())
+
+
+def mistakes(store: StudyStore, confirmations: Sequence[Confirmation], most: int = MISTAKES) -> tuple[Mistake, ...]:
+    """Test images that the mean prediction over seeds gets wrong, the most confident first."""
+    if not confirmations:
+        return ()
+    loaded = [store.predictions(confirmation) for confirmation in confirmations]
+    labels = loaded[0][1]
+    mean = np.mean([probabilities for probabilities, _ in loaded], axis=0)
+    predicted = mean.argmax(axis=1)
+    confidence = mean.max(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    return tuple(Mistake(int(row), int(labels[row]), int(predicted[row]), float(confidence[row])) for row in wrong)
+
+
+def class_samples(
+    layout: Layout, classes: Sequence[str], each: int = SAMPLES, most: int = MOST_SAMPLES
+) -> tuple[tuple[str, tuple[Picture, ...]], ...]:
+    """Some pictures of each class, evenly over its training files; fewer of each, and of fewer classes, where there are many.
+
+    Args:
+        layout: Of the data folder.
+        classes: Whose pictures are wanted.
+        each: Pictures of a class, at most.
+        most: Pictures in all, at most.
+    """
+    each = max(2, min(each, most // max(len(classes), 1)))
+    files: dict[str, list[Candidate]] = {}
+    for candidate in layout.candidates:
+        if candidate.split in ("train", "all"):
+            files.setdefault(candidate.label, []).append(candidate)
+    shown = [name for name in classes if name in files][: most // each]
+    return tuple((name, tuple(_samples(layout.root, files[name], each))) for name in shown)
+
+
+def picture(root: Path, name: str, text: str) -> Picture | None:
+    """The file ``name`` of the folder ``root``, squashed to a square as the network sees it; None where it cannot be read."""
+    try:
+        pixels, _ = decode(root / name, SIDE)
+    except UnreadableImageError:
+        return None
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=_QUALITY)
+    return Picture(f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}", text, literal(name))
+
+
+def _samples(root: Path, files: Sequence[Candidate], each: int) -> Iterable[Picture]:
+    """The first readable file of each of ``each`` equal parts of ``files``."""
+    for part in np.array_split(np.arange(len(files)), min(each, len(files))):
+        for row in part[:5]:
+            if found := picture(root, files[row].path, f"{literal(files[row].label)}: {literal(files[row].path)}"):
+                yield found
+                break
+
+
+def _mistake(root: Path, name: str, mistake: Mistake, classes: Sequence[str]) -> Picture | None:
+    true, predicted = literal(classes[mistake.true]), literal(classes[mistake.predicted])
+    return picture(root, name, f"{true}, taken for {predicted} ({percent(mistake.confidence)})")

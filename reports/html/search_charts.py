@@ -1,0 +1,298 @@
+"""Charts of the search: learning curves, learning rates, what mattered, who trained what when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, Trial
+from ...spaces.recipe import Technique
+from ..importance import FEWEST, importances
+from ..summary import Summary
+from ..text import count, describe, duration, listed, percent, rate, score
+from .figure import (
+    MOST_EPOCHS,
+    MOST_LINES,
+    MOST_POINTS,
+    SHOWN,
+    Figure,
+    Sheet,
+    chart,
+    colour,
+    scores,
+    setting,
+    shape,
+    tooltip,
+    validation,
+)
+
+PAUSE = 60.0
+"""Seconds without a running trial that the timeline cuts out: the study was resumed later."""
+
+
+def curves(summary: Summary) -> Figure | None:
+    """The score by epoch; None where nothing was measured."""
+    metric = summary.settings.metric
+    pruned = [t for t in summary.trials if isinstance(t, PrunedTrial)]
+    tried: list[CompleteTrial | PrunedTrial] = [*summary.ranked, *pruned]
+    drawn = tried[:MOST_LINES]
+    finalists = {one.best.number: one.best for one in summary.techniques if one.best}
+    rows = [
+        {
+            "technique": str(trial.recipe.technique),
+            "trial": trial.number,
+            "epoch": point.epoch,
+            "score": point.score,
+            "pruned": isinstance(trial, PrunedTrial),
+            "finalist": trial.number in finalists,
+            "reading": f"trial {trial.number}, epoch {point.epoch}: {score(point.score, metric)}",
+            "recipe": describe(trial.recipe),
+        }
+        for trial in drawn
+        for point in thinned(trial.curve)
+        if math.isfinite(point.score)
+    ]
+    if not rows:
+        return None
+    x = {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1, "format": "d", "grid": False}}
+    y = scores("score", metric, validation(metric))
+    layers = [
+        {
+            "transform": [SHOWN],
+            "mark": {"type": "line"},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "detail": {"field": "trial"},
+                "color": colour(),
+                "strokeDash": {"condition": {"test": "datum.pruned", "value": [3, 3]}, "value": [1, 0]},
+                "strokeWidth": {"condition": {"test": "datum.finalist", "value": 3}, "value": 1.5},
+                "opacity": {"condition": {"test": "datum.finalist", "value": 1}, "value": 0.45},
+            },
+        },
+        {
+            "transform": [SHOWN],
+            "mark": {"type": "point", "filled": True},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": colour(),
+                "shape": shape(),
+                "size": {"condition": {"test": "datum.finalist", "value": 70}, "value": 22},
+                "opacity": {"condition": {"test": "datum.finalist", "value": 1}, "value": 0.6},
+                "tooltip": tooltip("technique", "reading", "recipe"),
+            },
+        },
+    ]
+    left_out = len(tried) - len(drawn)
+    more = f" The {left_out} others are left out." if left_out else ""
+    words = listed(
+        [f"{b.recipe.technique} is best at epoch {b.best_epoch} with {score(b.score, metric)}" for b in finalists.values()]
+    )
+    return Figure(
+        "curves",
+        "How do the trials learn?",
+        "A line a trial, the strong ones the best of each technique. Epoch 0 is the model before its main training. Dotted: "
+        f"pruned, because others of the same technique did better at the same epoch.{more}",
+        f"Of each technique's best trial: {words}." if words else "No trial was completed.",
+        chart(rows, layers, height=320),
+        Sheet(
+            ("#trial", "technique", "state", f"{validation(metric)} by epoch"),
+            [
+                (
+                    str(t.number),
+                    str(t.recipe.technique),
+                    "pruned" if isinstance(t, PrunedTrial) else "complete",
+                    ", ".join(score(m.score, metric) if math.isfinite(m.score) else "–" for m in thinned(t.curve)),
+                )
+                for t in drawn
+            ],
+        ),
+    )
+
+
+def learning_rates(summary: Summary) -> Figure | None:
+    """Learning rate against score; None where no trial was completed."""
+    metric = summary.settings.metric
+    if not summary.ranked:
+        return None
+    rows = [
+        {
+            "technique": str(t.recipe.technique),
+            "rate": t.recipe.learning_rate,
+            "score": t.score,
+            "trial": f"{t.number}: {describe(t.recipe)}",
+            "result": score(t.score, metric),
+        }
+        for t in summary.ranked[:MOST_POINTS]
+    ]
+    x = {
+        "field": "rate",
+        "type": "quantitative",
+        "title": "learning rate (logarithmic)",
+        "scale": {"type": "log", "nice": False, "padding": 16},
+        "axis": {"format": "~e", "tickCount": 4, "grid": False},
+    }
+    layers = [
+        {
+            "transform": [SHOWN],
+            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 0.85},
+            "encoding": {
+                "x": x,
+                "y": scores("score", metric, validation(metric)),
+                "color": colour(),
+                "shape": shape(),
+                "tooltip": tooltip("technique", "trial", "result"),
+            },
+        }
+    ]
+    best = [one.best for one in summary.techniques if one.best]
+    cells = []
+    for one in summary.techniques:
+        own = [t for t in one.trials if isinstance(t, CompleteTrial)]
+        if own and one.best:
+            rates = [t.recipe.learning_rate for t in own]
+            tried = rate(min(rates)) if min(rates) == max(rates) else f"{rate(min(rates))} to {rate(max(rates))}"
+            cells.append(
+                (str(one.technique), str(len(own)), tried, rate(one.best.recipe.learning_rate), score(one.best.score, metric))
+            )
+    return Figure(
+        "rates",
+        "Which learning rates work?",
+        "A point a complete trial. Its other settings differ too, so one point says little and the cloud says more.",
+        "Best learning rates: " + listed([f"{rate(b.recipe.learning_rate)} for {b.recipe.technique}" for b in best]) + ".",
+        chart(rows, layers, height=280),
+        Sheet(("technique", "#complete trials", "#rates tried", "#best rate", f"#its {validation(metric)}"), cells),
+    )
+
+
+def importance(summary: Summary) -> Figure | None:
+    """What mattered within each technique; None where none has had trials enough."""
+    found = importances(summary)
+    rows: list[dict[str, Any]] = [
+        {
+            "technique": str(technique),
+            "setting": setting(name),
+            "share": share,
+            "reading": f"{setting(name)}: {percent(share)}",
+        }
+        for technique, shares in found.items()
+        for name, share in shares.items()
+    ]
+    if not rows:
+        return None
+    layers = [
+        {
+            "transform": [SHOWN],
+            "mark": {"type": "bar", "cornerRadiusEnd": 3},
+            "encoding": {
+                "y": {"field": "setting", "type": "nominal", "sort": "-x", "title": None,
+                      "axis": {"domain": False, "ticks": False}},
+                "yOffset": {"field": "technique", "sort": [str(technique) for technique in Technique]},
+                "x": {"field": "share", "type": "quantitative", "title": "share of the importance", "axis": {"format": "~%",
+                      "tickCount": 5}},
+                "color": colour(),
+                "tooltip": tooltip("technique", "reading"),
+            },
+        }
+    ]  # fmt: skip
+    most = [f"{setting(name)} for {technique}" for technique, shares in found.items()
+            for name in [max(shares, key=shares.__getitem__)]]  # fmt: skip
+    return Figure(
+        "importance",
+        "Which settings matter?",
+        f"Optuna's importance (PED-ANOVA) within each technique that has at least {FEWEST} complete trials: how far the "
+        "settings of its better trials differ from those of all. With few trials it is a hint, no more.",
+        f"Most important: {listed(most)}.",
+        chart(rows, layers, height=18 * len(rows) + 40),
+        Sheet(("technique", "setting", "#importance"), [(r["technique"], r["setting"], percent(r["share"])) for r in rows]),
+    )
+
+
+def timeline(summary: Summary) -> Figure | None:
+    """Which worker trained what when; None where no trial has ended."""
+    ended = sorted((t for t in summary.trials if isinstance(t, FinishedTrial) and t.worker), key=lambda t: t.started)
+    if not ended:
+        return None
+    left_out = len(ended) - MOST_POINTS
+    ended = ended[-MOST_POINTS:]
+    metric = summary.settings.metric
+    origin, busy_until = ended[0].started, ended[0].started
+    rows: list[dict[str, Any]] = []
+    for trial in ended:
+        pause = (trial.started - busy_until).total_seconds()
+        if pause > PAUSE:
+            origin += timedelta(seconds=pause)
+        begins = (trial.started - origin).total_seconds()
+        ends = begins + trial.seconds
+        busy_until = max(busy_until, trial.started + timedelta(seconds=trial.seconds))
+        rows.append(
+            {
+                "technique": str(trial.recipe.technique),
+                "worker": trial.worker,
+                "begins": begins,
+                "ends": ends,
+                "state": _state(trial),
+                "reading": f"trial {trial.number}, {_outcome(trial, metric)}, {duration(trial.seconds)}",
+                "recipe": describe(trial.recipe),
+            }
+        )
+    workers = sorted({str(row["worker"]) for row in rows}, key=lambda name: (len(name), name))
+    layers = [
+        {
+            "transform": [SHOWN],
+            "mark": {"type": "bar", "cornerRadius": 2, "height": {"band": 0.8}, "stroke": "var(--card)", "strokeWidth": 1},
+            "encoding": {
+                "y": {"field": "worker", "type": "nominal", "sort": workers, "title": None,
+                      "axis": {"domain": False, "ticks": False}},
+                "x": {"field": "begins", "type": "quantitative", "title": "seconds since the first trial",
+                      "scale": {"nice": False}},
+                "x2": {"field": "ends"},
+                "color": colour(),
+                "opacity": {"condition": {"test": "datum.state != 'complete'", "value": 0.45}, "value": 1},
+                "tooltip": tooltip("technique", "reading", "recipe"),
+            },
+        }
+    ]  # fmt: skip
+    return Figure(
+        "timeline",
+        "When was what trained?",
+        "A bar a trial. Pale: pruned or failed. Pauses between runs are cut out."
+        + (f" The first {left_out:,} are left out." if left_out > 0 else ""),
+        f"{count(len(rows), 'trial')} on {count(len(workers), 'worker')} within {duration(max(row['ends'] for row in rows))}.",
+        chart(rows, layers, height=34 * len(workers)),
+        Sheet(
+            ("#trial", "technique", "worker", "#begins after", "#takes", "state"),
+            [
+                (
+                    str(t.number),
+                    str(r["technique"]),
+                    str(r["worker"]),
+                    duration(r["begins"]),
+                    duration(t.seconds),
+                    str(r["state"]),
+                )
+                for t, r in zip(ended, rows, strict=True)
+            ],
+        ),
+    )
+
+
+def thinned(curve: Sequence[Measurement]) -> Sequence[Measurement]:
+    """At most `MOST_EPOCHS` of a curve's points, evenly, the last one among them."""
+    every = max(1, math.ceil(len(curve) / MOST_EPOCHS))
+    return curve[::-every][::-1]
+
+
+def _state(trial: Trial) -> str:
+    if isinstance(trial, FailedTrial):
+        return "interrupted" if trial.interrupted else "failed"
+    return "pruned" if isinstance(trial, PrunedTrial) else "complete"
+
+
+def _outcome(trial: FinishedTrial, metric: Any) -> str:
+    return (
+        f"{_state(trial)} at {score(trial.score, metric)}" if isinstance(trial, CompleteTrial | PrunedTrial) else _state(trial)
+    )

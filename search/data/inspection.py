@@ -1,0 +1,176 @@
+"""What is in a folder of images, and what is wrong with it, though it may not be fit to be searched on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from PIL import Image
+
+from ...spaces.errors import DataError
+from ..events import Listener, ignore
+from ..paths import cache_root
+from ..settings import SkippedFile
+from .dataset import Dataset, open_folder
+from .decode import FORMATS
+from .folder import Candidate, Layout, Split, printable, scan
+from .images import decode_all
+
+MOST_MEASURED = 2000
+"""Files whose headers are read for their sizes: a second's work, and the median of more is the same."""
+
+Kind = Literal["across classes", "across splits", "within a split"]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Files of the same bytes.
+
+    Attributes:
+        kind: The worst that can be said of them: a wrong label, then a leak, then a waste.
+        files: Relative to the folder, in order.
+        labels: Their classes, in order, each once.
+    """
+
+    kind: Kind
+    files: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the image files are.
+
+    Attributes:
+        measured: Files that were looked at.
+        width, height: Smallest, median and largest, pixels.
+        formats: Files of each format, the most frequent first.
+        file_bytes: Of all image files.
+    """
+
+    measured: int
+    width: tuple[int, int, int]
+    height: tuple[int, int, int]
+    formats: tuple[tuple[str, int], ...]
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A folder, looked at.
+
+    Attributes:
+        path: As the user named it.
+        layout: What it holds.
+        given: Split folders that it has; empty where the splits are left to be made.
+        found: Usable images by class and by split as they lie in the folder, ``{class: {split: images}}``.
+        duplicates: Groups of files with the same bytes, the worst kind first.
+        skipped: Files that a search leaves out, and why.
+        sizes: Of the images; None where none can be read.
+        dataset: As a search would use it; None where it cannot.
+        problem: Why it cannot; empty where it can.
+    """
+
+    path: str
+    layout: Layout
+    given: tuple[Split, ...]
+    found: dict[str, dict[Split, int]]
+    duplicates: tuple[Duplicates, ...]
+    skipped: tuple[SkippedFile, ...]
+    sizes: Sizes | None
+    dataset: Dataset | None
+    problem: str
+
+
+def inspect_folder(
+    path: Path | str, *, size: int = 160, seed: int = 0, cache_dir: Path | None = None, listener: Listener = ignore
+) -> Inspection:
+    """Looks at a folder; changes nothing in it. What it decodes serves a later search of the same size.
+
+    Args:
+        path: The folder.
+        size: Side that the images are squashed to, pixels.
+        seed: Of the split, where the folder leaves one to be made.
+        cache_dir: Folder of the caches, as in `open_folder`.
+        listener: Told how far decoding is.
+
+    Raises:
+        DataError: There is no such folder, or there are no images in class folders.
+        OptionError: The cache folder cannot be written.
+    """
+    layout = scan(path)
+    decoded = decode_all(layout.root, layout.candidates, size, cache_root(cache_dir) / "images", None, listener)
+    dataset, problem = None, ""
+    try:
+        dataset = open_folder(path, size=size, seed=seed, cache_dir=cache_dir)
+    except DataError as error:
+        problem = str(error)
+    usable = [(file, digest) for file, digest in zip(layout.candidates, decoded.digests, strict=True) if digest is not None]
+    unreadable = [
+        SkippedFile(printable(file.path), reason)
+        for file, reason in zip(layout.candidates, decoded.reasons, strict=True)
+        if reason is not None
+    ]
+    found: dict[str, dict[Split, int]] = {file.label: {} for file in layout.candidates}
+    for file, _ in usable:
+        found[file.label][file.split] = found[file.label].get(file.split, 0) + 1
+    return Inspection(
+        path=str(path),
+        layout=layout,
+        given=tuple(split for split in get_args(Split) if split in layout.splits and split != "all"),
+        found=dict(sorted(found.items())),
+        duplicates=duplicates(usable),
+        skipped=dataset.skipped if dataset else (*layout.skipped, *unreadable),
+        sizes=measure(layout.root, [file for file, _ in usable]),
+        dataset=dataset,
+        problem=problem,
+    )
+
+
+def duplicates(files: Sequence[tuple[Candidate, str]]) -> tuple[Duplicates, ...]:
+    """Groups of files with the same bytes, given with their digests."""
+    groups: dict[str, list[Candidate]] = {}
+    for file, digest in files:
+        groups.setdefault(digest, []).append(file)
+    found = []
+    for group in groups.values():
+        if len(group) > 1:
+            labels = sorted({file.label for file in group})
+            splits = {file.split for file in group}
+            kind: Kind = "across classes" if len(labels) > 1 else "across splits" if len(splits) > 1 else "within a split"
+            found.append(Duplicates(kind, tuple(sorted(file.path for file in group)), tuple(labels)))
+    order: tuple[Kind, ...] = ("across classes", "across splits", "within a split")
+    return tuple(sorted(found, key=lambda group: (order.index(group.kind), group.files)))
+
+
+def measure(root: Path, files: Sequence[Candidate]) -> Sizes | None:
+    """Sizes by the files' headers: of all, or of evenly chosen ones where there are many."""
+    step = -(-len(files) // MOST_MEASURED) or 1
+    widths: list[int] = []
+    heights: list[int] = []
+    formats: dict[str, int] = {}
+    for file in files[::step]:
+        try:
+            with Image.open(root / file.path, formats=FORMATS) as image:
+                widths.append(image.width)
+                heights.append(image.height)
+                formats[str(image.format)] = formats.get(str(image.format), 0) + 1
+        except OSError:
+            # It has been decoded, now or by an earlier run, and has gone or changed since.
+            continue
+    if not widths:
+        return None
+    return Sizes(
+        len(widths),
+        _spread(widths),
+        _spread(heights),
+        tuple(sorted(formats.items(), key=lambda item: (-item[1], item[0]))),
+        sum(file.size for file in files),
+    )
+
+
+def _spread(values: list[int]) -> tuple[int, int, int]:
+    ordered = sorted(values)
+    return ordered[0], ordered[len(ordered) // 2], ordered[-1]

@@ -1,0 +1,69 @@
+"""The commands that read: what goes where. What they say is tested with the reports."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from tlsearch.cli import app
+
+from .reports.factory import whole_study
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder to work in, with two studies under ``runs/``."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("photos", "others"):
+        (home / "runs").mkdir(exist_ok=True)
+        whole_study(home / "runs" / name)
+    return home
+
+
+@pytest.fixture
+def tlsearch(runs, monkeypatch):
+    monkeypatch.chdir(runs)
+
+    def tlsearch(*arguments):
+        return CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+
+    return tlsearch
+
+
+def test_a_report_of_the_newest_study_or_of_the_one_that_is_named(tlsearch):
+    assert json.loads(tlsearch("report", "--format", "json").stdout)["study"]["name"] == "others"
+    assert (
+        json.loads(tlsearch("report", "runs/photos", "--format", "json", "--output", "-").stdout)["study"]["name"] == "photos"
+    )
+    assert "fine-tune wins" in tlsearch("report", "--top", 1).stdout
+
+
+def test_a_page_goes_to_a_file(tlsearch, runs):
+    done = tlsearch("report", "runs/photos", "--format", "html", "--output", "page.html")
+    assert done.stdout == "" and (runs / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_page_does_not_flood_a_terminal(tlsearch, runs, monkeypatch):
+    from tlsearch import cli
+
+    monkeypatch.setattr(cli.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True, "write": None})())
+    cli._write("<!DOCTYPE html>", None, "html", runs / "runs" / "photos")
+    assert (runs / "photos.html").read_text() == "<!DOCTYPE html>"
+
+
+def test_studies_stand_side_by_side(tlsearch):
+    assert "The same images" in tlsearch("report", "runs/photos", "runs/others").stdout
+    assert json.loads(tlsearch("report", "runs/photos", "runs/others", "--format", "json").stdout)["same_data"] is True
+
+
+def test_studies_are_listed(tlsearch):
+    assert {study["name"] for study in json.loads(tlsearch("studies", "--format", "json").stdout)} == {"photos", "others"}
+    assert "fine-tune wins" in tlsearch("studies").stdout
+
+
+def test_a_folder_is_inspected(tlsearch, make_folder, runs):
+    folder = make_folder({"cats": 6, "dogs": 6})
+    assert "Ready to search on" in tlsearch("inspect", folder, "--size", 32).stdout
+    assert json.loads(tlsearch("inspect", folder, "--size", 32, "--format", "json").stdout)["ready"] is True
+    tlsearch("inspect", folder, "--size", 32, "--format", "html", "--output", "sheet.html")
+    assert 'src="data:image/jpeg' in (runs / "sheet.html").read_text(encoding="utf-8")
