@@ -19,6 +19,7 @@ from .spaces.recipe import BatchNorm, ClassWeight, Technique
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .reports.summary import Summary
     from .search.study import Study
 
 app = typer.Typer(
@@ -177,21 +178,26 @@ def report(
     from .reports.files import render
     from .reports.summary import summarize
 
-    text = render(summarize(path), form, top)
+    summary = summarize(path)
+    text = render(summary, form, top)
+    _say_what_is_damaged(summary)
     if output == "-":
         sys.stdout.write(text)
         return
+    from .search.paths import write_output
+
     try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--output must be a file that can be written, got {output} ({error.strerror}).") from error
+        write_output(Path(output), text.encode())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OptionError(f"--output must be a file that can be written, got {output} ({reason}).") from error
 
 
 @app.command()
 def studies(runs: Annotated[Path, typer.Argument(help="Folder that holds studies.")] = Path("runs")) -> None:
     """List the studies in a folder, the newest first."""
     from .reports.listing import Listing
-    from .search.store import list_studies
+    from .search.study_folder import list_studies
 
     _console().print(Listing(list_studies(runs), runs))
 
@@ -285,7 +291,7 @@ def parse_workers(text: str) -> int | None:
 
 
 def _newest() -> Path:
-    from .search.store import list_studies
+    from .search.study_folder import list_studies
 
     if found := list_studies(Path("runs")):
         return found[0]
@@ -296,12 +302,19 @@ def _print_report(path: Path, top: int) -> None:
     from .reports.summary import summarize
     from .reports.terminal import Report
 
-    _console().print(Report(summarize(path), top))
+    summary = summarize(path)
+    _console().print(Report(summary, top))
+    _say_what_is_damaged(summary)
 
 
 def _say_how_to_go_on(study: Study, trials: int) -> None:
     done = study.done
     _print_error(f"Stopped. {done} of {trials} trials are kept; the same command goes on.", style="yellow")
+
+
+def _say_what_is_damaged(summary: Summary) -> None:
+    if summary.damage:
+        _print_error(f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow")
 
 
 def _print_error(message: str, style: str = "red") -> None:

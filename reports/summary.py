@@ -118,6 +118,7 @@ class Summary:
         trials: Every trial, interrupted ones too.
         techniques: That the space asks for, in the order of `Technique`.
         ranked: Complete trials, the best first.
+        damage: What of a damaged study could not be read; empty for a sound one.
     """
 
     path: Path
@@ -128,6 +129,7 @@ class Summary:
     verdict: Verdict
     rule: RuleOfThumb
     timing: Timing
+    damage: str = ""
 
     @property
     def failures(self) -> tuple[FailedTrial, ...]:
@@ -151,12 +153,12 @@ class Summary:
 
 
 def summarize(study: Path | str | StudyStore) -> Summary:
-    """Reads a study.
+    """Reads a study; of a damaged one, what is still sound.
 
     Raises:
-        StudyError: There is none, or it is damaged.
+        StudyError: There is none, or nothing of it can be read.
     """
-    store = study if isinstance(study, StudyStore) else StudyStore.open(study)
+    store = study if isinstance(study, StudyStore) else StudyStore.open(study, salvage=True)
     settings, trials = store.settings, store.trials()
     best = finalists(trials, settings.metric)
     space = SearchSpace.from_dict(settings.space)
@@ -188,6 +190,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         verdict=verdict,
         rule=rule_of_thumb(settings.data),
         timing=Timing.of(store.timing()),
+        damage=store.damage,
     )
 
 

@@ -18,7 +18,7 @@ from .data.demo import write_demo
 from .engines import check_algorithm
 from .events import Listener
 from .paths import cache_root
-from .store import StudyStore
+from .study_folder import check_folder
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
@@ -57,7 +57,7 @@ class Plan:
             StudyError: The study's folder holds something else, or cannot be made.
             WeightsError: The file of the weights does not exist.
         """
-        StudyStore.check_folder(self.study, fresh=fresh)
+        check_folder(self.study, fresh=fresh)
         # ImageNet's may have to be downloaded, which the folder of images should be worth first.
         if self.backbone.weights != "imagenet":
             self.backbone.locate()
