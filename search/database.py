@@ -27,7 +27,8 @@ LOCK_SECONDS = 60.0
 SIDE_FILES = ("-journal", "-wal", "-shm")
 """What SQLite adds to a database's name for files that belong to it."""
 
-_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError, sqlite3.Error)
+# UnicodeDecodeError: SQLite's own message quotes the damaged bytes.
+_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError, sqlite3.Error, UnicodeDecodeError)
 
 
 class Database:
@@ -91,8 +92,17 @@ class Database:
 
     def trials(self) -> list[FrozenTrial]:
         """Every trial, by number. Those that were finished at the last call are not read again."""
-        with _explained(self._path):
-            return self._study.get_trials(deepcopy=False)
+        verbosity = optuna.logging.get_verbosity()
+        # It would warn of what is raised here.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            with _explained(self._path):
+                return self._study.get_trials(deepcopy=False)
+        except (ValueError, LookupError, TypeError) as error:
+            # From the parsers of what the rows hold.
+            raise DamagedStudyError(self._path.parent, f"{self._path.name} cannot be read (a trial is damaged)") from error
+        finally:
+            optuna.logging.set_verbosity(verbosity)
 
     def _id(self, number: int) -> int:
         if number not in self._ids:
@@ -120,12 +130,13 @@ def _storage(path: Path, mode: str) -> RDBStorage:
 def _check(path: Path) -> None:
     """Raises where the file is not a whole database of Optuna's, before anything may be written to it."""
     with contextlib.closing(_connect(path, "rw")) as connection:
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not {"studies", "trials", "trial_user_attributes", "alembic_version"} <= tables:
             raise DamagedStudyError(path.parent, f"{path.name} is no storage of Optuna's")
-        ((verdict,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+        verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         if verdict != "ok":
-            raise DamagedStudyError(path.parent, f"{path.name} cannot be read ({' '.join(str(verdict).split())[:100]})")
+            raise DamagedStudyError(path.parent, f"{path.name} cannot be read ({' '.join(verdict.split())[:100]})")
 
 
 @contextlib.contextmanager

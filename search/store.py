@@ -248,7 +248,14 @@ class StudyStore:
         return self._source
 
     def _frozen(self) -> list[FrozenTrial]:
-        return [frozen for frozen in self._source.trials() if "recipe" in frozen.user_attrs]
+        try:
+            found = self._source.trials()
+        except DamagedStudyError as error:
+            if not self._lenient:
+                raise
+            self._source = Salvage(self.path / DATABASE, error.what)
+            found = self._source.trials()
+        return [frozen for frozen in found if "recipe" in frozen.user_attrs]
 
     def _cannot_read(self, what: str, error: Exception) -> None:
         if not self._lenient:
