@@ -93,6 +93,9 @@ def run(
     demo: Annotated[
         str, typer.Option(help="Built-in set: small-similar, small-different, large-similar, large-different.")
     ] = "small-similar",
+    follow_symlinks: Annotated[
+        bool, typer.Option("--follow-symlinks", help="Read links that leave the folder of images too.")
+    ] = False,
     cache_dir: CacheDir = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and the report only.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
@@ -119,6 +122,7 @@ def run(
         class_weight=class_weight,
         engine=engine,
         algorithm=algorithm,
+        follow_symlinks=follow_symlinks,
     )
     plan.check_folders(fresh=fresh)
     from .reports.live import LiveProgress
@@ -314,7 +318,9 @@ def _say_how_to_go_on(study: Study, trials: int) -> None:
 
 def _say_what_is_damaged(summary: Summary) -> None:
     if summary.damage:
-        _print_error(f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow")
+        _print_error(
+            f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow"
+        )
 
 
 def _print_error(message: str, style: str = "red") -> None:

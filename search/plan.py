@@ -36,6 +36,7 @@ class Plan:
         demo: Variant of the built-in set that is used where there is no folder.
         study: Folder of the study.
         early_stopping: Whether training may end before its last epoch.
+        follow_symlinks: Whether links that leave the folder of images are followed.
     """
 
     folder: Path | None
@@ -46,6 +47,7 @@ class Plan:
     engine: str
     algorithm: str
     early_stopping: bool
+    follow_symlinks: bool = False
 
     def check_folders(self, *, fresh: bool) -> None:
         """Finds what would end the run only after its images are decoded.
@@ -71,8 +73,15 @@ class Plan:
         folder, name = self.folder, None
         if folder is None:
             folder, name = write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
-        size = self.backbone.size
-        return open_folder(folder, size=size, seed=seed, cache_dir=cache_dir, listener=listener, name=name)
+        return open_folder(
+            folder,
+            size=self.backbone.size,
+            seed=seed,
+            cache_dir=cache_dir,
+            listener=listener,
+            name=name,
+            follow_symlinks=self.follow_symlinks,
+        )
 
 
 def plan_run(
@@ -93,6 +102,7 @@ def plan_run(
     class_weight: str | None = None,
     engine: str = "optuna",
     algorithm: str | None = None,
+    follow_symlinks: bool = False,
 ) -> Plan:
     """Checks options against each other and fills in what was left out.
 
@@ -130,6 +140,7 @@ def plan_run(
         engine=engine,
         algorithm=check_algorithm(engine, algorithm),
         early_stopping=preset.early_stopping,
+        follow_symlinks=follow_symlinks,
     )
 
 

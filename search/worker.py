@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ..spaces.backbone import load_network
 from ..spaces.errors import TlsearchError
 from .extract import Extractor
 from .messages import Begin, Continue, Extract, Extracted, Failed, FromWorker, Measured, Ready, Train, Trained
+from .parent import end_with_parent
 from .train import DivergedError, Trainer
 
 
@@ -31,7 +31,7 @@ def serve(connection: Connection, threads: int, log: Path) -> None:
         os.dup2(file.fileno(), 2)
     # Ctrl-C reaches the whole process group; what becomes of a running trial is for the main process to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
+    end_with_parent()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"
@@ -100,18 +100,3 @@ class _Worker:
 
     def _send(self, message: FromWorker) -> None:
         self._connection.send(message)
-
-
-def _die_with_parent() -> None:
-    """Ends this process as soon as the one that started it is gone, even by SIGKILL, even within a training step."""
-    import multiprocessing
-
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
