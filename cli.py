@@ -44,12 +44,14 @@ EngineName = Literal["optuna", "keras-tuner"]
 ReportFormat = Literal["terminal", "json", "csv", "markdown"]
 
 
-def _at_least(low: int) -> Callable[[typer.CallbackParam, int | None], int | None]:
-    """Refuses smaller numbers in our own words: Typer's do not say what was got."""
+def _at_least(low: int, most: int = 10**9) -> Callable[[typer.CallbackParam, int | None], int | None]:
+    """Refuses smaller and larger numbers in our own words: Typer's do not say what was got."""
 
     def check(param: typer.CallbackParam, value: int | None) -> int | None:
         if value is not None and value < low:
             raise OptionError(f"{param.opts[0]} must be a whole number of at least {low}, got {value}.")
+        if value is not None and value > most:
+            raise OptionError(f"{param.opts[0]} must be a whole number of at most {most:,}, got {value:,}.")
         return value
 
     return check
@@ -63,7 +65,9 @@ CacheDir = Annotated[
 @app.command()
 def run(
     data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: the built-in pictures]")] = None,
-    trials: Annotated[int, typer.Option(callback=_at_least(1), help="Trials of the whole study, over all of its runs.")] = 20,
+    trials: Annotated[
+        int, typer.Option(callback=_at_least(1, 100_000), help="Trials of the whole study, over all of its runs.")
+    ] = 20,
     epochs: Annotated[int | None, typer.Option(callback=_at_least(1), help="Most epochs a stage.  [default: 10]")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder of the study.  [default: runs/<name of DATA>]")] = None,
     engine: Annotated[EngineName, typer.Option(help="Who proposes.")] = "optuna",
@@ -84,7 +88,9 @@ def run(
     batch_norm: Annotated[BatchNorm | None, typer.Option(help="BatchNorm while training.  [default: folded]")] = None,
     class_weight: Annotated[ClassWeight | None, typer.Option(help="Weigh rare classes more.")] = None,
     metric: Annotated[Metric, typer.Option(help="What trials are chosen and compared by.")] = "accuracy",
-    confirm: Annotated[int, typer.Option(callback=_at_least(0), help="Seeds that each finalist is trained again with.")] = 3,
+    confirm: Annotated[
+        int, typer.Option(callback=_at_least(0, 1000), help="Seeds that each finalist is trained again with.")
+    ] = 3,
     seed: Annotated[int, typer.Option(callback=_at_least(0), help="Of the split, the proposals and the training.")] = 0,
     workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
     time_limit: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h.")] = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spaces.backbone import BackboneSpec
-from ..spaces.errors import OptionError
+from ..spaces.errors import DataError, OptionError
 from ..spaces.presets import load_preset
 from ..spaces.ranges import Fixed, OneOf
 from ..spaces.recipe import Technique
@@ -130,7 +130,7 @@ def plan_run(
         size=_first(size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
         weights=weights or ("starter" if is_demo else "imagenet"),
     )
-    name = f"demo-{demo}" if folder is None else folder.expanduser().resolve().name
+    name = f"demo-{demo}" if folder is None else _name(folder)
     return Plan(
         folder=folder,
         demo=demo,
@@ -142,6 +142,14 @@ def plan_run(
         early_stopping=preset.early_stopping,
         follow_symlinks=follow_symlinks,
     )
+
+
+def _name(folder: Path) -> str:
+    try:
+        # The root of the file system has none.
+        return folder.expanduser().resolve().name or "root"
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
 
 
 def _first(*values: Any) -> Any:

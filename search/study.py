@@ -194,6 +194,7 @@ class Study:
                 self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
             )
             if searcher.complete and not confirmer.remaining():
+                searcher.check()
                 return
             count, threads = choose_workers(workers)
             try:

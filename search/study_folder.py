@@ -41,6 +41,8 @@ def check_folder(path: Path, *, fresh: bool = False) -> None:
     Raises:
         StudyError: The folder holds something else, or cannot be read.
     """
+    if "\0" in str(path):
+        raise StudyError(f"--study must be the name of a folder, got {path} (with a NUL in it). Name another.")
     try:
         if holds_study(path) or not path.exists():
             return

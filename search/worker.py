@@ -8,27 +8,25 @@ import signal
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from ..spaces.backbone import load_network
 from ..spaces.errors import TlsearchError
 from .extract import Extractor
+from .last_words import LastWords
 from .messages import Begin, Continue, Extract, Extracted, Failed, FromWorker, Measured, Ready, Train, Trained
 from .parent import end_with_parent
 from .train import DivergedError, Trainer
 
 
-def serve(connection: Connection, threads: int, log: Path) -> None:
+def serve(connection: Connection, threads: int, words: LastWords) -> None:
     """Answers tasks until the pipe closes. Runs as the main function of a process of its own.
 
     Args:
         connection: The worker's end of the pipe.
         threads: Processor cores that this worker may keep busy.
-        log: File for what libraries write to the standard streams, which would tear the main process's display.
+        words: Takes what libraries write to the standard streams.
     """
-    with log.open("ab", buffering=0) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    words.take_standard_streams()
     # Ctrl-C reaches the whole process group; what becomes of a running trial is for the main process to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
@@ -76,9 +74,11 @@ class _Worker:
             message = Failed(str(error))
         except TlsearchError as error:
             message = Failed(str(error), cause=error)
-        except MemoryError:
-            message = Failed("out of memory", traceback=traceback.format_exc())
         except Exception as error:
+            # By its name: TensorFlow's own out of memory, and no other backend's need is imported for it.
+            if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+                self._send(Failed("out of memory", traceback=traceback.format_exc(), spent=True))
+                return
             summary = (str(error).strip().splitlines() or [""])[0]
             message = Failed(f"{type(error).__name__}: {summary}"[:500], traceback=traceback.format_exc())
         self._send(message)
