@@ -130,9 +130,7 @@ class WorkerPool:
                 handle(worker, task, message)
 
     def _messages(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
-        """What the workers say, if anything. A worker that died is replaced before its `Died` is given; one that hangs is
-        killed.
-        """
+        """What the workers say, if anything. One that died is replaced before its `Died` is given; one that hangs is killed."""
         by_connection = {worker.connection: worker for worker in self.workers}
         for connection in wait(list(by_connection), TICK):
             assert isinstance(connection, Connection)
