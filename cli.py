@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .reports.live import LiveProgress
     from .reports.log import Log
+    from .reports.summary import Summary
     from .search.study import Study
 
 app = typer.Typer(
@@ -48,12 +49,14 @@ InspectFormat = Literal["terminal", "json", "html"]
 ListFormat = Literal["terminal", "json"]
 
 
-def _at_least(low: int) -> Callable[[typer.CallbackParam, int | None], int | None]:
-    """Refuses smaller numbers in our own words: Typer's do not say what was got."""
+def _at_least(low: int, most: int = 10**9) -> Callable[[typer.CallbackParam, int | None], int | None]:
+    """Refuses smaller and larger numbers in our own words: Typer's do not say what was got."""
 
     def check(param: typer.CallbackParam, value: int | None) -> int | None:
         if value is not None and value < low:
             raise OptionError(f"{param.opts[0]} must be a whole number of at least {low}, got {value}.")
+        if value is not None and value > most:
+            raise OptionError(f"{param.opts[0]} must be a whole number of at most {most:,}, got {value:,}.")
         return value
 
     return check
@@ -71,7 +74,9 @@ CacheDir = Annotated[
 @app.command()
 def run(
     data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: the built-in pictures]")] = None,
-    trials: Annotated[int, typer.Option(callback=_at_least(1), help="Trials of the whole study, over all of its runs.")] = 20,
+    trials: Annotated[
+        int, typer.Option(callback=_at_least(1, 100_000), help="Trials of the whole study, over all of its runs.")
+    ] = 20,
     epochs: Annotated[int | None, typer.Option(callback=_at_least(1), help="Most epochs a stage.  [default: 10]")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder of the study.  [default: runs/<name of DATA>]")] = None,
     engine: Annotated[EngineName, typer.Option(help="Who proposes.")] = "optuna",
@@ -92,7 +97,9 @@ def run(
     batch_norm: Annotated[BatchNorm | None, typer.Option(help="BatchNorm while training.  [default: folded]")] = None,
     class_weight: Annotated[ClassWeight | None, typer.Option(help="Weigh rare classes more.")] = None,
     metric: Annotated[Metric, typer.Option(help="What trials are chosen and compared by.")] = "accuracy",
-    confirm: Annotated[int, typer.Option(callback=_at_least(0), help="Seeds that each finalist is trained again with.")] = 3,
+    confirm: Annotated[
+        int, typer.Option(callback=_at_least(0, 1000), help="Seeds that each finalist is trained again with.")
+    ] = 3,
     seed: Annotated[int, typer.Option(callback=_at_least(0), help="Of the split, the proposals and the training.")] = 0,
     workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
     time_limit: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h.")] = None,
@@ -101,6 +108,9 @@ def run(
     demo: Annotated[
         str, typer.Option(help="Built-in set: small-similar, small-different, large-similar, large-different.")
     ] = "small-similar",
+    follow_symlinks: Annotated[
+        bool, typer.Option("--follow-symlinks", help="Read links that leave the folder of images too.")
+    ] = False,
     cache_dir: CacheDir = None,
     cache_dtype: Annotated[CacheType, typer.Option(help="Of the activations on disk.")] = "float16",
     cache_limit: Annotated[
@@ -132,6 +142,7 @@ def run(
         class_weight=class_weight,
         engine=engine,
         algorithm=algorithm,
+        follow_symlinks=follow_symlinks,
     )
     plan.check_folders(fresh=fresh)
     with _watching(metric, quiet=quiet) as listener:
@@ -192,7 +203,10 @@ def report(
     from .reports.files import render
     from .reports.summary import summarize
 
-    return _write(render(summarize(paths[0]), form, top), output, form, paths[0])
+    summary = summarize(paths[0])
+    text = render(summary, form, top)
+    _say_what_is_damaged(summary)
+    _write(text, output, form, paths[0])
 
 
 @app.command()
@@ -242,7 +256,7 @@ def studies(
 ) -> None:
     """List the studies in a folder, the newest first."""
     from .reports.listing import Listing
-    from .search.store import list_studies
+    from .search.study_folder import list_studies
 
     listing = Listing(list_studies(runs), runs)
     if form == "json":
@@ -392,14 +406,17 @@ def _write(text: str, output: str | None, form: str, about: Path) -> None:
     if output is None or output == "-":
         sys.stdout.write(text)
         return
+    from .search.paths import write_output
+
     try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--output must be a file that can be written, got {output} ({error.strerror}).") from error
+        write_output(Path(output), text.encode())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OptionError(f"--output must be a file that can be written, got {output} ({reason}).") from error
 
 
 def _newest() -> Path:
-    from .search.store import list_studies
+    from .search.study_folder import list_studies
 
     if found := list_studies(Path("runs")):
         return found[0]
@@ -410,12 +427,21 @@ def _print_report(path: Path, top: int) -> None:
     from .reports.summary import summarize
     from .reports.terminal import Report
 
-    _console().print(Report(summarize(path), top))
+    summary = summarize(path)
+    _console().print(Report(summary, top))
+    _say_what_is_damaged(summary)
 
 
 def _say_how_to_go_on(study: Study, trials: int) -> None:
     done = study.done
     _print_error(f"Stopped. {done} of {trials} trials are kept; the same command goes on.", style="yellow")
+
+
+def _say_what_is_damaged(summary: Summary) -> None:
+    if summary.damage:
+        _print_error(
+            f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow"
+        )
 
 
 def _print_error(message: str, style: str = "red") -> None:

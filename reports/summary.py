@@ -130,6 +130,7 @@ class Summary:
         pareto_seconds: Confirmed techniques on the Pareto front of test score against training seconds.
         pareto_params: The same against trained parameters.
         cost_sentence: What the best score costs beside the quickest technique; empty where fewer than two were confirmed.
+        damage: What of a damaged study could not be read; empty for a sound one.
     """
 
     path: Path
@@ -145,6 +146,7 @@ class Summary:
     pareto_seconds: frozenset[Technique] = frozenset()
     pareto_params: frozenset[Technique] = frozenset()
     cost_sentence: str = ""
+    damage: str = ""
 
     @property
     def failures(self) -> tuple[FailedTrial, ...]:
@@ -181,12 +183,12 @@ class Summary:
 
 
 def summarize(study: Path | str | StudyStore) -> Summary:
-    """Reads a study.
+    """Reads a study; of a damaged one, what is still sound.
 
     Raises:
-        StudyError: There is none, or it is damaged.
+        StudyError: There is none, or nothing of it can be read.
     """
-    store = study if isinstance(study, StudyStore) else StudyStore.open(study)
+    store = study if isinstance(study, StudyStore) else StudyStore.open(study, salvage=True)
     settings, trials = store.settings, store.trials()
     best = finalists(trials, settings.metric)
     space = SearchSpace.from_dict(settings.space)
@@ -230,6 +232,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         pareto_seconds=pareto_front(scores, seconds, settings.metric),
         pareto_params=pareto_front(scores, params, settings.metric),
         cost_sentence=cost_sentence(scores, seconds, params, verdict.comparisons, settings.metric),
+        damage=store.damage,
     )
 
 

@@ -121,13 +121,22 @@ class Searcher:
         finally:
             for running in self._running.values():
                 self._record(running, interrupted(running.trial, "stopped before it was finished"))
+        self.check()
+
+    def check(self) -> None:
+        """Raises where nothing but failures has come of the search.
+
+        Raises:
+            SearchFailedError: With the last reason.
+        """
         if not any(isinstance(trial, CompleteTrial) for trial in self._finished):
             self._give_up()
 
     def _replay(self, engine: Engine) -> tuple[int, list[tuple[int, Values]]]:
         """Tells a new engine what happened before; gives the next slot, and the slots that a cut-off trial left empty."""
         values = self._store.values()
-        slot_of = {derive(self._seed, slot): slot for slot in range(len(self._finished) + self.total)}
+        # Slots are taken in order, and each that was taken has a trial.
+        slot_of = {derive(self._seed, slot): slot for slot in range(len(self._finished))}
         ends: list[tuple[datetime, int, FinishedTrial]] = []
         adopted: dict[int, Values] = {}
         filled: set[int] = set()

@@ -108,11 +108,13 @@ class Failed:
         error: One line, fit for a report.
         cause: The exception where it is one of ours, to be raised in the main process; None for any other.
         traceback: Of what is no error of ours.
+        spent: Whether the process should end with it: memory that has run out once does so again.
     """
 
     error: str
     cause: Exception | None = None
     traceback: str = ""
+    spent: bool = False
 
 
 ToWorker = Begin | Extract | Pool | Train | Continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from typing import BinaryIO
 from ..spaces.errors import OptionError
 
 CACHE_VARIABLE = "TLSEARCH_CACHE_DIR"
+
+_DRAFT = re.compile(r"\..+\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
 
 
 def cache_root(cache_dir: Path | str | None = None) -> Path:
@@ -60,6 +64,42 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             draft.unlink()
         raise
+
+
+def remove_drafts(folder: Path) -> None:
+    """Removes what a kill left of `atomic_write` anywhere below a folder; to be called by the one who may write there."""
+    for path in [*folder.rglob(".*.tmp")]:
+        if is_draft(path.name):
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_draft(name: str) -> bool:
+    """Whether a file of this name is what a kill left of `atomic_write`."""
+    return _DRAFT.fullmatch(name) is not None
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Writes a file that the user named: whole or not at all, except where it is a device, a pipe or a link.
+
+    Raises:
+        OSError: It cannot be written, or the disk is full.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        # To be written through, not replaced: /dev/stdout is a link too.
+        path.write_bytes(data)
+        return
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if (match := _DRAFT.fullmatch(draft.name)) and not _is_running(int(match["pid"])):
+            draft.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def _is_running(pid: int) -> bool:
+    import psutil
+
+    return bool(psutil.pid_exists(pid))
 
 
 def folder_bytes(folder: Path) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spaces.backbone import BackboneSpec
-from ..spaces.errors import OptionError
+from ..spaces.errors import DataError, OptionError
 from ..spaces.presets import load_preset
 from ..spaces.ranges import Fixed, OneOf
 from ..spaces.recipe import Technique
@@ -18,7 +18,7 @@ from .data.demo import write_demo
 from .engines import check_algorithm
 from .events import Listener
 from .paths import cache_root
-from .store import StudyStore
+from .study_folder import check_folder
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
@@ -36,6 +36,7 @@ class Plan:
         demo: Variant of the built-in set that is used where there is no folder.
         study: Folder of the study.
         early_stopping: Whether training may end before its last epoch.
+        follow_symlinks: Whether links that leave the folder of images are followed.
     """
 
     folder: Path | None
@@ -46,6 +47,7 @@ class Plan:
     engine: str
     algorithm: str
     early_stopping: bool
+    follow_symlinks: bool = False
 
     def check_folders(self, *, fresh: bool) -> None:
         """Finds what would end the run only after its images are decoded.
@@ -57,7 +59,7 @@ class Plan:
             StudyError: The study's folder holds something else, or cannot be made.
             WeightsError: The file of the weights does not exist.
         """
-        StudyStore.check_folder(self.study, fresh=fresh)
+        check_folder(self.study, fresh=fresh)
         # ImageNet's may have to be downloaded, which the folder of images should be worth first.
         if self.backbone.weights != "imagenet":
             self.backbone.locate()
@@ -71,8 +73,15 @@ class Plan:
         folder, name = self.folder, None
         if folder is None:
             folder, name = write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
-        size = self.backbone.size
-        return open_folder(folder, size=size, seed=seed, cache_dir=cache_dir, listener=listener, name=name)
+        return open_folder(
+            folder,
+            size=self.backbone.size,
+            seed=seed,
+            cache_dir=cache_dir,
+            listener=listener,
+            name=name,
+            follow_symlinks=self.follow_symlinks,
+        )
 
 
 def plan_run(
@@ -93,6 +102,7 @@ def plan_run(
     class_weight: str | None = None,
     engine: str = "optuna",
     algorithm: str | None = None,
+    follow_symlinks: bool = False,
 ) -> Plan:
     """Checks options against each other and fills in what was left out.
 
@@ -120,7 +130,7 @@ def plan_run(
         size=_first(size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
         weights=weights or ("starter" if is_demo else "imagenet"),
     )
-    name = f"demo-{demo}" if folder is None else folder.expanduser().resolve().name
+    name = f"demo-{demo}" if folder is None else _name(folder)
     return Plan(
         folder=folder,
         demo=demo,
@@ -130,7 +140,16 @@ def plan_run(
         engine=engine,
         algorithm=check_algorithm(engine, algorithm),
         early_stopping=preset.early_stopping,
+        follow_symlinks=follow_symlinks,
     )
+
+
+def _name(folder: Path) -> str:
+    try:
+        # The root of the file system has none.
+        return folder.expanduser().resolve().name or "root"
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
 
 
 def _first(*values: Any) -> Any:

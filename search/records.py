@@ -35,7 +35,11 @@ def result_of(trial: FinishedTrial) -> dict[str, Any]:
 
 
 def record_of(frozen: FrozenTrial) -> Trial:
-    """The record of a stored trial."""
+    """The record of a stored trial.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: It is not what `result_of` gave.
+    """
     attributes = frozen.user_attrs
     common: dict[str, Any] = {
         "number": frozen.number,
@@ -58,7 +62,8 @@ def record_of(frozen: FrozenTrial) -> Trial:
         return FailedTrial(**ended, error=error, interrupted=attributes.get("interrupted", False))
     kind: type[CompleteTrial] | type[PrunedTrial] = CompleteTrial if frozen.state is TrialState.COMPLETE else PrunedTrial
     own = {field.name for field in dataclasses.fields(kind)} - set(ended) - {"score"}
-    assert frozen.value is not None  # Optuna's own rule for trials in these states
+    if frozen.value is None:
+        raise ValueError(f"trial {frozen.number} has no score")
     return kind(**ended, score=frozen.value, **{name: attributes[name] for name in own})
 
 

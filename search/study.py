@@ -24,13 +24,15 @@ from .data.dataset import Dataset
 from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
 from .extract import Context
 from .fill import CacheFiller
+from .lock import LOCK_FILES, hold
 from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
 from .records import differences
 from .settings import CacheType, StudySettings
 from .similarity import measure_profile
-from .store import StudyStore, hold
+from .store import StudyStore
+from .study_folder import check_folder, holds_study
 from .trial import FailedTrial, FinishedTrial, Metric
 from .workers import WorkerPool, choose_workers
 
@@ -115,15 +117,12 @@ class Study:
             weights_fingerprint=fingerprint,
             version=__version__,
         )
-        if StudyStore.exists(path):
-            store = StudyStore.open(path)
-            if differing := differences(store.settings, settings):
-                raise StudyError(
-                    f"{path} holds a study of another search: {'; '.join(differing)}. "
-                    "Give the same options to go on with it, --study for another folder, or --fresh to start it anew."
-                )
-        else:
-            store = StudyStore.create(path, settings)
+        store = StudyStore.open(path) if holds_study(path) else StudyStore.create(path, settings)
+        if differing := differences(store.settings, settings):
+            raise StudyError(
+                f"{path} holds a study of another search: {'; '.join(differing)}. "
+                "Give the same options to go on with it, --study for another folder, or --fresh to start it anew."
+            )
         if not store.test_files():
             store.keep_test_files([data.files[row] for row in data.test])
         context = Context(
@@ -146,14 +145,15 @@ class Study:
         Raises:
             StudyError: The folder holds something else, or another process is searching in it.
         """
-        StudyStore.check_folder(path, fresh=True)
+        check_folder(path, fresh=True)
         if not path.exists():
             return
         # The study itself may be damaged: only its lock is asked.
         with hold(path):
-            for entry in path.iterdir():
-                if entry.name not in ("study.lock", "study.lock.json"):
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            # study.json last: where a kill comes first, the folder still holds a study that can be deleted.
+            for entry in sorted(path.iterdir(), key=lambda entry: entry.name == "study.json"):
+                if entry.name not in LOCK_FILES:
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     @property
     def done(self) -> int:
@@ -206,6 +206,7 @@ class Study:
                 reserve=lambda finished: confirmer.reserve(finished, count, budget.seconds or math.inf),
             )
             if searcher.complete and not confirmer.remaining():
+                searcher.check()
                 return
             try:
                 with WorkerPool(count, threads) as pool:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 from ..spaces.backbone import load_network
 from ..spaces.errors import TlsearchError
 from ..spaces.folding import fold
 from .blocks import BlockPooler
 from .extract import Extractor
+from .last_words import LastWords
 from .messages import (
     Begin,
     Continue,
@@ -30,23 +29,22 @@ from .messages import (
     Train,
     Trained,
 )
+from .parent import end_with_parent
 from .train import DivergedError, Trainer
 
 
-def serve(connection: Connection, threads: int, log: Path) -> None:
+def serve(connection: Connection, threads: int, words: LastWords) -> None:
     """Answers tasks until the pipe closes. Runs as the main function of a process of its own.
 
     Args:
         connection: The worker's end of the pipe.
         threads: Processor cores that this worker may keep busy.
-        log: File for what libraries write to the standard streams, which would tear the main process's display.
+        words: Takes what libraries write to the standard streams.
     """
-    with log.open("ab", buffering=0) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    words.take_standard_streams()
     # Ctrl-C reaches the whole process group; what becomes of a running trial is for the main process to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
+    end_with_parent()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"
@@ -94,9 +92,11 @@ class _Worker:
             message = Failed(str(error))
         except TlsearchError as error:
             message = Failed(str(error), cause=error)
-        except MemoryError:
-            message = Failed("out of memory", traceback=traceback.format_exc())
         except Exception as error:
+            # By its name: TensorFlow's own out of memory, and no other backend's need is imported for it.
+            if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+                self._send(Failed("out of memory", traceback=traceback.format_exc(), spent=True))
+                return
             summary = (str(error).strip().splitlines() or [""])[0]
             message = Failed(f"{type(error).__name__}: {summary}"[:500], traceback=traceback.format_exc())
         self._send(message)
@@ -118,18 +118,3 @@ class _Worker:
 
     def _send(self, message: FromWorker) -> None:
         self._connection.send(message)
-
-
-def _die_with_parent() -> None:
-    """Ends this process as soon as the one that started it is gone, even by SIGKILL, even within a training step."""
-    import multiprocessing
-
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 
 from ..spaces.errors import SearchFailedError
+from .last_words import LastWords
 from .messages import Begin, Failed, FromWorker, Measured, Ready, ToWorker
+from .watchdog import TICK, Watchdog
 from .worker import serve
 
 MEMORY_A_WORKER = 1_500_000_000
@@ -40,14 +40,18 @@ class Worker:
         task: What it was given to do, None while idle.
         ready: Whether it has answered `Begin`.
         deaths: Processes of this name that died.
+        words: What its process writes to the standard streams.
+        doom: Why it is being killed; empty while it is not.
     """
 
     name: str
     process: SpawnProcess
     connection: Connection
+    words: LastWords
     task: ToWorker | None = None
     ready: bool = False
     deaths: int = 0
+    doom: str = ""
 
     def send(self, message: ToWorker) -> None:
         """Sends a message. That the process has died is noticed by `WorkerPool.drive`, which reads the other end."""
@@ -73,7 +77,7 @@ class WorkerPool:
         self._spawn = multiprocessing.get_context("spawn")
         self._threads = threads
         self._begin: Begin | None = None
-        self._logs = tempfile.TemporaryDirectory(prefix="tlsearch-")
+        self._watchdog = Watchdog()
         self.workers = [self._start(f"worker-{number + 1}") for number in range(count)]
 
     def __enter__(self) -> WorkerPool:
@@ -114,6 +118,7 @@ class WorkerPool:
                     break
                 worker.task = task
                 worker.send(task)
+                self._watchdog.heard(worker.name)
             if any(worker.ready for worker in self.workers) and all(worker.task is None for worker in self.workers):
                 return
             for worker, message in self._messages():
@@ -125,9 +130,9 @@ class WorkerPool:
                 handle(worker, task, message)
 
     def _messages(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
-        """What the workers say, at least one message. A worker that died is replaced before its `Died` is given."""
+        """What the workers say, if anything. One that died is replaced before its `Died` is given; one that hangs is killed."""
         by_connection = {worker.connection: worker for worker in self.workers}
-        for connection in wait(list(by_connection)):
+        for connection in wait(list(by_connection), TICK):
             assert isinstance(connection, Connection)
             worker = by_connection[connection]
             try:
@@ -139,11 +144,19 @@ class WorkerPool:
                     raise SearchFailedError(
                         f"no worker process could be started, {message.error}. Try --workers 1, or --debug for its output."
                     ) from None
+            self._watchdog.heard(worker.name)
             if isinstance(message, Ready):
                 worker.ready = True
             elif isinstance(message, Failed) and not worker.ready:
                 raise message.cause or SearchFailedError(message.error)
+            elif isinstance(message, Failed) and message.spent:
+                worker.process.kill()
+                self._renew(worker)
             yield worker, message
+        busy = {w.name: w for w in self.workers if w.process.pid and not w.doom and (w.task is not None or not w.ready)}
+        for name, reason in self._watchdog.look({name: w.process.pid or 0 for name, w in busy.items()}):
+            busy[name].doom = reason
+            busy[name].process.kill()
 
     def close(self) -> None:
         """Ends every worker: idle ones by closing their pipe, the others by a signal."""
@@ -157,33 +170,38 @@ class WorkerPool:
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
-        self._logs.cleanup()
-
-    def _log(self, name: str) -> Path:
-        return Path(self._logs.name) / f"{name}.log"
+            worker.words.close()
 
     def _start(self, name: str) -> Worker:
         ours, theirs = self._spawn.Pipe()
-        log = self._log(name)
-        process = self._spawn.Process(target=serve, args=(theirs, self._threads, log), name=f"tlsearch {name}", daemon=True)
+        words = LastWords()
+        process = self._spawn.Process(target=serve, args=(theirs, self._threads, words), name=f"tlsearch {name}", daemon=True)
         process.start()
         theirs.close()
         if self._begin is not None:
             ours.send(self._begin)
-        return Worker(name, process, ours)
+        return Worker(name, process, ours, words)
 
     def _replace(self, worker: Worker) -> Died:
-        worker.connection.close()
+        """Starts another process in place of one that died, and says what that died of."""
         worker.process.join()
         code = worker.process.exitcode or 0
-        fresh = self._start(worker.name)
-        worker.process, worker.connection, worker.ready = fresh.process, fresh.connection, False
-        worker.deaths += 1
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         hint = " (out of memory?)" if code == -9 else ""
-        lines = self._log(worker.name).read_text(errors="replace").strip().splitlines()
-        last = f"; its last words: {lines[-1][:200]}" if lines and code != -9 else ""
-        return Died(f"the worker process died: {how}{hint}{last}")
+        said = worker.words.last_line() if code != -9 else ""
+        last = f"; its last words: {said[:200]}" if said else ""
+        error = worker.doom or f"the worker process died: {how}{hint}{last}"
+        self._renew(worker)
+        worker.deaths += 1
+        return Died(error)
+
+    def _renew(self, worker: Worker) -> None:
+        worker.connection.close()
+        worker.process.join()
+        worker.words.close()
+        fresh = self._start(worker.name)
+        worker.process, worker.connection, worker.words = fresh.process, fresh.connection, fresh.words
+        worker.ready, worker.doom = False, ""
 
 
 def choose_workers(asked: int | None) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import OptionError, WeightsError
+from .files import find_file
 from .network import Network, network_of
 from .quiet import quiet_native
 
@@ -77,9 +77,8 @@ class BackboneSpec:
             return STARTER
         if self.weights == "imagenet":
             return _locate_imagenet(self)
-        path = Path(self.weights).expanduser()
-        if not path.is_file():
-            what = "a folder" if path.is_dir() else "no such file"
+        path, what = find_file(self.weights)
+        if path is None:
             raise WeightsError(
                 f"--weights must be imagenet, starter, random or a file of MobileNetV2 weights without top, "
                 f"got {self.weights} ({what})."
@@ -146,7 +145,8 @@ def _load(base: Any, path: Path, spec: BackboneSpec) -> None:
     expected = f"the {_ARRAYS} weight arrays of MobileNetV2 without top, alpha {spec.alpha}"
     try:
         arrays = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # Parsers of a file that may hold anything: h5py, zipfile and NumPy promise no closed set.
         raise WeightsError(
             f"{path} must hold {expected}, but cannot be read ({_first_line(error)}): it is damaged, cut short or "
             "something else. Fetch it again, or name another file with --weights."

@@ -9,12 +9,15 @@ A message states the rule, what was got, and the remedy. The command line prints
     ├── SpaceError              2   a recipe, a search space or a space file out of bounds
     ├── WeightsError            2   pretrained weights missing, damaged or of another shape
     ├── DataError               2   a folder of images that cannot be searched on
-    ├── StudyError              2   a study folder that is foreign, damaged, busy, or made for something else
+    ├── StudyError              2   a study folder that is foreign, busy, or made for something else
+    │   └── DamagedStudyError   2   one whose files cannot be read, or hold what tlsearch never wrote
     ├── OptionError             2   options that contradict each other or ask for what is not installed
     └── SearchFailedError       1   a search in which no trial succeeded
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class TlsearchError(Exception):
@@ -36,7 +39,23 @@ class DataError(TlsearchError):
 
 
 class StudyError(TlsearchError):
-    """The study folder is foreign, damaged, in use, or was made for something else."""
+    """The study folder is foreign, in use, or was made for something else; or it cannot be written."""
+
+
+class DamagedStudyError(StudyError):
+    """A study's files cannot be read. What is still sound in them can be reported.
+
+    Args:
+        path: Folder of the study.
+        what: Which file, and what is wrong with it.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"the study in {path} is damaged: {what}. Nothing was changed. `tlsearch report` shows what can still be read; "
+            "restore it from a copy, name another folder with --study, or start it anew with --fresh."
+        )
+        self.what = what
 
 
 class OptionError(TlsearchError):

@@ -6,11 +6,11 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from .errors import SpaceError
+from .files import find_file
 from .parse import check_keys, parse_space
 from .ranges import Fixed, OneOf
 from .recipe import Technique
@@ -79,12 +79,13 @@ def load_preset(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]()
-    path = Path(name).expanduser()
-    if not path.is_file():
-        raise SpaceError(f"--space must be {', '.join(PRESETS)} or a TOML file, got {name} (no such file).")
+    path, why = find_file(name)
+    if path is None:
+        raise SpaceError(f"--space must be {', '.join(PRESETS)} or a TOML file, got {name} ({why}).")
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # ValueError: no TOML, no UTF-8, or a number of thousands of digits.
         raise SpaceError(f"{name} must be a TOML file: {error}.") from error
     try:
         return _parse(fields)

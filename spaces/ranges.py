@@ -10,9 +10,20 @@ from typing import Any
 
 from .errors import SpaceError
 
+MOST_VALUES = 10_000
+"""Of a range in steps: more than any search tries, few enough to be listed in a moment."""
+
 Scalar = str | int | float | bool
 Values = dict[str, Scalar]
 """Proposed values by the name of their parameter; parameters that the technique does not have are absent."""
+
+
+def is_finite(number: float) -> bool:
+    """Whether a number is one that a float can hold; TOML's and Python's whole numbers may be larger."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +35,23 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One of some values, without an order that matters."""
+    """One of some values of one kind, without an order that matters; whole numbers among others become such."""
 
     values: tuple[Scalar, ...]
 
     def __post_init__(self) -> None:
         if not self.values:
             raise SpaceError("a choice must have at least one value, got none.")
+        if not all(is_finite(value) for value in self.values if not isinstance(value, str)):
+            raise SpaceError(
+                f"the numbers of a choice must be finite and below 1e308, got {', '.join(map(repr, self.values))}."
+            )
+        kinds = {type(value) for value in self.values}
+        if kinds == {int, float}:
+            object.__setattr__(self, "values", tuple(float(value) for value in self.values))
+        elif len(kinds) > 1:
+            # KerasTuner's own rule; besides, true and 1 are one value to Python.
+            raise SpaceError(f"the values of a choice must be of one kind, got {', '.join(map(repr, self.values))}.")
         if len(set(self.values)) < len(self.values):
             raise SpaceError(f"the values of a choice must differ, got {', '.join(map(str, self.values))}.")
 
@@ -50,12 +71,17 @@ class Between:
     log: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        if not (is_finite(self.low) and is_finite(self.high) and self.low < self.high):
             raise SpaceError(f"a range must have its lower bound first, got {self.low} to {self.high}.")
         if self.log and (self.low <= 0 or self.step is not None):
             raise SpaceError(f"a logarithmic range must start above 0 and have no step, got {self.low} to {self.high}.")
         if self.step is not None and not 0 < self.step <= self.high - self.low:
             raise SpaceError(f"a step must be above 0 and fit in its range, got {self.step} in {self.low} to {self.high}.")
+        if (self.step is not None or self.whole) and (self.high - self.low) / (self.step or 1) >= MOST_VALUES:
+            raise SpaceError(
+                f"a range in steps must have at most {MOST_VALUES:,} values, got {self.low} to {self.high} in steps of "
+                f"{self.step or 1}. Make the step larger."
+            )
 
     @property
     def whole(self) -> bool:

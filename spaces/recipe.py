@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
 from .errors import SpaceError
+from .ranges import is_finite
 
 LAYERS = 154
 """Layers of MobileNetV2 without its top and without pooling, as Keras and the blog post count them."""
@@ -167,4 +167,4 @@ def _one_of(name: str, got: object, choices: tuple[str, ...]) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)

@@ -7,12 +7,13 @@ Optuna trial behind an adapter, or `ValuesReader`, which reads back values that 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import SpaceError
-from .ranges import Between, ContinuousError, Fixed, OneOf, Range, Scalar, Values, dump, options
+from .ranges import MOST_VALUES, Between, ContinuousError, Fixed, OneOf, Range, Scalar, Values, dump, options
 from .readers import GridReader, HyperParameters, ValuesReader, read_range
 from .recipe import Recipe, Technique, check_fine_tune_at
 
@@ -106,9 +107,10 @@ class SearchSpace:
 
     @property
     def size(self) -> int | None:
-        """Number of different recipes; None where a range is continuous."""
+        """Number of different recipes; None where a range is continuous, or there are more than `MOST_VALUES` of them."""
         try:
-            return sum(1 for _ in self.grid(levels=None))
+            count = sum(1 for _ in itertools.islice(self.grid(levels=None), MOST_VALUES + 1))
+            return count if count <= MOST_VALUES else None
         except ContinuousError:
             return None
 

@@ -87,6 +87,7 @@ def open_folder(
     processes: int | None = None,
     listener: Listener = ignore,
     name: str | None = None,
+    follow_symlinks: bool = False,
 ) -> Dataset:
     """Scans, decodes and splits a folder of images. Nothing in it is changed.
 
@@ -95,18 +96,19 @@ def open_folder(
         size: Side that the images are squashed to, pixels.
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches; `paths.cache_root` says what else is tried.
-        processes: That decode side by side; None for one a core.
+        processes: That decode side by side; None for one a core, 0 for none but this one.
         listener: Told how far decoding is.
         name: What reports call the data set, instead of ``path``.
+        follow_symlinks: Whether links that leave the folder are followed.
 
     Raises:
         DataError: The folder cannot be searched on; the message names it and the remedy.
-        OptionError: The cache folder cannot be written, or ``size`` or ``processes`` is below 1.
+        OptionError: The cache folder cannot be written, ``size`` is below 1 or ``processes`` below 0.
     """
-    for option, value in (("--size", size), ("processes", processes)):
-        if value is not None and value < 1:
-            raise OptionError(f"{option} must be at least 1, got {value}.")
-    layout = scan(path)
+    for option, value, least in (("--size", size, 1), ("processes", processes, 0)):
+        if value is not None and value < least:
+            raise OptionError(f"{option} must be at least {least}, got {value}.")
+    layout = scan(path, follow_symlinks=follow_symlinks)
     expected = check_classes(layout, layout.candidates, layout.skipped)
     cache = cache_root(cache_dir) / "images"
     began = time.monotonic()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
+import stat
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP")
 """Pillow's names of what is read. Its JPEG reader also takes MPO, which many phones write into a ``.jpg``."""
@@ -19,6 +23,14 @@ MAX_PIXELS = 178_956_970
 
 MAX_BYTES = 1 << 30
 """Of a file; a larger one is no photograph."""
+
+MAX_MEMORY = 512 << 20
+"""Bytes that decoding one image may take. Without it the worst file found took 2.7 GB: 34 bytes of WebP. Photographs of 50
+megapixels need less, and so does an ordinary JPEG of `MAX_PIXELS`, which is decoded at an eighth of its size."""
+
+_PIXEL_BYTES = {"WEBP": 16, "alpha": 12, "other": 8}
+"""Bytes a pixel from the open file to the squashed image at their peak, measured with Pillow 12 and rounded up; ``alpha`` for
+palettes and transparency, which are made RGBA first."""
 
 VERSION = 3
 """Raised whenever the pixels that come out of this module change: caches made before are then made anew."""
@@ -43,9 +55,7 @@ def decode(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
         UnreadableImageError: It cannot be read or decoded, or is unreasonably large.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UnreadableImageError("larger than 1 GiB")
-        data = path.read_bytes()
+        data = _read(path)
     except OSError as error:
         raise UnreadableImageError(f"cannot be read ({error.strerror})") from error
     try:
@@ -71,18 +81,56 @@ def decode(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
     return pixels, hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def _read(path: Path) -> bytes:
+    # Whatever has taken the file's place since the folder was scanned: opening a pipe must not wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImageError("not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise UnreadableImageError("larger than 1 GiB")
+        return file.read(MAX_BYTES)
+
+
 def _decode(data: bytes, size: int) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels")
+        full = image.width * image.height
         # Only JPEG heeds this: it decodes at the smallest of 1/1, 1/2, 1/4, 1/8 that is still twice what is needed.
         drafted = image.draft("RGB", (2 * size, 2 * size))
+        if (needed := _memory(image, full)) > MAX_MEMORY:
+            raise UnreadableImageError(f"needs {needed >> 20:,} MiB to decode, more than {MAX_MEMORY >> 20}")
         image.load()
         # The part that holds the picture: the last block of a JPEG may reach beyond it, more so when it is reduced.
         box = drafted[1] if drafted else None
         # Resized before anything else is done to it, since every further step would copy a large image once more.
         small = _resizable(image).resize((size, size), Image.Resampling.BILINEAR, box, reducing_gap=3.0)
         return np.asarray(_to_rgb(_upright(small)))
+
+
+def _memory(image: Image.Image, full: int) -> int:
+    """Bytes that decoding takes at its peak, before any of them is taken.
+
+    Args:
+        image: Opened, and reduced by its ``draft`` where it has one.
+        full: Pixels before that.
+    """
+    pixels = image.width * image.height
+    if isinstance(image, JpegImageFile):
+        needed = pixels * _PIXEL_BYTES["other"]
+        if image.info.get("progressive"):
+            # libjpeg keeps two bytes for each coefficient of the whole picture, however much it is reduced.
+            largest = max((across * down for _, across, down, _ in image.layer), default=1) or 1
+            needed += 2 * full * sum(across * down for _, across, down, _ in image.layer) // largest
+        return needed
+    if image.format == "WEBP":
+        return pixels * _PIXEL_BYTES["WEBP"]
+    alpha = image.mode in ("P", "PA", "LA") or image.has_transparency_data
+    return pixels * _PIXEL_BYTES["alpha" if alpha else "other"]
 
 
 def _resizable(image: Image.Image) -> Image.Image:

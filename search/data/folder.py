@@ -36,6 +36,7 @@ _SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("val", "valid", "validation", "validation_set"), "val"),
     **dict.fromkeys(("test", "testing", "test_set"), "test"),
 }
+_LEAVES = "a link that leaves the folder: --follow-symlinks reads it"
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
@@ -76,19 +77,24 @@ class Layout:
     skipped: tuple[SkippedFile, ...]
 
 
-def scan(folder: Path | str) -> Layout:
+def scan(folder: Path | str, *, follow_symlinks: bool = False) -> Layout:
     """The layout of ``folder``.
 
-    Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out.
+    Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out. Nothing
+    is opened, so that pipes, sockets and devices can do no harm.
+
+    Args:
+        folder: To be read.
+        follow_symlinks: Whether links that leave the folder are followed too.
 
     Raises:
         DataError: There is no such folder, it cannot be read, or it holds no images in class folders.
     """
-    root = Path(folder).expanduser()
     try:
+        root = Path(folder).expanduser()
         if not stat.S_ISDIR(root.stat().st_mode):
             raise DataError(f"DATA must be a folder of images, got {folder} (a file). Name the folder that holds it.")
-        reading = _Reading(root)
+        reading = _Reading(root, follow_symlinks=follow_symlinks)
         splits = _splits(root)
         for split, name in splits.items():
             reading.read_split(split, name)
@@ -97,7 +103,10 @@ def scan(folder: Path | str) -> Layout:
         reading.follow_links()
     except FileNotFoundError as error:
         raise DataError(f"DATA must be a folder of images, got {folder} (no such folder). Check the path.") from error
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
+        if not isinstance(error, OSError):
+            # "~nobody/photos" where there is no such user; a NUL in the name.
+            raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
         raise DataError(
             f"DATA must be readable, got {error.filename or folder} ({error.strerror}). Check its permissions."
         ) from error
@@ -163,19 +172,20 @@ class _Reading:
     Real folders come first and links last, so that a picture is listed where it really lies.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, follow_symlinks: bool) -> None:
         self.candidates: list[Candidate] = []
         self.skipped: list[SkippedFile] = []
         self._root = root
         self._real_root = os.path.realpath(root)
+        self._follow_symlinks = follow_symlinks
         self._seen = {self._real_root}
         self._links: deque[tuple[str, str, Split]] = deque()
 
     def read_split(self, split: Split, name: str) -> None:
         """Reads the class folders in the folder ``name`` of the root."""
         base = self._root / name
-        if not self._is_inside(base):
-            return self._skip(name, "a link that leaves the folder")
+        if not self._may_follow(base):
+            return self._skip(name, _LEAVES)
         self._seen.add(os.path.realpath(base))
         for entry in _entries(base):
             relative = entry.name if name == "." else f"{name}/{entry.name}"
@@ -223,8 +233,8 @@ class _Reading:
 
     def _read(self, entry: os.DirEntry[str], relative: str, label: str, split: Split) -> None:
         linked = entry.is_symlink()
-        if linked and not self._is_inside(entry.path):
-            return self._skip(relative, "a link that leaves the folder")
+        if linked and not self._may_follow(entry.path):
+            return self._skip(relative, _LEAVES)
         try:
             status = entry.stat()
         except OSError:
@@ -247,8 +257,8 @@ class _Reading:
     def _found(self) -> int:
         return len(self.candidates) + len(self.skipped) + len(self._links)
 
-    def _is_inside(self, path: Path | str) -> bool:
-        return Path(os.path.realpath(path)).is_relative_to(self._real_root)
+    def _may_follow(self, path: Path | str) -> bool:
+        return self._follow_symlinks or Path(os.path.realpath(path)).is_relative_to(self._real_root)
 
     def _skip(self, relative: str, reason: str) -> None:
         self.skipped.append(SkippedFile(printable(relative), reason))

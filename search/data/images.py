@@ -7,18 +7,18 @@ made under another name and renamed when it is whole.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import DataError
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted
+from ..parent import end_with_parent
 from .decode import VERSION, UnreadableImageError, decode
 from .folder import Candidate
 
@@ -36,8 +37,11 @@ CHUNK_BYTES = 4 << 20
 CHUNK_IMAGES = 32
 """Most images of a chunk: enough that sending it costs nothing, few enough that no core waits for the last one."""
 
-IN_PROCESS = 64
-"""Up to so many images are decoded here: starting processes takes longer (0.3 s each)."""
+ONE_PROCESS = 64
+"""Up to so many images are decoded in one process: starting more takes longer (0.3 s each)."""
+
+DECODE_SECONDS = 120
+"""Time after which a file is given up. The slowest found within `decode.MAX_MEMORY` takes 2 s on a 2020s core."""
 
 Pixels = tuple[NDArray[np.uint8], str]
 """``(size, size, 3)`` and the digest of the file's bytes."""
@@ -68,7 +72,8 @@ def decode_all(
         candidates: What to decode, in the order of the rows.
         size: Pixels a side.
         cache: Folder of the entries.
-        processes: Side by side; None for one a core.
+        processes: Side by side, apart from this one, so that a file that makes a codec crash or hang ends none but its own;
+            None for one a core, 0 to decode in this process.
         listener: Told how far it is; of nothing where an earlier run has done it all.
 
     Raises:
@@ -80,7 +85,7 @@ def decode_all(
     if decoded := _read(entry, len(candidates), size):
         return decoded
     # Before the lock is taken: where a process cannot start, it is because it would come here itself, and wait.
-    processes = _usable(processes or _cores(), len(candidates))
+    processes = _usable(processes, len(candidates))
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):
@@ -189,21 +194,31 @@ def decode_chunks(paths: Sequence[Path], size: int, processes: int) -> Iterator[
     """
     step = max(1, min(CHUNK_IMAGES, CHUNK_BYTES // (size * size * 3)))
     chunks = [(first, paths[first : first + step]) for first in range(0, len(paths), step)]
-    if processes > 1:
+    if processes:
         yield from _side_by_side(chunks, size, min(processes, len(chunks)))
     else:
         for first, chunk in chunks:
             yield first, decode_chunk(chunk, size)
 
 
-def decode_chunk(paths: Sequence[Path], size: int) -> list[Pixels | str]:
-    """For each path its pixels and digest, or the reason why it has none."""
+def decode_chunk(paths: Sequence[Path], size: int, seconds: int = 0) -> list[Pixels | str]:
+    """For each path its pixels and digest, or the reason why it has none.
+
+    Args:
+        paths: The files.
+        size: Pixels a side.
+        seconds: After which a file that is still being decoded kills this process; 0 for never.
+    """
     results: list[Pixels | str] = []
     for path in paths:
+        # Its default action, which no codec that loops in C can put off.
+        signal.alarm(seconds)
         try:
             results.append(decode(path, size))
         except UnreadableImageError as error:
             results.append(str(error))
+        finally:
+            signal.alarm(0)
     return results
 
 
@@ -217,7 +232,7 @@ def _side_by_side(
         try:
             while waiting or flying:
                 while waiting and len(flying) < 2 * processes:
-                    flying[pool.submit(decode_chunk, waiting[-1][1], size)] = waiting[-1]
+                    flying[pool.submit(decode_chunk, waiting[-1][1], size, DECODE_SECONDS)] = waiting[-1]
                     waiting.pop()
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     results = future.result()
@@ -236,9 +251,9 @@ def _one_by_one(first: int, paths: Sequence[Path], size: int) -> Iterator[tuple[
     try:
         for place, path in enumerate(paths, first):
             try:
-                yield place, pool.submit(decode_chunk, [path], size).result()
+                yield place, pool.submit(decode_chunk, [path], size, DECODE_SECONDS).result()
             except BrokenProcessPool:
-                yield place, ["crashes the decoder"]
+                yield place, ["makes the decoder crash or hang"]
                 pool.shutdown()
                 pool = _pool(1)
     finally:
@@ -253,28 +268,30 @@ def _pool(processes: int) -> ProcessPoolExecutor:
 def _follow_parent() -> None:
     """Leaves Ctrl-C to the parent process, and ends with it even where it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)
+def _usable(processes: int | None, images: int) -> int:
+    """How many processes to decode with, apart from this one.
 
-
-def _usable(processes: int, images: int) -> int:
-    """How many processes to decode with.
-
-    One, that is this one, for a few images, and in a script that searches outside ``if __name__ == "__main__"``: a spawned
-    process would run that script again.
+    None in a script that searches outside ``if __name__ == "__main__"``: a spawned process would run that script again.
     """
-    if processes == 1 or images <= IN_PROCESS:
-        return 1
+    if processes is None:
+        processes = 1 if images <= ONE_PROCESS else _cores()
+    if processes and _has_main_guard():
+        return processes
+    return 0
+
+
+@functools.cache
+def _has_main_guard() -> bool:
+    """Whether a spawned process starts without running what this one is running."""
     pool = _pool(1)
     try:
         pool.submit(int).result()
     except BrokenProcessPool:
-        return 1
+        return False
     finally:
         pool.shutdown()
-    return processes
+    return True

@@ -7,9 +7,11 @@ import numpy as np
 import optuna
 import pytest
 
+from tlsearch.search.lock import hold
 from tlsearch.search.profile import DepthPoint, DepthProfile
 from tlsearch.search.records import differences
-from tlsearch.search.store import StudyStore, hold, list_studies
+from tlsearch.search.store import StudyStore
+from tlsearch.search.study_folder import list_studies
 from tlsearch.search.trial import Confirmation, FailedTrial, RunningTrial
 from tlsearch.spaces.errors import StudyError
 
@@ -130,7 +132,7 @@ def test_starts_anew_where_a_kill_came_between_database_and_settings(tmp_path):
         (lambda path: (path / "study.json").write_text('{"schema": 1, "name": "s"}'), "study.json cannot be read"),
         (lambda path: (path / "study.json").write_text('{"schema": 99}'), "later version"),
         (lambda path: (path / "study.db").unlink(), "study.db is missing"),
-        (lambda path: (path / "study.db").write_bytes(b"not a database" * 100), "study.db cannot be opened"),
+        (lambda path: (path / "study.db").write_bytes(b"not a database" * 100), "study.db cannot be read"),
     ],
 )
 def test_a_damaged_study_is_refused_and_left_as_it_is(store, damage, message):
@@ -143,7 +145,7 @@ def test_a_damaged_study_is_refused_and_left_as_it_is(store, damage, message):
 
 def test_a_second_search_is_refused_with_the_name_of_the_first(store):
     code = (
-        "import sys; from pathlib import Path; from tlsearch.search.store import hold\n"
+        "import sys; from pathlib import Path; from tlsearch.search.lock import hold\n"
         "with hold(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(store.path)]

@@ -4,8 +4,10 @@ import os
 import signal
 from dataclasses import replace
 
+import psutil
 import pytest
 
+from tlsearch.search import watchdog, workers
 from tlsearch.search.extract import Context, passes
 from tlsearch.search.messages import Begin, Continue, Extract, Failed, Measured, Train, Trained
 from tlsearch.search.train import Job
@@ -88,6 +90,41 @@ def test_a_task_that_fails_is_told_and_the_worker_lives(pool, context):
     assert isinstance(failed, Failed) and "cache" in failed.error and failed.cause is None
     assert isinstance(trained, Trained) and trained.outcome is not None
     assert driver.processes[0] == driver.processes[1]
+
+
+@pytest.mark.trains
+def test_one_that_hangs_crashes_or_runs_out_of_memory_costs_one_task(pool, monkeypatch):
+    """Really: a stopped process, a segmentation fault, an address space that is limited from outside."""
+    monkeypatch.setattr(watchdog, "IDLE_SECONDS", 2.0)
+    monkeypatch.setattr(watchdog, "TICK", 0.5)
+    monkeypatch.setattr(workers, "TICK", 0.5)
+
+    def stop(process):
+        process.suspend()
+
+    def crash(process):
+        process.send_signal(signal.SIGSEGV)
+
+    def limit(process):
+        room = process.memory_info().vms + 100_000_000
+        process.rlimit(psutil.RLIMIT_AS, (room, room))
+
+    faults = [stop, crash, limit]
+
+    def strike(worker):
+        if faults and len(driver.ends) == 3 - len(faults):
+            faults.pop(0)(psutil.Process(worker.process.pid))
+
+    # Three layers of 8192 units take 0.8 GB, and as much again twice for Adam.
+    huge = replace(HEAD, head_units=8192, head_layers=3)
+    driver = Driver(pool, [HEAD, HEAD, HEAD, huge, HEAD], strike)
+    hung, crashed, limited, exhausted, after = (message for _, message in driver.run())
+    assert isinstance(hung, Died) and hung.error.startswith("hung: no measurement and no processor time for 2 s")
+    assert isinstance(crashed, Died) and "killed by signal 11" in crashed.error
+    assert isinstance(limited, Trained)
+    assert "out of memory" in exhausted.error or isinstance(exhausted, Died), exhausted
+    assert isinstance(after, Trained) and after.outcome is not None
+    assert driver.processes[2] == driver.processes[3] != driver.processes[4]
 
 
 def test_what_keeps_workers_from_beginning_is_raised(context, tmp_path):

@@ -165,14 +165,14 @@ class TestLinks:
         (root / name).symlink_to(target / "0.png" if name.endswith(".png") else target)
 
         assert list(placed(root)) == ["cats/0.png"]
-        assert reasons(root) == {name: "a link that leaves the folder"}
+        assert reasons(root) == {name: "a link that leaves the folder: --follow-symlinks reads it"}
 
     def test_a_split_folder_that_leaves_the_folder_is_not(self, make_folder, tmp_path):
         root = make_folder({"train/cats": 1, "../elsewhere/cats": 1})
         (root / "test").symlink_to(tmp_path / "elsewhere")
 
         assert list(placed(root)) == ["train/cats/0.png"]
-        assert reasons(root) == {"test": "a link that leaves the folder"}
+        assert reasons(root) == {"test": "a link that leaves the folder: --follow-symlinks reads it"}
 
     def test_the_data_folder_itself_may_be_one(self, make_folder, tmp_path):
         make_folder({"cats": 1})

@@ -17,7 +17,7 @@ import pytest
 from tlsearch.search.data import images as images_module
 from tlsearch.search.data.decode import decode
 from tlsearch.search.data.folder import scan
-from tlsearch.search.data.images import IN_PROCESS, Decoded, _pool, decode_all, decode_chunks
+from tlsearch.search.data.images import ONE_PROCESS, Decoded, _pool, decode_all, decode_chunks
 from tlsearch.search.events import Event, PhaseAdvanced, PhaseEnded, PhaseStarted, ignore
 from tlsearch.spaces.errors import DataError
 
@@ -28,7 +28,7 @@ SIZE = 8
 def decode_folder(tmp_path: Path) -> Callable[..., tuple[Decoded, list[Event]]]:
     """Decodes a folder and tells what the listener heard."""
 
-    def run(root: Path, *, size: int = SIZE, processes: int | None = 1) -> tuple[Decoded, list[Event]]:
+    def run(root: Path, *, size: int = SIZE, processes: int | None = 0) -> tuple[Decoded, list[Event]]:
         events: list[Event] = []
         layout = scan(root)
         decoded = decode_all(layout.root, layout.candidates, size, tmp_path / "cache", processes, events.append)
@@ -165,7 +165,7 @@ class TestInterruption:
 
         layout = scan(make_folder({"cats": 2}))
         with pytest.raises(KeyboardInterrupt):
-            decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 1, interrupt)
+            decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 0, interrupt)
 
         assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]
 
@@ -187,7 +187,7 @@ class TestInterruption:
         layout = scan(make_folder({"cats": 2}))
 
         with pytest.raises(DataError, match=r"\(No space left on device\).*--cache-dir"):
-            decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 1, ignore)
+            decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 0, ignore)
         assert not list((tmp_path / "cache").glob("*.tmp"))
 
     def test_a_cache_that_is_a_file_is_an_error(self, make_folder, tmp_path):
@@ -195,7 +195,7 @@ class TestInterruption:
         layout = scan(make_folder({"cats": 2}))
 
         with pytest.raises(DataError, match="cannot be written"):
-            decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 1, ignore)
+            decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 0, ignore)
 
 
 class KillerPath(type(Path())):  # type: ignore[misc]
@@ -207,10 +207,10 @@ class KillerPath(type(Path())):  # type: ignore[misc]
 
 class TestProcesses:
     def test_give_what_one_gives(self, make_folder, decode_folder):
-        root = make_folder({"cats": IN_PROCESS, "dogs": 10})
+        root = make_folder({"cats": ONE_PROCESS, "dogs": 10})
         (root / "cats" / "5.png").write_bytes(b"no image")
         decoded, events = decode_folder(root, processes=2)
-        here = dict(decode_chunks([root / candidate.path for candidate in scan(root).candidates], SIZE, 1))
+        here = dict(decode_chunks([root / candidate.path for candidate in scan(root).candidates], SIZE, 0))
         results = [result for first in sorted(here) for result in here[first]]
 
         assert np.array_equal(rows(decoded), np.stack([r[0] for r in results if not isinstance(r, str)]))
@@ -218,7 +218,7 @@ class TestProcesses:
         assert decoded.reasons == tuple(r if isinstance(r, str) else None for r in results)
         done = [event.done for event in events if isinstance(event, PhaseAdvanced)]
         assert done == sorted(done)
-        assert done[-1] == IN_PROCESS + 10
+        assert done[-1] == ONE_PROCESS + 10
 
     def test_a_file_that_kills_its_process_costs_itself_alone(self, make_folder):
         root = make_folder({"cats": 40})
@@ -230,7 +230,7 @@ class TestProcesses:
 
         assert sorted(results) == list(range(40))
         assert [place for place, result in results.items() if isinstance(result, str)] == [7]
-        assert results[7] == "crashes the decoder"
+        assert results[7] == "makes the decoder crash or hang"
 
     def test_do_not_load_what_decoding_does_not_need(self):
         pool = _pool(1)
@@ -243,14 +243,14 @@ class TestProcesses:
         assert not {"tensorflow", "keras", "optuna", "keras_tuner", "sklearn", "rich"} & set(loaded)
 
     def test_of_a_script_without_a_main_guard_are_done_without(self, make_folder, tmp_path):
-        root = make_folder({"cats": IN_PROCESS, "dogs": 10})
+        root = make_folder({"cats": ONE_PROCESS, "dogs": 10})
         script = tmp_path / "script.py"
         script.write_text(
             f"from tlsearch.search import open_folder\nprint(len(open_folder({str(root)!r}, size=8, processes=2).files))\n"
         )
         done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
 
-        assert done.stdout == f"{IN_PROCESS + 10}\n"
+        assert done.stdout == f"{ONE_PROCESS + 10}\n"
 
     def test_end_with_a_parent_that_is_killed(self):
         code = (

@@ -1,0 +1,90 @@
+"""Notices a worker that hangs, without taking one that is slow, stopped or swapped out for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+IDLE_SECONDS = 300.0
+"""Without a word and without processor time: a worker that waits for nothing that will come. Reading from a slow disk takes
+some processor time every few seconds, and so does training on a GPU."""
+
+BUSY_SECONDS = 3600.0
+"""Without a word, at the least, until a worker that does use its processor is taken for one in an endless loop."""
+
+PACE = 20
+"""Times the longest that any worker has been silent before it went on: the larger of this and `BUSY_SECONDS` counts."""
+
+TICK = 5.0
+"""Seconds between two looks. More than two ticks between looks mean that the whole machine or program was stopped."""
+
+_SIGN_OF_LIFE = 0.01
+"""Seconds of processor time: the resolution that Linux counts it in."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    pid: int
+    processor: float
+    silent: float = 0.0
+    idle: float = 0.0
+
+
+class Watchdog:
+    """Keeps, for each worker that should be doing something, how long it has been silent and how long idle.
+
+    Args:
+        clock: Seconds on any clock that never goes back.
+        processor: Seconds of processor time that a process has used so far; raises nothing where there is none.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, processor: Callable[[int], float] | None = None) -> None:
+        self._clock = clock
+        self._processor = processor or _processor_seconds
+        self._watched: dict[str, _Watched] = {}
+        self._looked = clock()
+        self._longest = 0.0
+
+    def heard(self, name: str) -> None:
+        """Takes note that a worker has said something, or was given something to do."""
+        if watched := self._watched.pop(name, None):
+            self._longest = max(self._longest, watched.silent)
+
+    def look(self, busy: Mapping[str, int]) -> list[tuple[str, str]]:
+        """Workers that hang, and how that shows; none where the last look was less than a `TICK` ago.
+
+        Args:
+            busy: Process id, by name, of those that should be doing something.
+        """
+        now = self._clock()
+        if (passed := now - self._looked) < TICK:
+            return []
+        self._looked = now
+        passed = min(passed, 2 * TICK)
+        hanging = []
+        self._watched = {name: one for name, one in self._watched.items() if busy.get(name) == one.pid}
+        for name, pid in busy.items():
+            processor = self._processor(pid)
+            watched = self._watched.setdefault(name, _Watched(pid, processor))
+            watched.silent += passed
+            if processor - watched.processor >= _SIGN_OF_LIFE:
+                watched.processor, watched.idle = processor, 0.0
+            else:
+                watched.idle += passed
+            if watched.idle >= IDLE_SECONDS:
+                hanging.append((name, f"hung: no measurement and no processor time for {watched.idle:.0f} s"))
+            elif watched.silent >= max(BUSY_SECONDS, PACE * self._longest):
+                hanging.append((name, f"hung: no measurement for {watched.silent:.0f} s, in an endless loop"))
+        return hanging
+
+
+def _processor_seconds(pid: int) -> float:
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        # It has ended: its closed pipe says so too.
+        return 0.0
+    return float(times.user + times.system)
