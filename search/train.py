@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..spaces.network import Network
 from ..spaces.recipe import Recipe
+from ..spaces.trained import Weights, whole_weights
 from .compiled import CompiledModel, ModelShelf
 from .data.dataset import Dataset
 from .inputs import Inputs
@@ -41,6 +42,7 @@ class Job:
         head_seed: The same for the first stage; trials that share it share their trained heads.
         patience: Epochs without a lower validation loss before a stage ends; None trains all epochs.
         test: Whether to predict the test split with the model of the best epoch. Only confirmation asks for it.
+        keep: Whether to give the weights of the best epoch.
     """
 
     recipe: Recipe
@@ -48,6 +50,7 @@ class Job:
     head_seed: int
     patience: int | None = PATIENCE
     test: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Outcome:
         images_per_second: Of the main stage's training steps.
         trained_from: ``features``, ``activations`` or ``pixels``.
         test: Probabilities ``(n_test, classes)`` float32 where they were asked for.
+        weights: Of the whole model at its best epoch, where they were asked for.
     """
 
     best: Measurement
@@ -71,6 +75,7 @@ class Outcome:
     images_per_second: float
     trained_from: str
     test: NDArray[np.float32] | None = None
+    weights: Weights | None = None
 
 
 class DivergedError(Exception):
@@ -105,6 +110,7 @@ class Trainer:
         self.dataset = dataset
         self.metric: Metric = metric
         self._inputs_for = inputs_for
+        self._network = network
         self._shelf = ModelShelf(network, len(dataset.classes))
         self._heads: dict[tuple[Recipe, int, int | None], _Stage] = {}
 
@@ -141,6 +147,7 @@ class Trainer:
             images_per_second=stage.images / stage.step_seconds,
             trained_from=inputs.trained_from,
             test=test,
+            weights=whole_weights(recipe, self._network, inputs.cut, stage.weights) if job.keep else None,
         )
 
     def _head(self, job: Job) -> _Stage | None:

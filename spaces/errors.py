@@ -10,6 +10,7 @@ A message states the rule, what was got, and the remedy. The command line prints
     ├── WeightsError            2   pretrained weights missing, damaged or of another shape
     ├── DataError               2   a folder of images that cannot be searched on
     ├── StudyError              2   a study folder that is foreign, damaged, busy, or made for something else
+    ├── ModelError              2   a model file that is none, that tlsearch did not export, or that holds code
     ├── OptionError             2   options that contradict each other or ask for what is not installed
     └── SearchFailedError       1   a search in which no trial succeeded
 """
@@ -37,6 +38,10 @@ class DataError(TlsearchError):
 
 class StudyError(TlsearchError):
     """The study folder is foreign, damaged, in use, or was made for something else."""
+
+
+class ModelError(TlsearchError):
+    """A model file is none, is damaged, was not exported by tlsearch, or holds code."""
 
 
 class OptionError(TlsearchError):
