@@ -157,10 +157,10 @@ def _markdown(summary: Summary) -> str:
             in_words(best.recipe) if best else ("no trial completed" if technique.trials else "not tried"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    classes = ", ".join(map(_escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
+    classes = ", ".join(map(escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
     facts = {
         "Rule of thumb": rule_of_thumb(summary),
-        "Data": f"{_escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
+        "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
         "Time": f"{time_spent(summary)}.",
         "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",
@@ -216,7 +216,7 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Text from the user's files within Markdown."""
     return "".join(f"\\{char}" if char in string.punctuation else char for char in literal(text))
 

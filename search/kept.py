@@ -88,9 +88,10 @@ def keep(study: Path, model: KeptModel) -> None:
     """Writes a model in place of the one that is there."""
     path = model_path(study, model.recipe.technique, refit=model.refit)
     path.parent.mkdir(exist_ok=True)
-    facts = json.dumps({"schema": SCHEMA, **model.facts()})
+    arrays: dict[str, Any] = {f"{number:04}": array for number, array in enumerate(model.weights)}
+    arrays["facts"] = np.array(json.dumps({"schema": SCHEMA, **model.facts()}))
     with atomic_write(path) as file:
-        np.savez(file, facts=np.array(facts), **{f"{n:04}": w for n, w in enumerate(model.weights)})
+        np.savez(file, **arrays)
 
 
 def keep_better(study: Path, model: KeptModel, metric: Metric) -> None:

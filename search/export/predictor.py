@@ -134,7 +134,7 @@ class Predictor:
         self, batch: Sequence[Path | Unreadable], decoded: Sequence[NDArray[np.uint8] | str]
     ) -> Iterator[Prediction | Unreadable]:
         images = [pixels for pixels in decoded if not isinstance(pixels, str)]
-        rows = iter(self.predict(np.stack(images), batch_size=len(images)) if images else ())
+        rows: Iterator[NDArray[np.float32]] = iter(self.predict(np.stack(images)) if images else ())
         for item, pixels in zip(batch, decoded, strict=True):
             path = item.path if isinstance(item, Unreadable) else item
             if isinstance(pixels, str):

@@ -89,7 +89,7 @@ class OnnxRuntime:
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = cores()
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.properties: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         (self._input,) = self._session.get_inputs()
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
