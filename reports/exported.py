@@ -49,7 +49,8 @@ def _facts(export: Export) -> Iterator[tuple[str, str]]:
         accuracy += f"; the trained model {percent(parity.trained_accuracy)}"
     yield "accuracy", accuracy
     yield "same class", f"{percent(parity.agreement)} of them get the class that the trained model gives"
-    yield "probabilities", f"differ from the trained model's by {parity.largest_difference:.1g} at most"
+    largest, mean = f"{parity.largest_difference:.1g}", f"{parity.mean_difference:.1g}"
+    yield "probabilities", f"differ from the trained model's by {largest} at most, {mean} in the mean"
     yield "size", f"{parity.megabytes:.2f} MB"
     yield (
         "one image",

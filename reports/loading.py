@@ -67,7 +67,7 @@ def loading(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     about = next(iter(exports.values()))
     yield "## How to load it"
     yield ""
-    yield "None of this needs tlsearch. An image:"
+    yield "Nothing here needs tlsearch. An image:"
     yield ""
     yield from _block(_IMAGE.format(size=about["input"]["size"], classes=_names(about["classes"])))
     for form, (title, code) in _CODE.items():

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..search.kept import kept_bytes
 from ..spaces.presets import load_preset
 from .sentences import DEMONSTRATION, headline, rule_of_thumb, time_spent
 from .summary import Summary
@@ -117,6 +118,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if failures:
         named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures[:SHOWN]]
         yield f"Failed trials ({len(failures)})", _and_more(named, len(failures))
+    if kept := kept_bytes(summary.path):
+        yield "Models", f"the best of each technique is kept, {kept / 1e6:.1f} MB in all; `tlsearch export` takes one out"
     yield "Time", time_spent(summary)
     named_weights = settings.weights in ("imagenet", "starter", "random")
     weights = f"{settings.weights} weights" if named_weights else f"weights of {literal(Path(settings.weights).name)}"

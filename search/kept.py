@@ -116,7 +116,8 @@ def kept_model(study: Path, technique: Technique, *, refit: bool = False) -> Kep
     """
     path = model_path(study, technique, refit=refit)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             weights = tuple(file[name] for name in sorted(file.files) if name != "facts")
         if facts.pop("schema") > SCHEMA:

@@ -13,6 +13,7 @@ from typing import Any
 from ... import __version__
 from ...spaces.backbone import BackboneSpec, load_network
 from ...spaces.errors import OptionError, StudyError
+from ...spaces.quiet import import_keras
 from ...spaces.recipe import Technique
 from ...spaces.trained import deployable_model, trained_model
 from ..data.dataset import Dataset
@@ -177,6 +178,7 @@ def _write_and_measure(
     quantize: Quantize,
     about: meta.Metadata,
 ) -> Parity:
+    import_keras()
     settings = store.settings
     # The weights are the study's own: the file of the pretrained ones need not be there any more.
     network = load_network(BackboneSpec(settings.alpha, settings.size, "random"), None)

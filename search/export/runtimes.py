@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.errors import ModelError
-from ...spaces.quiet import quiet_native
+from ...spaces.quiet import import_keras, quiet_native
 from .formats import FORMATS, Format, check_installed
 from .safety import check_keras_file
 
@@ -42,8 +42,9 @@ class KerasRuntime:
 
     def __init__(self, path: Path) -> None:
         check_keras_file(path)
-        with quiet_native():
-            import keras
+        import_keras()
+        import keras
+
         self.name = f"Keras {keras.__version__}"
         self._model = keras.models.load_model(path, compile=False, safe_mode=True)
 
@@ -104,6 +105,7 @@ class SavedModelRuntime:
     properties: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, path: Path) -> None:
+        import_keras()
         with quiet_native():
             import tensorflow
 

@@ -1,0 +1,58 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlsearch.reports.predictions import PredictionWriter
+from tlsearch.search.export.predictor import Prediction
+
+CLASSES = ("cat", "red panda")
+
+
+def prediction(path, panda):
+    best = int(panda > 0.5)
+    probabilities = np.float32([1 - panda, panda])
+    return Prediction(Path(path), CLASSES[best], float(probabilities[best]), probabilities)
+
+
+def written(form, *predictions):
+    out = io.StringIO()
+    with PredictionWriter(out, form, CLASSES) as writer:
+        for one in predictions:
+            writer.write(one)
+    return out.getvalue()
+
+
+def test_a_table_for_people():
+    assert written("table", prediction("a.jpg", 0.875), prediction("b\x1b.jpg", 0)) == (
+        "red panda   87.5%  a.jpg\ncat        100.0%  b\\x1b.jpg\n"
+    )
+
+
+def test_csv_for_spreadsheets():
+    rows = list(csv.reader(io.StringIO(written("csv", prediction("a,b.jpg", 0.875), prediction("=x.jpg", 0.25)))))
+    assert rows == [
+        ["path", "class", "probability"],
+        ["a,b.jpg", "red panda", "0.875000"],
+        ["'=x.jpg", "cat", "0.750000"],
+    ]
+
+
+def test_json_for_programs():
+    values = json.loads(written("json", prediction("a.jpg", 0.875), prediction("b.jpg", 0.25)))
+    assert values[0] == {
+        "path": "a.jpg",
+        "class": "red panda",
+        "probability": 0.875,
+        "probabilities": {"cat": 0.125, "red panda": 0.875},
+    }
+    assert [value["path"] for value in values] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_nothing_to_predict_is_a_valid_answer(form):
+    text = written(form)
+    assert text == {"table": "", "csv": "path,class,probability\n", "json": "[\n]\n"}[form]
