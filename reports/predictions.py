@@ -120,9 +120,10 @@ def _opened(output: str) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        with atomic_write(Path(output)) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        with atomic_write(Path(output)) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
             yield text
-            text.flush()
+            # Without closing the file, which is not yet in its place.
             text.detach()
     except OSError as error:
         raise OptionError(f"--output must be a file that can be written, got {output} ({error.strerror}).") from error

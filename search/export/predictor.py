@@ -73,6 +73,9 @@ class Predictor:
     def __init__(self, path: Path | str) -> None:
         path = Path(path)
         form = format_of(path)
+        if form == "saved-model":
+            # A SavedModel is a program: one that does not say that it is an export is not even loaded.
+            read(path, form, {})
         self._runtime = open_runtime(path, form)
         self.metadata: Metadata = read(path, form, self._runtime.properties)
         self.classes: tuple[str, ...] = tuple(self.metadata["classes"])

@@ -95,3 +95,10 @@ def test_a_missing_file_and_a_folder_of_something_else_are_said(tmp_path):
         Predictor(tmp_path / "missing.keras")
     with pytest.raises(ModelError, match=r"without saved_model\.pb"):
         Predictor(tmp_path)
+
+
+def test_a_saved_model_that_does_not_say_what_it_is_is_not_even_loaded(tmp_path, monkeypatch):
+    (tmp_path / "saved_model.pb").write_bytes(b"a program")
+    monkeypatch.setattr("tlsearch.search.export.predictor.open_runtime", lambda *_: pytest.fail("it was loaded"))
+    with pytest.raises(ModelError, match="names no classes"):
+        Predictor(tmp_path)
