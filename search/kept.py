@@ -85,13 +85,23 @@ def model_path(study: Path, technique: Technique, *, refit: bool = False) -> Pat
 
 
 def keep(study: Path, model: KeptModel) -> None:
-    """Writes a model in place of the one that is there."""
+    """Writes a model in place of the one that is there.
+
+    Raises:
+        StudyError: The study's folder cannot be written, or the disk is full.
+    """
     path = model_path(study, model.recipe.technique, refit=model.refit)
-    path.parent.mkdir(exist_ok=True)
     arrays: dict[str, Any] = {f"{number:04}": array for number, array in enumerate(model.weights)}
     arrays["facts"] = np.array(json.dumps({"schema": SCHEMA, **model.facts()}))
-    with atomic_write(path) as file:
-        np.savez(file, **arrays)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with atomic_write(path) as file:
+            np.savez(file, **arrays)
+    except OSError as error:
+        raise StudyError(
+            f"a model must be kept in {path}, but it cannot be written ({error.strerror or error}). Free some space, then try "
+            "again: what was finished is kept."
+        ) from error
 
 
 def keep_better(study: Path, model: KeptModel, metric: Metric) -> None:

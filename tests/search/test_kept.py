@@ -68,3 +68,9 @@ def test_a_refitted_one_lies_beside_it(tmp_path):
     keep(tmp_path, model(refit=True, epoch=9))
     assert kept_model(tmp_path, FROZEN).epoch == 4
     assert kept_model(tmp_path, FROZEN, refit=True).epoch == 9
+
+
+def test_a_study_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "models").write_text("in the way")
+    with pytest.raises(StudyError, match=r"frozen\.npz, but it cannot be written"):
+        keep(tmp_path, model())
