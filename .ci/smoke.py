@@ -1,4 +1,4 @@
-"""Runs the installed command on a tiny folder of images with both engines, and checks what it reports.
+"""Runs the installed command on a tiny folder of images with both engines, exports a model, and checks what comes out.
 
 Usage: ``python .ci/smoke.py FOLDER``, a folder to work in.
 """
@@ -43,6 +43,10 @@ def main() -> None:
         assert {entry["technique"] for entry in report["techniques"]} == {"frozen", "fine-tune", "full"}
         assert all(len(entry["test_accuracy"]["seeds"]) == 2 for entry in report["techniques"]), report["techniques"]
         assert report["verdict"]["decision"] in ("win", "tie", "insufficient")
+        if engine == ENGINES[0]:
+            print(tlsearch("export", study, work / "model.keras"))
+            predictions = json.loads(tlsearch("predict", work / "model.keras", photos, "--format", "json"))
+            assert len(predictions) == 2 * PER_CLASS, predictions
         print(f"{engine}: {report['verdict']['decision']}, {report['verdict']['reason']} ({seconds})")
 
 

@@ -1,12 +1,14 @@
-"""How it is tried: data, engines, training in worker processes, studies on disk."""
+"""How it is tried: data, engines, training in worker processes, studies on disk, models taken out of them."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .data import Dataset, open_folder
+    from .export.export import Export, export_model
+    from .export.predictor import Predictor
     from .study import Budget, Study
 
-__all__ = ["Budget", "Dataset", "Study", "open_folder"]
+__all__ = ["Budget", "Dataset", "Export", "Predictor", "Study", "export_model", "open_folder"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +21,12 @@ def __getattr__(name: str) -> Any:
         from . import data
 
         return getattr(data, name)
+    if name in ("Export", "export_model"):
+        from .export import export
+
+        return getattr(export, name)
+    if name == "Predictor":
+        from .export.predictor import Predictor
+
+        return Predictor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """Confirmation: each technique's finalist is trained again from its start, with several seeds, and meets the test split.
 
-The finalist is chosen on the validation split alone. This is the only place that asks a worker for test predictions.
+The finalist is chosen on the validation split alone. This is the only place that asks a worker for test predictions. Of a
+finalist's seeds the model that did best on the validation split is kept with the study.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ..spaces.recipe import Technique
 from .data.dataset import Dataset
 from .events import Confirmed, Listener, PhaseAdvanced, Warned
 from .extract import Context
+from .kept import KeptModel, keep_better
 from .messages import Continue, Failed, FromWorker, Measured, ToWorker, Train, Trained
 from .metrics import better, scores
 from .seeds import derive
@@ -153,7 +155,7 @@ class Confirmer:
         trial, seed = self._waiting.pop(0)
         ticket = len(self._tasks)
         self._tasks[ticket] = (trial, seed)
-        job = Job(trial.recipe, seed, head_seed=seed, patience=self._patience, test=True)
+        job = Job(trial.recipe, seed, head_seed=seed, patience=self._patience, test=True, keep=True)
         return Train(ticket, job, self._cached_cuts)
 
     def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
@@ -177,6 +179,10 @@ class Confirmer:
             scores={str(name): value for name, value in scores(message.outcome.test, labels).items()},
             predictions="",
         )
+        if message.outcome.weights is not None:
+            # Before the confirmation: a kill between the two then costs a training run, not the model.
+            kept = KeptModel.of(confirmation, message.outcome, order=self._seeds.index(seed))
+            keep_better(self._store.path, kept, self._store.settings.metric)
         self._done += 1
         self._listener(Confirmed(self._store.confirm(confirmation, message.outcome.test, labels)))
         self._listener(PhaseAdvanced("confirm", self._done))

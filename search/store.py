@@ -6,6 +6,7 @@
     ├── study.json      what the study was made for; written once
     ├── study.db        the trials: an Optuna storage that optuna-dashboard opens as it is
     ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
+    ├── models/         each finalist's best seed by the validation split: see `kept`
     ├── timing.json     seconds by phase, over all runs
     ├── similarity.json the depth profile of the training images
     ├── test_files.json which files the test predictions are of

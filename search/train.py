@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..spaces.network import Network
 from ..spaces.recipe import Recipe
+from ..spaces.trained import Weights, whole_weights
 from .data.dataset import Dataset
 from .inputs import Inputs
 from .metrics import better, log_loss, scores, softmax
@@ -46,6 +47,7 @@ class Job:
         head_seed: The same for the first stage; trials that share it share their trained heads.
         patience: Epochs without a lower validation loss before a stage ends; None trains all epochs.
         test: Whether to predict the test split with the model of the best epoch. Only confirmation asks for it.
+        keep: Whether to give the weights of the best epoch.
     """
 
     recipe: Recipe
@@ -53,6 +55,7 @@ class Job:
     head_seed: int
     patience: int | None = PATIENCE
     test: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Outcome:
         images_per_second: Of the main stage's training steps.
         trained_from: ``features``, ``activations`` or ``pixels``.
         test: Probabilities ``(n_test, classes)`` float32 where they were asked for.
+        weights: Of the whole model at its best epoch, where they were asked for.
     """
 
     best: Measurement
@@ -76,6 +80,7 @@ class Outcome:
     images_per_second: float
     trained_from: str
     test: NDArray[np.float32] | None = None
+    weights: Weights | None = None
 
 
 class DivergedError(Exception):
@@ -111,6 +116,7 @@ class Trainer:
         self.dataset = dataset
         self.metric: Metric = metric
         self._inputs_for = inputs_for
+        self._network = network
         self._shelf = ModelShelf(network, len(dataset.classes))
         self._heads: dict[tuple[Recipe, int, int | None], _Stage] = {}
 
@@ -147,7 +153,11 @@ class Trainer:
             images_per_second=stage.images / stage.step_seconds,
             trained_from=inputs.trained_from,
             test=test,
+            weights=self._whole(recipe, model, stage.snapshot) if job.keep else None,
         )
+
+    def _whole(self, recipe: Recipe, model: TrainableModel, snapshot: Any) -> Weights:
+        return whole_weights(recipe, self._network, model.layers_of(snapshot), model.head_of(snapshot))
 
     def _head(self, job: Job) -> _Stage | None:
         """The head that the main stage starts from, trained unless a trial before trained the same; None where untrained."""

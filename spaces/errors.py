@@ -11,6 +11,7 @@ A message states the rule, what was got, and the remedy. The command line prints
     ├── DataError               2   a folder of images that cannot be searched on
     ├── StudyError              2   a study folder that is foreign, busy, or made for something else
     │   └── DamagedStudyError   2   one whose files cannot be read, or hold what tlsearch never wrote
+    ├── ModelError              2   a model file that is none, that tlsearch did not export, or that holds code
     ├── OptionError             2   options that contradict each other or ask for what is not installed
     └── SearchFailedError       1   a search in which no trial succeeded
 """
@@ -56,6 +57,10 @@ class DamagedStudyError(StudyError):
             "restore it from a copy, name another folder with --study, or start it anew with --fresh."
         )
         self.what = what
+
+
+class ModelError(TlsearchError):
+    """A model file is none, is damaged, was not exported by tlsearch, or holds code."""
 
 
 class OptionError(TlsearchError):

@@ -23,3 +23,10 @@ def quiet_native() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def import_keras() -> None:
+    """Imports Keras without TensorFlow's notices, and keeps its later ones off too where nobody has asked for them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_native():
+        import keras  # noqa: F401

@@ -44,6 +44,6 @@ def test_each_face_lists_what_it_has(package):
 def test_constraints_name_every_dependency():
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()}
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *extras["test"], *extras["dev"]]
+    wanted = [*PROJECT["project"]["dependencies"], *extras["export"], *extras["test"], *extras["dev"]]
     names = {entry.split(">")[0].split("[")[0].strip() for entry in wanted} - {"tlsearch"}
     assert not names - pinned

@@ -1,5 +1,7 @@
 """Workers that train nothing."""
 
+import numpy as np
+
 from tlsearch.search.messages import Failed, Measured, Trained
 from tlsearch.search.train import Outcome
 from tlsearch.search.workers import Died
@@ -48,11 +50,13 @@ class FakePool:
                     if not worker.answers.pop().go_on:
                         end = None
                         break
-                outcome = None if end is None else _outcome(end, self.epochs, self._predicted(task.job))
+                outcome = None if end is None else _outcome(end, self.epochs, self._predicted(task.job), task.job)
                 end = Trained(task.ticket, outcome)
             worker.task = None
             handle(worker, task, end)
 
 
-def _outcome(score, epoch, predictions):
-    return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features", predictions)
+def _outcome(score, epoch, predictions, job):
+    # The weights tell which run they are of.
+    weights = (np.float32([job.seed]),) if job.keep else None
+    return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features", predictions, weights)

@@ -7,6 +7,7 @@ import pytest
 
 from tlsearch.search.confirm import RESERVED_AT_MOST, Confirmer, expected_seconds, finalists
 from tlsearch.search.events import Warned
+from tlsearch.search.kept import kept_model
 from tlsearch.search.messages import Failed
 from tlsearch.search.store import StudyStore
 from tlsearch.spaces.recipe import Technique
@@ -74,6 +75,25 @@ def test_the_test_predictions_are_kept(store, context):
     np.testing.assert_array_equal(labels, context.dataset.labels[context.dataset.test])
     np.testing.assert_array_equal(probabilities.argmax(axis=1), 1)
     assert confirmation.scores["accuracy"] == (labels == 1).mean()
+
+
+def test_of_each_technique_the_best_seed_on_validation_is_kept_and_no_other(store, context):
+    """Whichever comes home first; the test split has no say."""
+    confirming = confirmer(store, context, 3)
+    first, second, third = (seed for trial, seed in confirming.remaining() if trial.number == 2)
+    confirming.run(pool(lambda job: {first: 0.8, second: 0.9, third: 0.85}[job.seed]), frozenset())
+    assert sorted(path.name for path in (store.path / "models").iterdir()) == ["fine-tune.npz", "frozen.npz"]
+    for technique, trial in ((Technique.FROZEN, 2), (Technique.FINE_TUNE, 1)):
+        kept = kept_model(store.path, technique)
+        assert (kept.trial, kept.seed, kept.val_score, kept.epoch) == (trial, second, 0.9, 2)
+        np.testing.assert_array_equal(kept.weights, np.float32([[second]]))
+
+
+def test_of_seeds_that_do_equally_well_the_first_is_kept(store, context):
+    confirming = confirmer(store, context, 3)
+    first = confirming.remaining()[0][1]
+    confirming.run(pool(), frozenset())
+    assert kept_model(store.path, Technique.FROZEN).seed == first
 
 
 def test_nothing_is_confirmed_twice_and_more_seeds_add_to_those_there(store, context):

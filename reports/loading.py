@@ -1,0 +1,94 @@
+"""How to load an export in its runtime: code for the model card that needs no tlsearch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+_IMAGE = """\
+import numpy as np
+from PIL import Image, ImageOps
+
+image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB").resize(({size}, {size}), Image.Resampling.BILINEAR)
+images = np.asarray(image, np.float32)[None]  # (1, {size}, {size}, 3), from 0 to 255
+classes = {classes}"""
+
+_LAST = "print(classes[probabilities.argmax()], probabilities.max())"
+
+_CODE: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        "keras": (
+            "Keras (`pip install keras tensorflow`)",
+            """\
+import keras
+
+model = keras.models.load_model({name})
+probabilities = model.predict(images)[0]""",
+        ),
+        "tflite": (
+            "LiteRT (`pip install ai-edge-litert`)",
+            """\
+from ai_edge_litert.interpreter import Interpreter
+
+interpreter = Interpreter(model_path={name})
+interpreter.allocate_tensors()
+taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+interpreter.set_tensor(taken["index"], images.astype(taken["dtype"]))
+interpreter.invoke()
+probabilities = interpreter.get_tensor(given["index"])[0]""",
+        ),
+        "onnx": (
+            "ONNX Runtime (`pip install onnxruntime`)",
+            """\
+import onnxruntime
+
+session = onnxruntime.InferenceSession({name})
+probabilities = session.run(None, {{"image": images}})[0][0]""",
+        ),
+        "saved-model": (
+            "TensorFlow (`pip install tensorflow`)",
+            """\
+import tensorflow as tf
+
+model = tf.saved_model.load({name})
+probabilities = model.serve(images)[0].numpy()""",
+        ),
+    }
+)
+
+
+def loading(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The card's part on loading: how an image is made ready, then each format that is there.
+
+    Args:
+        exports: File name → metadata.
+    """
+    about = next(iter(exports.values()))
+    yield "## How to load it"
+    yield ""
+    yield "Nothing here needs tlsearch. An image:"
+    yield ""
+    yield from _block(_IMAGE.format(size=about["input"]["size"], classes=_names(about["classes"])))
+    for form, (title, code) in _CODE.items():
+        names = [name for name, other in exports.items() if other["format"] == form]
+        if names:
+            yield ""
+            yield f"{title}:"
+            yield ""
+            yield from _block(f"{code.format(name=_literal(names[0]))}\n{_LAST}")
+    yield ""
+    yield f"Or with tlsearch: `tlsearch predict {next(iter(exports))} photo.jpg`."
+
+
+def _block(code: str) -> list[str]:
+    return ["```python", *code.splitlines(), "```"]
+
+
+def _literal(text: str) -> str:
+    """A Python literal of plain ASCII, which can neither end the block of code nor hide anything in it."""
+    return ascii(text).replace("`", "\\x60")
+
+
+def _names(classes: list[str]) -> str:
+    return f"[{', '.join(map(_literal, classes))}]"

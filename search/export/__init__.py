@@ -1,0 +1,1 @@
+"""From a study to a model file that needs no tlsearch, and predictions with it."""

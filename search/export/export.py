@@ -1,0 +1,200 @@
+"""Takes a study's model out as a file that needs no tlsearch: written, loaded in its runtime, checked against the original."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ...spaces.backbone import BackboneSpec, load_network
+from ...spaces.errors import OptionError, StudyError
+from ...spaces.quiet import import_keras
+from ...spaces.recipe import Technique
+from ...spaces.trained import deployable_model, trained_model
+from ..data.dataset import Dataset
+from ..events import Listener, ignore
+from ..kept import KeptModel
+from ..seeds import derive
+from ..store import StudyStore
+from . import metadata as meta
+from .choice import confirmed_model, finalist_of, model_id, study_data
+from .formats import Format, Quantize, check_installed, choose_format
+from .parity import IMAGES, Parity, held_out, measure
+from .predictor import Predictor
+from .refit import refitted
+from .target import check_target, place
+from .write import REPRESENTATIVE, write_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A model file that was written.
+
+    Attributes:
+        path: Of the file, or of the folder of a SavedModel.
+        metadata: What it says of itself, also in the file ``beside`` it.
+        parity: What it is worth.
+        concern: What should make one look twice before using it; empty where all is as it should be.
+    """
+
+    path: Path
+    metadata: meta.Metadata
+    parity: Parity
+    concern: str
+
+    @property
+    def beside(self) -> Path:
+        """The JSON file beside the model: the metadata and what was measured."""
+        return meta.beside(self.path)
+
+
+def export_model(
+    study: Path | str,
+    out: Path | str,
+    *,
+    technique: Technique | str,
+    format: Format | None = None,
+    quantize: Quantize = "none",
+    refit: bool = False,
+    force: bool = False,
+    data: Dataset | Path | str | None = None,
+    cache_dir: Path | None = None,
+    listener: Listener = ignore,
+) -> Export:
+    """Exports the model that a study keeps of a technique: of its finalist, the seed that did best on validation.
+
+    Pixels from 0 to 255 go in, RGB, uint8 or float, ``(n, size, size, 3)``; probabilities come out. BatchNorm is folded into
+    the convolutions. The file is there whole or not at all.
+
+    Args:
+        study: Its folder.
+        out: File to write, or the folder of a SavedModel.
+        technique: Whose model; ``summarize(study).verdict.recommended`` is the one that a report recommends.
+        format: ``keras``, ``tflite``, ``onnx`` or ``saved-model``; None goes by the suffix of ``out``.
+        quantize: ``none``, and for ``tflite`` also ``float16`` and ``int8``.
+        refit: Train the recipe on training and validation images first.
+        force: Overwrite what is there.
+        data: The study's images, where its own path no longer leads to them.
+        cache_dir: As in `open_folder`.
+        listener: Told how far decoding is.
+
+    Raises:
+        StudyError: The study is no study, has no such model, or its images have changed.
+        OptionError: ``out`` cannot be written or is there already, or an extra is not installed.
+        DataError: The images cannot be read.
+    """
+    out = Path(out)
+    form = choose_format(out, format, quantize)
+    check_installed(form)
+    check_target(out, form, force=force)
+    store = StudyStore.open(study)
+    model = chosen_model(store, _technique(technique), refit=refit)
+    dataset = study_data(store.settings, data, cache_dir, listener)
+    if refit:
+        model = refitted(store, model, dataset, cache_dir, listener)
+    about = describe(store, model, form, quantize)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as drafts:
+            draft = Path(drafts) / out.name
+            parity = _write_and_measure(store, model, dataset, draft, form, quantize, about)
+            full = {**about, "measured": dataclasses.asdict(parity)}
+            meta.beside(draft).write_text(json.dumps(full, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            place(draft, out)
+            place(meta.beside(draft), meta.beside(out))
+    except OSError as error:
+        raise OptionError(f"OUT must be a place that can be written, got {out} ({error.strerror or error}).") from error
+    return Export(path=out, metadata=full, parity=parity, concern=parity.concern(quantize))
+
+
+def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> KeptModel:
+    """The model that an export is made of; before a refit, with the weights that it had then, or none.
+
+    Raises:
+        StudyError: The study has no such model.
+    """
+    if not refit:
+        return confirmed_model(store, technique)
+    finalist = finalist_of(store, technique)
+    try:
+        return confirmed_model(store, technique)
+    except StudyError:
+        # Made before models were kept, or not confirmed: the trial itself says how long to train.
+        return KeptModel(
+            recipe=finalist.recipe,
+            trial=finalist.number,
+            seed=derive(store.settings.seed, 0, 2, 0),
+            order=0,
+            epoch=finalist.best_epoch,
+            val_score=finalist.score,
+            weights=(),
+        )
+
+
+def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quantize) -> dict[str, Any]:
+    """What an export says of itself, fit for JSON."""
+    settings = store.settings
+    return {
+        "schema": meta.SCHEMA,
+        "tlsearch": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": model_id(settings, model),
+        "format": form,
+        "quantize": quantize,
+        "classes": list(settings.data.classes),
+        "input": {"size": settings.size, "channels": "RGB", "range": [0, 255], "layout": "NHWC"},
+        "output": "probabilities",
+        "backbone": {"name": "MobileNetV2", "alpha": settings.alpha, "weights": Path(settings.weights).name},
+        "technique": str(model.recipe.technique),
+        "recipe": model.recipe.as_dict(),
+        "trained_on": "training and validation images" if model.refit else "training images",
+        "trial": model.trial,
+        "seed": model.seed,
+        "epoch": model.epoch,
+        "metric": settings.metric,
+        "validation_score": model.val_score,
+        "study": {"name": settings.name, "created": settings.created, "seed": settings.seed, "tlsearch": settings.version},
+        # The folder's name alone: a path tells strangers about the machine.
+        "data": {
+            "name": Path(settings.data.path).name,
+            "fingerprint": settings.data.fingerprint,
+            "train": settings.data.train,
+            "val": settings.data.val,
+            "test": settings.data.test,
+        },
+    }
+
+
+def _write_and_measure(
+    store: StudyStore,
+    model: KeptModel,
+    dataset: Dataset,
+    draft: Path,
+    form: Format,
+    quantize: Quantize,
+    about: meta.Metadata,
+) -> Parity:
+    import_keras()
+    settings = store.settings
+    # The weights are the study's own: the file of the pretrained ones need not be there any more.
+    network = load_network(BackboneSpec(settings.alpha, settings.size, "random"), None)
+    arguments = (model.recipe, network, len(settings.data.classes), model.weights)
+    pixels = dataset.images()
+    try:
+        trained, deployable = trained_model(*arguments), deployable_model(*arguments)
+    except ValueError as error:
+        raise StudyError(f"the model that {store.path} keeps of {model.recipe.technique} is damaged. Use --refit.") from error
+    write_model(deployable, draft, form, quantize, pixels[held_out(dataset.train, REPRESENTATIVE)])
+    meta.embed(draft, form, about)
+    rows = held_out(dataset.test, IMAGES)
+    return measure(draft, Predictor(draft), trained.predict_on_batch, pixels[rows], dataset.labels[rows])
+
+
+def _technique(name: Technique | str) -> Technique:
+    if name not in tuple(Technique):
+        raise OptionError(f"technique must be one of {', '.join(Technique)}, got {name}.")
+    return Technique(name)

@@ -1,0 +1,88 @@
+"""The formats that a model is exported in: what each can hold and what it needs installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from ...spaces.errors import OptionError
+
+Format = Literal["keras", "tflite", "onnx", "saved-model"]
+Quantize = Literal["none", "float16", "int8"]
+
+QUANTIZATIONS: tuple[Quantize, ...] = get_args(Quantize)
+
+
+@dataclass(frozen=True, slots=True)
+class FormatFacts:
+    """What is to be known of a format.
+
+    Attributes:
+        suffix: Of its files; empty for a folder.
+        runtime: What people load it with.
+        quantize: Numbers that its weights may be stored as.
+        packages: Import name → distribution, of what writing and checking it needs beyond tlsearch's own dependencies.
+    """
+
+    suffix: str
+    runtime: str
+    quantize: tuple[Quantize, ...]
+    packages: MappingProxyType[str, str]
+
+
+# Keras itself quantizes Dense layers only (3.15), and those are less than a hundredth of MobileNetV2's work.
+FORMATS: MappingProxyType[Format, FormatFacts] = MappingProxyType(
+    {
+        "keras": FormatFacts(".keras", "Keras", ("none",), MappingProxyType({})),
+        "tflite": FormatFacts(".tflite", "LiteRT", QUANTIZATIONS, MappingProxyType({"ai_edge_litert": "ai-edge-litert"})),
+        "onnx": FormatFacts(
+            ".onnx",
+            "ONNX Runtime",
+            ("none",),
+            MappingProxyType({"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}),
+        ),
+        "saved-model": FormatFacts("", "TensorFlow", ("none",), MappingProxyType({})),
+    }
+)
+
+
+def choose_format(out: Path, asked: Format | None, quantize: Quantize) -> Format:
+    """The format of the file ``out``: as asked, or by its suffix.
+
+    Raises:
+        OptionError: Suffix, format and quantization contradict each other, or none of them tells.
+    """
+    by_suffix = {facts.suffix: name for name, facts in FORMATS.items() if facts.suffix}
+    suffix = out.suffix.lower()
+    chosen = asked or by_suffix.get(suffix)
+    if chosen is None:
+        raise OptionError(f"OUT must end in {', '.join(by_suffix)}, or --format must be given, got {out}.")
+    facts = FORMATS[chosen]
+    if facts.suffix and suffix != facts.suffix:
+        raise OptionError(f"OUT must end in {facts.suffix} where --format is {chosen}, got {out}.")
+    if not facts.suffix and suffix in by_suffix:
+        raise OptionError(f"OUT must be the name of a folder where --format is {chosen}, got {out}.")
+    if quantize not in facts.quantize:
+        able = [name for name, other in FORMATS.items() if quantize in other.quantize]
+        raise OptionError(f"--quantize {quantize} is for --format {' or '.join(able)}, got {chosen}.")
+    return chosen
+
+
+def check_installed(form: Format) -> None:
+    """Checks that what the format needs is there, before any work is done for it.
+
+    Raises:
+        OptionError: Something is missing; the message names the extra.
+    """
+    if missing := [name for module, name in FORMATS[form].packages.items() if importlib.util.find_spec(module) is None]:
+        raise OptionError(
+            f"--format {form} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
+            "Install the extra: pip install 'tlsearch[export]'"
+        )
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if form != "keras" and backend != "tensorflow":
+        raise OptionError(f"--format {form} needs Keras' TensorFlow backend, got {backend}. Unset KERAS_BACKEND.")

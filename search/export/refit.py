@@ -1,0 +1,93 @@
+"""Trains a finalist's recipe on training and validation images together, for a model that is to be used, not compared.
+
+With nothing left to validate on, early stopping cannot choose the epoch: it trains for as many epochs as the kept model's best
+one, the head's stage for all of the recipe's, and of these the epoch with the lowest loss on images it trains on counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from ...spaces.backbone import BackboneSpec, weights_fingerprint
+from ...spaces.errors import SearchFailedError, StudyError
+from ...spaces.recipe import Recipe
+from ...spaces.space import SearchSpace
+from ..data.dataset import Dataset
+from ..events import Listener
+from ..extract import Context
+from ..fill import CacheFiller
+from ..kept import KeptModel, keep, kept_model
+from ..messages import Begin, Continue, FromWorker, Measured, ToWorker, Train, Trained
+from ..paths import cache_root
+from ..settings import StudySettings
+from ..store import StudyStore
+from ..train import Job, Outcome
+from ..workers import Died, Worker, WorkerPool, choose_workers
+
+
+def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: Path | None, listener: Listener) -> KeptModel:
+    """The model trained again on training and validation images; kept with the study, so that every format holds the same.
+
+    Args:
+        store: Of the study.
+        model: What to train again; its weights do not matter.
+        dataset: That the study was made for.
+        cache_dir: As in `open_folder`.
+        listener: Told how far the frozen pass is.
+
+    Raises:
+        WeightsError, StudyError: The pretrained weights are gone, or are others than the study's.
+        SearchFailedError: Training failed.
+    """
+    wanted = dataclasses.replace(model, refit=True)
+    there = kept_model(store.path, model.recipe.technique, refit=True)
+    if there is not None and there.facts() == wanted.facts():
+        return there
+    context = _context(store.settings, dataset, cache_dir)
+    recipe = dataclasses.replace(model.recipe, epochs=model.epoch)
+    outcome = _train(context, SearchSpace.from_dict(store.settings.space), recipe, model.seed, listener)
+    assert outcome.weights is not None
+    trained = dataclasses.replace(wanted, weights=outcome.weights)
+    keep(store.path, trained)
+    return trained
+
+
+def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) -> Context:
+    backbone = BackboneSpec(settings.alpha, settings.size, settings.weights)
+    weights = backbone.locate()
+    fingerprint = weights_fingerprint(backbone, weights)
+    if fingerprint != settings.weights_fingerprint:
+        raise StudyError(f"--refit starts from the study's pretrained weights, but {settings.weights} now holds others.")
+    return Context(
+        # Still "validated" on the former validation images: they are trained on now, and cost less than all of them.
+        dataset=dataclasses.replace(dataset, train=np.union1d(dataset.train, dataset.val)),
+        backbone=backbone,
+        weights=weights,
+        weights_fingerprint=fingerprint,
+        cache=cache_root(cache_dir) / "activations",
+        seed=settings.seed,
+        metric="log_loss",
+    )
+
+
+def _train(context: Context, space: SearchSpace, recipe: Recipe, seed: int, listener: Listener) -> Outcome:
+    answers: list[FromWorker | Died] = []
+    with WorkerPool(1, choose_workers(1)[1]) as pool:
+        pool.begin(Begin(context, (recipe.first_trained_layer,), folded=recipe.batch_norm == "folded"))
+        with CacheFiller(pool, context, space, pool.wait_until_ready().values_at, listener) as filler:
+            tasks = [Train(0, Job(recipe, seed, head_seed=seed, patience=None, keep=True), filler.fill("search"))]
+
+            def handle(worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
+                if isinstance(message, Measured):
+                    worker.send(Continue(True))
+                else:
+                    answers.append(message)
+
+            pool.drive(lambda worker: tasks.pop() if tasks else None, handle)
+    (end,) = answers
+    if not isinstance(end, Trained) or end.outcome is None:
+        raise SearchFailedError(f"training on all images failed: {getattr(end, 'error', 'it was stopped')}.")
+    return end.outcome

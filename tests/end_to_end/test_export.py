@@ -1,0 +1,71 @@
+"""From a search to predictions with its winner, through the command."""
+
+import csv
+import json
+
+import pytest
+from PIL import Image
+
+from .test_run import OPTIONS, photos, report, tlsearch
+
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
+__all__ = ["photos"]
+
+
+def test_a_search_is_taken_home_and_used(photos):
+    home = photos.parent
+    # On images that 48 examples teach: a model that only guesses would not show a difference.
+    run = [*OPTIONS, "--trials", 4, "--confirm", 2, "--batch-norm", "inference", "--workers", 1]
+    done = tlsearch("run", "photos", *run, cwd=home)
+    kept = sorted(path.name for path in (home / "runs" / "photos" / "models").iterdir())
+    assert kept == ["fine-tune.npz", "frozen.npz", "full.npz"] and "in all; `tlsearch export`" in done.stdout
+
+    (home / "out").mkdir()
+    for name in ("pets.keras", "pets.tflite"):
+        exported = tlsearch("export", f"out/{name}", cwd=home)
+        assert "the median in" in exported.stdout and "Look twice" not in exported.stdout and not exported.stderr
+    card = (home / "out" / "MODEL_CARD.md").read_text()
+    assert "| pets\\.keras |" in card and "| pets\\.tflite |" in card
+    about = json.loads((home / "out" / "pets.keras.json").read_text())
+    assert about["technique"] == report("runs/photos", home)["verdict"]["recommended"]
+    # What the export gives on the test images is what confirmation had measured.
+    own = [json.loads(path.read_text()) for path in (home / "runs" / "photos" / "confirm").glob("*.json")]
+    (measured,) = [one for one in own if (one["trial"], one["seed"]) == (about["trial"], about["seed"])]
+    assert about["measured"]["trained_accuracy"] == pytest.approx(measured["scores"]["accuracy"], abs=1 / 8)
+
+    predicted = {}
+    for name in ("pets.keras", "pets.tflite"):
+        # The folder of the pictures holds one that is broken.
+        text = tlsearch("predict", f"out/{name}", "photos", "--format", "csv", cwd=home, code=3)
+        assert "broken.jpg" in text.stderr
+        predicted[name] = list(csv.DictReader(text.stdout.splitlines()))
+    assert len(predicted["pets.keras"]) == 48
+    for one, other in zip(*predicted.values(), strict=True):
+        assert one["path"] == other["path"]
+        assert float(one["probability"]) == pytest.approx(float(other["probability"]), abs=1e-3)
+    right = sum(row["path"].split("/")[1] == row["class"] for row in predicted["pets.keras"])
+    assert right > 24, "no better than guessing on images that most of it was trained on"
+
+
+def test_a_refit_trains_on_all_but_the_test_images(photos):
+    home = photos.parent
+    tlsearch("run", "photos", *OPTIONS, "--trials", 2, "--confirm", 1, "--technique", "frozen", cwd=home)
+    for name in ("one.keras", "two.keras"):
+        tlsearch("export", name, "--refit", cwd=home)
+    about = [json.loads((home / f"{name}.keras.json").read_text()) for name in ("one", "two")]
+    assert about[0]["trained_on"] == "training and validation images"
+    assert about[0]["measured"]["accuracy"] == about[1]["measured"]["accuracy"], "every export holds the same model"
+    assert sorted(path.name for path in (home / "runs" / "photos" / "models").iterdir()) == ["frozen-refit.npz", "frozen.npz"]
+    assert "belong to the models before that" in (home / "MODEL_CARD.md").read_text()
+    refused = tlsearch("export", "three.keras", cwd=home, code=2)
+    assert "is about something else" in refused.stderr and not (home / "three.keras").exists()
+
+
+def test_predictions_need_no_study(photos):
+    home = photos.parent
+    tlsearch("run", "photos", *OPTIONS, "--trials", 1, "--confirm", 1, "--technique", "frozen", cwd=home)
+    tlsearch("export", "runs/photos", "m.keras", "--technique", "frozen", cwd=home)
+    (home / "runs").rename(home / "elsewhere")
+    Image.new("L", (300, 20), 90).save(home / "grey.png")
+    answer = json.loads(tlsearch("predict", "m.keras", "grey.png", "--format", "json", cwd=home).stdout)
+    assert [set(one["probabilities"]) for one in answer] == [{"plain", "striped"}]
