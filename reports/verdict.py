@@ -110,7 +110,9 @@ class Verdict:
 
     @property
     def beaten(self) -> frozenset[Technique]:
-        """Techniques that another one beats for real."""
+        """Techniques that another one beats for real; none where there is too little to say."""
+        if self.decision == "insufficient":
+            return frozenset()
         return frozenset(c.beaten for c in self.comparisons if c.beaten is not None)
 
 
@@ -157,7 +159,7 @@ def _lacking(
     best = ranked[0]
     if untried:
         tested = f"{best} scored best" if len(ranked) > 1 else f"Only {best} has been tested"
-        return f"{tested}, but {listed(untried)} had no trial: the same run command with more --trials gets to it."
+        return f"{tested}, but {listed(untried)} had no trial: the same run command with more --trials or time gets to it."
     if len(ranked) < 2:
         return (
             f"Only {best} has been tested, so there is nothing to compare it with: a search over two techniques or more, with "

@@ -5,8 +5,12 @@ The finalist is chosen on the validation split alone. This is the only place tha
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Sequence
+
+import numpy as np
 
 from ..spaces.recipe import Technique
 from .data.dataset import Dataset
@@ -21,7 +25,7 @@ from .trial import CompleteTrial, Confirmation, Metric, Trial
 from .workers import Died, Worker, WorkerPool
 
 RESERVED_AT_MOST = 0.5
-"""Share of a time limit that is kept for confirmation at most: finalists must be found before they can be confirmed."""
+"""Share of the time that is kept for confirmation at most: finalists must be found before they can be confirmed."""
 
 
 def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, CompleteTrial]:
@@ -36,16 +40,27 @@ def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, Comple
     return {technique: best[technique] for technique in Technique if technique in best}
 
 
-def expected_seconds(chosen: Sequence[CompleteTrial], seeds: int, workers: int) -> float:
-    """Wall time of training the finalists ``chosen`` with so many seeds, each run as long as its trial was.
+def expected_seconds(runs: Sequence[CompleteTrial], workers: int) -> float:
+    """Wall time of training runs, each given by the trial whose recipe it trains and as long as that was.
 
-    Workers that take the next run as soon as they are free need at most the mean of their loads and, for the last run, the
-    longest run's share (Graham 1969): total / m + (1 − 1/m) · longest.
+    Building and tracing are done once by each worker, in its first run of a finalist. Workers that take the next run as soon as
+    they are free need at most the mean of their loads and, for the last run, the longest run's share (Graham 1969):
+    total / m + (1 − 1/m) · longest.
     """
-    if not chosen or not seeds:
+    if not runs:
         return 0.0
-    total = seeds * sum(trial.seconds for trial in chosen)
-    return total / workers + (1 - 1 / workers) * max(trial.seconds for trial in chosen)
+    once = {trial.number: _once(trial) for trial in runs}
+    times = Counter(trial.number for trial in runs)
+    again = [trial.seconds - once[trial.number] for trial in runs]
+    total = sum(again) + sum(min(times[number], workers) * seconds for number, seconds in once.items())
+    return total / workers + (1 - 1 / workers) * max(again)
+
+
+def _once(trial: CompleteTrial) -> float:
+    """Seconds of a trial that its worker need not spend again: what its first epoch took beyond the others is tracing."""
+    epochs = [measurement.seconds for measurement in trial.curve if measurement.epoch > 0]
+    traced = epochs[0] - float(np.median(epochs[1:])) if len(epochs) > 1 else 0.0
+    return min(trial.seconds, trial.setup_seconds + max(0.0, traced))
 
 
 class Confirmer:
@@ -53,6 +68,7 @@ class Confirmer:
 
     Attributes:
         test_seconds: Wall time that computing the test split's frozen activations is expected to take.
+        available: Wall time until the deadline when the search begins.
 
     Args:
         store: Of the study.
@@ -82,20 +98,20 @@ class Confirmer:
         self._waiting: list[tuple[CompleteTrial, int]] = []
         self._done = 0
         self.test_seconds = 0.0
+        self.available = math.inf
 
-    def reserve(self, finished: Sequence[Trial], workers: int, limit: float) -> float:
+    def reserve(self, finished: Sequence[Trial], workers: int) -> float:
         """Seconds of a time limit that confirmation needs, as far as the trials that have finished tell.
 
         Args:
             finished: Trials.
             workers: That will confirm side by side.
-            limit: The time limit; at most `RESERVED_AT_MOST` of it is reserved.
         """
         if not self._seeds:
             return 0.0
-        chosen = list(finalists(finished, self._store.settings.metric).values())
-        needed = self.test_seconds + expected_seconds(chosen, len(self._seeds), workers)
-        return min(needed, RESERVED_AT_MOST * limit)
+        runs = [*finalists(finished, self._store.settings.metric).values()] * len(self._seeds)
+        needed = self.test_seconds + expected_seconds(runs, workers)
+        return min(needed, RESERVED_AT_MOST * self.available)
 
     def fit(self, workers: int) -> None:
         """Plans with fewer seeds, and says so, where the time that is left does not allow for all; one is tried in any."""
@@ -106,7 +122,7 @@ class Confirmer:
         fitting = len(planned)
         while fitting > 1:
             runs = [trial for trial, seed in waiting if seed in planned[:fitting]]
-            if expected_seconds(runs, 1, workers) <= left:
+            if expected_seconds(runs, workers) <= left:
                 break
             fitting -= 1
         if dropped := len(planned) - fitting:

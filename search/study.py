@@ -197,18 +197,20 @@ class Study:
                 patience=patience,
                 deadline=deadline,
                 listener=listener,
-                reserve=lambda finished: confirmer.reserve(finished, count, budget.seconds or math.inf),
+                reserve=lambda finished: confirmer.reserve(finished, count),
             )
             if searcher.complete and not confirmer.remaining():
                 return
             try:
                 with WorkerPool(count, threads) as pool:
-                    self._run(pool, searcher, confirmer, listener)
+                    self._run(pool, searcher, confirmer, deadline, listener)
             finally:
                 self.store.add_timing("decode", self._context.dataset.decode_seconds)
                 self.store.add_timing("wall", time.monotonic() - started)
 
-    def _run(self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, listener: Listener) -> None:
+    def _run(
+        self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, deadline: float | None, listener: Listener
+    ) -> None:
         pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
         values_at = pool.wait_until_ready().values_at
         began = time.monotonic()
@@ -216,6 +218,7 @@ class Study:
             cached = fill(pool, self._context, self.space, "search", values_at, listener)
             confirmer.test_seconds = self._test_seconds(time.monotonic() - began)
             searcher.suggested_cut = self._suggested_cut(pool, listener)
+        confirmer.available = math.inf if deadline is None else max(0.0, deadline - time.monotonic())
         if not searcher.complete:
             with self._phase("search", searcher.total, searcher.done, listener):
                 searcher.run(pool, cached)

@@ -126,7 +126,10 @@ def test_a_technique_that_was_not_tried_leaves_the_verdict_open():
     predictions, labels = study(np.random.default_rng(0), (0.80, 0.90))
     found = judge(predictions, labels, "accuracy", untried=[FULL], resamples=100)
     assert (found.decision, found.winner, found.recommended) == ("insufficient", None, FINE_TUNE)
-    assert found.reason == ("fine-tune scored best, but full had no trial: the same run command with more --trials gets to it.")
+    assert found.reason == (
+        "fine-tune scored best, but full had no trial: the same run command with more --trials or time gets to it."
+    )
+    assert found.beaten == frozenset()
 
 
 def test_just_enough_is_enough():

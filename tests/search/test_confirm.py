@@ -11,7 +11,7 @@ from tlsearch.search.messages import Failed
 from tlsearch.search.store import StudyStore
 from tlsearch.spaces.recipe import Technique
 
-from .factory import complete, failed, pruned, settings, striped_dataset, values
+from .factory import complete, failed, measurement, pruned, settings, striped_dataset, values
 from .fakes import FakePool
 
 TRIALS = [
@@ -127,27 +127,39 @@ def test_without_seeds_nothing_is_confirmed(store, context):
 
 
 def test_what_confirming_takes_is_what_the_trials_took():
-    chosen = [complete(0, "frozen", seconds=4.0), complete(1, "full", seconds=40.0)]
-    assert expected_seconds(chosen, 3, workers=1) == 3 * 44
+    chosen = [complete(0, "frozen", seconds=4.0, setup_seconds=0.0), complete(1, "full", seconds=40.0, setup_seconds=0.0)]
+    assert expected_seconds(chosen * 3, workers=1) == 3 * 44
     # Two workers share the load; one of them may begin the longest run last.
-    assert expected_seconds(chosen, 3, workers=2) == 3 * 44 / 2 + 40 / 2
-    assert expected_seconds([], 3, 1) == expected_seconds(chosen, 0, 1) == 0
+    assert expected_seconds(chosen * 3, workers=2) == 3 * 44 / 2 + 40 / 2
+    assert expected_seconds([], 1) == 0
+
+
+def test_what_a_worker_does_once_is_not_expected_of_every_run():
+    """Building took 5 s, and the first epoch 6 s longer than the others, for tracing."""
+    curve = tuple(measurement(epoch, 0.8, seconds=8.0 if epoch == 1 else 2.0) for epoch in range(5))
+    cold = complete(0, "full", seconds=20.0, setup_seconds=5.0, curve=curve, best_epoch=1)
+    assert expected_seconds([cold] * 10, workers=1) == 10 * 9 + 11
+    assert expected_seconds([cold] * 10, workers=2) == (10 * 9 + 2 * 11) / 2 + 9 / 2
+    assert expected_seconds([cold], workers=2) == 20 / 2 + 9 / 2
 
 
 def test_time_is_kept_for_the_finalists_found_so_far(store, context):
     confirming = confirmer(store, context, 3)
-    assert confirming.reserve([], 1, 1000.0) == 0
-    assert confirming.reserve(TRIALS[:1], 1, 1000.0) == 3 * 30
-    assert confirming.reserve(TRIALS, 1, 1000.0) == 2 * 3 * 30
+    assert confirming.reserve([], 1) == 0
+    one = expected_seconds([TRIALS[2]] * 3, 1)
+    assert 0 < one == confirming.reserve(TRIALS[2:3], 1)
+    both = expected_seconds([TRIALS[1], TRIALS[2]] * 3, 1)
+    assert one < both == confirming.reserve(TRIALS, 1)
     confirming.test_seconds = 7
-    assert confirming.reserve(TRIALS, 1, 1000.0) == 2 * 3 * 30 + 7
-    assert confirming.reserve(TRIALS, 1, 200.0) == RESERVED_AT_MOST * 200
-    assert confirmer(store, context, 0).reserve(TRIALS, 1, 1000.0) == 0
+    assert confirming.reserve(TRIALS, 1) == both + 7
+    confirming.available = 100.0
+    assert confirming.reserve(TRIALS, 1) == RESERVED_AT_MOST * 100
+    assert confirmer(store, context, 0).reserve(TRIALS, 1) == 0
 
 
-@pytest.mark.parametrize(("left", "seeds"), [(1000.0, 4), (239.0, 3), (61.0, 1), (5.0, 1), (-1.0, 4)])
+@pytest.mark.parametrize(("left", "seeds"), [(1000.0, 4), (229.0, 4), (227.0, 3), (61.0, 1), (5.0, 1), (-1.0, 4)])
 def test_more_seeds_than_the_time_allows_become_fewer_and_it_is_said(store, context, monkeypatch, left, seeds):
-    """Four seeds of two finalists of 30 seconds each take 240 seconds."""
+    """Four seeds of two finalists of 30 seconds, 2 of them for building, take 4 * 2 * 28 + 2 * 2 = 228 seconds."""
     monkeypatch.setattr("tlsearch.search.confirm.time.monotonic", lambda: 100.0)
     heard = []
     confirming = confirmer(store, context, 4, deadline=100.0 + left, listener=heard.append)
