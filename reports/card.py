@@ -265,8 +265,11 @@ def _limits(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:
         "- The test images come from the same folder as the training images; on images from elsewhere the accuracy may be "
         f"another. With {count(data.test, 'test image')} it is known within the interval above, no better."
     )
+    size = about["input"]["size"]
+    yield f"- The network sees {size} × {size} pixels: details that are smaller are lost."
     fewest = min(range(len(data.classes)), key=data.train_per_class.__getitem__)
-    yield (
-        f"- The class with the fewest training images is {escape(data.classes[fewest])} ({data.train_per_class[fewest]:,}). "
-        f"The network sees {about['input']['size']} × {about['input']['size']} pixels: details that are smaller are lost."
-    )
+    if data.train_per_class[fewest] < max(data.train_per_class):
+        yield (
+            f"- The class with the fewest training images is {escape(data.classes[fewest])}: {data.train_per_class[fewest]:,}, "
+            f"against {max(data.train_per_class):,} of the class with the most."
+        )

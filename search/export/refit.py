@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...spaces.backbone import BackboneSpec, weights_fingerprint
-from ...spaces.errors import SearchFailedError, StudyError
+from ...spaces.errors import SearchFailedError, StudyError, WeightsError
 from ...spaces.recipe import Recipe
 from ...spaces.space import SearchSpace
 from ..data.dataset import Dataset
@@ -57,7 +57,13 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
 
 def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) -> Context:
     backbone = BackboneSpec(settings.alpha, settings.size, settings.weights)
-    weights = backbone.locate()
+    try:
+        weights = backbone.locate()
+    except WeightsError as error:
+        raise WeightsError(
+            f"--refit starts from the study's pretrained weights, got {settings.weights}, which cannot be found. Put the file "
+            "back where it was; for imagenet set KERAS_HOME as the search had it, or connect to a network."
+        ) from error
     fingerprint = weights_fingerprint(backbone, weights)
     if fingerprint != settings.weights_fingerprint:
         raise StudyError(f"--refit starts from the study's pretrained weights, but {settings.weights} now holds others.")

@@ -141,6 +141,12 @@ def prepared(store, folder):
     return about(store)
 
 
+def test_a_rare_class_is_named_where_there_is_one(store, tmp_path):
+    assert "fewest training images" not in card(store)
+    rare = keeping(whole_study(tmp_path / "rare", data={"train_per_class": (150, 10)}))
+    assert "fewest training images is dogs: 10, against 150" in card(rare)
+
+
 def test_a_demonstration_says_so(tmp_path):
     store = keeping(whole_study(tmp_path / "demo", data={"path": "demo:small-similar"}))
     assert "A demonstration: the pictures are the built-in drawings" in card(store)

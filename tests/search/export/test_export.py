@@ -79,6 +79,7 @@ def test_an_export_gives_the_probabilities_of_the_trained_model(made, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == [name], "something was left behind"
 
 
+@pytest.mark.slow
 def test_a_process_without_tlsearch_loads_it_in_safe_mode(made, tmp_path):
     done = export(made, tmp_path / "pets.keras")
     np.save(tmp_path / "images.npy", made[1].images()[:4])
