@@ -166,7 +166,8 @@ def _load(base: Any, path: Path, spec: BackboneSpec) -> None:
 
 
 def _read_npz(path: Path) -> list[NDArray[np.float32]]:
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here: NumPy leaves a damaged file open.
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return [file[name].astype(np.float32) for name in sorted(file.files)]
 
 

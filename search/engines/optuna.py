@@ -34,6 +34,10 @@ _SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
 """From the search's and the trial's seed. What a sampler carries from trial to trial is in the trials themselves."""
 
 
+_SEQUENCES = frozenset({"qmc", "cmaes"})
+"""Samplers that count their proposals. On resume the others are not asked: TPE would fit its model for every past trial."""
+
+
 class OptunaEngine(Engine):
     """Proposes what an Optuna sampler asks for.
 
@@ -84,8 +88,9 @@ class OptunaEngine(Engine):
                 self._study.enqueue_trial(dict(values))
             self._study.sampler = self._sampler(number)
             trial = self._study.ask()
-            # Sampled whether it is used or not: what is adopted takes a step of the sequence too.
-            _ = trial.relative_params
+            if values is None or self._algorithm in _SEQUENCES:
+                # Sampled whether it is used or not: what is adopted takes a step of the sequence too.
+                _ = trial.relative_params
             self._space.sample(TrialReader(trial))
         self._trials[number] = trial
         return dict(trial.params)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import multiprocessing
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -133,3 +135,26 @@ def _resident() -> int:
 
 def _peak() -> int:
     return _status("VmHWM")
+
+
+def main() -> None:
+    """Prints the table of the long version."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=5000, help="of each format")
+    parser.add_argument("--seconds", type=float, default=600, help="for each format, at most")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    print("format   files  decoded  refused  crashes  wrong  slowest  most memory")
+    for form in seeds():
+        with tempfile.TemporaryDirectory() as folder:
+            tally = fuzz(form, arguments.files, Path(folder), seed=arguments.seed, seconds=arguments.seconds)
+        print(
+            f"{form:6} {tally.files:7,} {tally.decoded:8,} {tally.refused:8,} {tally.crashes:8} {len(tally.wrong):6} "
+            f"{tally.slowest:6.2f} s {tally.peak / 1e6:8.0f} MB",
+            *tally.wrong[:5],
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -119,7 +119,7 @@ def test_one_that_hangs_crashes_or_runs_out_of_memory_costs_one_task(pool, monke
     huge = replace(HEAD, head_units=8192, head_layers=3)
     driver = Driver(pool, [HEAD, HEAD, HEAD, huge, HEAD], strike)
     hung, crashed, limited, exhausted, after = (message for _, message in driver.run())
-    assert isinstance(hung, Died) and hung.error.startswith("hung: no measurement and no processor time for 2 s")
+    assert isinstance(hung, Died) and "no measurement and no processor time" in hung.error
     assert isinstance(crashed, Died) and "killed by signal 11" in crashed.error
     assert isinstance(limited, Trained)
     assert "out of memory" in exhausted.error or isinstance(exhausted, Died), exhausted
