@@ -67,14 +67,16 @@ def _entry(path: Path) -> dict[str, Any]:
         "decision": summary.verdict.decision,
         "recommended": summary.verdict.recommended,
         "headline": headline(summary),
+        "error": f"damaged: {summary.damage}" if summary.damage else None,
     }
 
 
 def _cells(path: Path) -> tuple[Text, Text, Text]:
-    """Data, trials and verdict of one study; a damaged one says so and hides none of the others."""
+    """Data, trials and verdict of one study; one that is damaged says so and hides none of the others."""
     try:
         summary = summarize(path)
     except StudyError as error:
         return Text(), Text(), Text(literal(str(error)), style="red")
     done = sum(len(technique.trials) for technique in summary.techniques)
-    return Text(literal(summary.settings.data.path)), Text(str(done)), Text(headline(summary))
+    damage = Text(literal(f"\ndamaged: {summary.damage}") if summary.damage else "", style="red")
+    return Text(literal(summary.settings.data.path)), Text(str(done)), Text.assemble(headline(summary), damage)
