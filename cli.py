@@ -73,6 +73,7 @@ Output = Annotated[
     str | None,
     typer.Option(help="File to write to; - for the standard output.  [default: -, and for html on a terminal a file here]"),
 ]
+FollowSymlinks = Annotated[bool, typer.Option("--follow-symlinks", help="Read links that leave the folder of images too.")]
 CacheDir = Annotated[
     Path | None, typer.Option(help="Folder of decoded images and activations.  [default: the user's cache folder]")
 ]
@@ -115,9 +116,7 @@ def run(
     demo: Annotated[
         str, typer.Option(help="Built-in set: small-similar, small-different, large-similar, large-different.")
     ] = "small-similar",
-    follow_symlinks: Annotated[
-        bool, typer.Option("--follow-symlinks", help="Read links that leave the folder of images too.")
-    ] = False,
+    follow_symlinks: FollowSymlinks = False,
     cache_dir: CacheDir = None,
     cache_dtype: Annotated[CacheType, typer.Option(help="Of the activations on disk.")] = "float16",
     cache_limit: Annotated[
@@ -280,6 +279,7 @@ def inspect(
     alpha: Annotated[float, typer.Option(help="Width of MobileNetV2, for --similarity.")] = 1.0,
     weights: Annotated[str, typer.Option(help="imagenet, starter or a file, for --similarity.")] = "imagenet",
     seed: Annotated[int, typer.Option(callback=_at_least(0), help="Of the split.")] = 0,
+    follow_symlinks: FollowSymlinks = False,
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
@@ -288,7 +288,15 @@ def inspect(
 
     with _watching(quiet=False) as listener:
         asked = (alpha, weights) if similarity else None
-        found, measured = look(data, size=size, seed=seed, similarity=asked, cache_dir=cache_dir, listener=listener)
+        found, measured = look(
+            data,
+            size=size,
+            seed=seed,
+            similarity=asked,
+            cache_dir=cache_dir,
+            listener=listener,
+            follow_symlinks=follow_symlinks,
+        )
     if form == "terminal" and output in (None, "-"):
         _console().print(InspectionReport(found, measured))
     else:

@@ -92,6 +92,7 @@ def look(
     similarity: tuple[float, str] | None,
     cache_dir: Path | None,
     listener: Listener,
+    follow_symlinks: bool = False,
 ) -> tuple[Inspection, Similarity | None]:
     """Looks at a folder and, where it is asked for and the folder can be searched on, measures its similarity.
 
@@ -102,6 +103,7 @@ def look(
         similarity: Width multiplier and weights to measure it with; None to leave it.
         cache_dir: Folder of the caches.
         listener: Told how far it is.
+        follow_symlinks: Whether links that leave the folder are followed.
 
     Raises:
         DataError: There are no images.
@@ -113,7 +115,7 @@ def look(
     backbone = BackboneSpec(alpha=similarity[0], size=size, weights=similarity[1]) if similarity else None
     if backbone:
         backbone.locate()
-    found = inspect_folder(path, size=size, seed=seed, cache_dir=cache_dir, listener=listener)
+    found = inspect_folder(path, size=size, seed=seed, cache_dir=cache_dir, listener=listener, follow_symlinks=follow_symlinks)
     if backbone is None or found.dataset is None:
         return found, None
     return found, measure_similarity(found.dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +126,9 @@ def _locate_imagenet(spec: BackboneSpec) -> Path:
     with quiet_native():
         import keras
     try:
-        return Path(keras.utils.get_file(name, _RELEASE + name, cache_subdir="models"))
+        # Keras shows the download's progress on the standard output, where a report may be expected.
+        with contextlib.redirect_stdout(sys.stderr):
+            return Path(keras.utils.get_file(name, _RELEASE + name, cache_subdir="models"))
     except Exception as error:
         # The weights of another size are the same architecture trained at another resolution: far better than none.
         others = [folder / _published_name(spec.alpha, size) for size in reversed(PUBLISHED_SIZES)]

@@ -85,7 +85,13 @@ class Inspection:
 
 
 def inspect_folder(
-    path: Path | str, *, size: int = 160, seed: int = 0, cache_dir: Path | None = None, listener: Listener = ignore
+    path: Path | str,
+    *,
+    size: int = 160,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    listener: Listener = ignore,
+    follow_symlinks: bool = False,
 ) -> Inspection:
     """Looks at a folder; changes nothing in it. What it decodes serves a later search of the same size.
 
@@ -95,16 +101,17 @@ def inspect_folder(
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches, as in `open_folder`.
         listener: Told how far decoding is.
+        follow_symlinks: Whether links that leave the folder are followed.
 
     Raises:
         DataError: There is no such folder, or there are no images in class folders.
         OptionError: The cache folder cannot be written.
     """
-    layout = scan(path)
+    layout = scan(path, follow_symlinks=follow_symlinks)
     decoded = decode_all(layout.root, layout.candidates, size, cache_root(cache_dir) / "images", None, listener)
     dataset, problem = None, ""
     try:
-        dataset = open_folder(path, size=size, seed=seed, cache_dir=cache_dir)
+        dataset = open_folder(path, size=size, seed=seed, cache_dir=cache_dir, follow_symlinks=follow_symlinks)
     except DataError as error:
         problem = str(error)
     usable = [(file, digest) for file, digest in zip(layout.candidates, decoded.digests, strict=True) if digest is not None]
