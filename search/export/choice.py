@@ -74,7 +74,9 @@ def study_data(
         DataError: The folder is not there, or cannot be read.
         StudyError: It holds other images than the study was made for.
     """
-    if not isinstance(data, Dataset):
+    if isinstance(data, Dataset):
+        where = data.path
+    else:
         name = settings.data.path
         folder = Path(name if data is None else data)
         if data is None and name.startswith("demo:"):
@@ -84,10 +86,11 @@ def study_data(
                 f"an export is checked on the study's images, which are not in {folder} (no such folder from here). "
                 "Name their folder with --data."
             )
+        where = str(folder)
         data = open_folder(folder, size=settings.size, seed=settings.seed, cache_dir=cache_dir, listener=listener, name=name)
     if data.fingerprint != settings.data.fingerprint:
         raise StudyError(
-            f"an export is checked on the study's images, but those in {data.path} or their split have changed since. "
-            "Name the folder that still holds them with --data, or search again."
+            f"an export is checked on the study's images, but those in {where} are others, or are split "
+            "otherwise. Name the folder that still holds them with --data, or search again."
         )
     return data

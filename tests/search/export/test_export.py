@@ -139,7 +139,7 @@ def test_an_earlier_finalists_model_is_not_taken_for_the_present_ones(made, tmp_
 
 def test_other_images_than_the_studys_are_refused(made, tmp_path):
     other = dataclasses.replace(made[1], fingerprint="another")
-    with pytest.raises(StudyError, match="or their split have changed"):
+    with pytest.raises(StudyError, match="those in made up are others"):
         export(made, tmp_path / "pets.keras", data=other)
     with pytest.raises(StudyError, match=r"not in made up \(no such folder from here\).*--data"):
         export(made, tmp_path / "pets.keras", data=None)
