@@ -51,9 +51,13 @@ def test_whatever_the_damage_a_report_or_an_error_and_not_a_byte_changed(study):
     for _ in range(25):
         data = bytes(damage(bytearray(good), rng))
         (study / "study.db").write_bytes(data)
-        summary = summarize(study)
-        assert summary.damage or data == good or len(summary.trials) == 6
-        read[len(summary.trials)] = read.get(len(summary.trials), 0) + 1
+        try:
+            summary = summarize(study)
+        except DamagedStudyError:
+            read[0] += 1
+        else:
+            assert summary.damage or len(summary.trials) == 6
+            read[len(summary.trials)] = read.get(len(summary.trials), 0) + 1
         assert (study / "study.db").read_bytes() == data
         assert not list(study.glob("study.db-*"))
     # Not all is lost in most cases: a third is a lower bound of what was seen.
@@ -77,7 +81,8 @@ def test_an_empty_or_foreign_database_is_not_filled(study):
         (study / "study.db").write_bytes(data)
         with pytest.raises(DamagedStudyError, match="is no storage of Optuna's"):
             StudyStore.open(study)
-        assert summarize(study).trials == ()
+        with pytest.raises(DamagedStudyError, match="no trials could be read"):
+            summarize(study)
         assert (study / "study.db").read_bytes() == data
 
 
