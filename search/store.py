@@ -114,7 +114,7 @@ class StudyStore:
         except DamagedStudyError as error:
             if not salvage:
                 raise
-            return cls(path, settings, Salvage(database, error.what), lenient=True)
+            return cls(path, settings, _salvaged(database, error), lenient=True)
 
     def start(self, values: Values, recipe: Recipe, *, seed: int, worker: str = "") -> RunningTrial:
         """Records that a trial begins."""
@@ -277,7 +277,7 @@ class StudyStore:
         except DamagedStudyError as error:
             if not self._lenient:
                 raise
-            self._source = Salvage(self.path / DATABASE, error.what)
+            self._source = _salvaged(self.path / DATABASE, error)
             found = self._source.trials()
         return [frozen for frozen in found if "recipe" in frozen.user_attrs]
 
@@ -296,6 +296,13 @@ class StudyStore:
                 f"the study's folder must stay and be writable while it is searched, got {self.path} ({what}). "
                 "What was finished is kept, and the same command goes on."
             ) from error
+
+
+def _salvaged(database: Path, error: DamagedStudyError) -> Salvage:
+    salvage = Salvage(database, error.what)
+    if not salvage.trials():
+        raise DamagedStudyError(database.parent, salvage.damage) from error
+    return salvage
 
 
 def interrupted(trial: RunningTrial, error: str) -> FailedTrial:

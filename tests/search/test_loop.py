@@ -161,3 +161,25 @@ def test_kerastuner_engine_resumes_too(tmp_path):
     searcher(StudyStore.open(store.path), 8).run(FakePool(good), frozenset())
     assert len(store.trials()) == 8
     assert len({np.float64(trial.recipe.learning_rate) for trial in store.trials()}) > 3
+
+
+@pytest.mark.parametrize(
+    ("engine", "algorithm"), [("optuna", "tpe"), ("optuna", "random"), ("keras-tuner", "bayesian"), ("keras-tuner", "random")]
+)
+def test_a_recipe_that_failed_is_not_proposed_again_at_once(tmp_path, engine, algorithm):
+    store = StudyStore.create(tmp_path / "s", settings(name="s", engine=engine, algorithm=algorithm))
+    ends = itertools.cycle([good, lambda job: Failed("no luck")])
+    searcher(store, 16).run(FakePool(lambda job: next(ends)(job), count=1), frozenset())
+    recipes = [trial.recipe for trial in store.trials()]
+    assert all(one != other for one, other in itertools.pairwise(recipes))
+    failures = {trial.recipe for trial in store.trials() if isinstance(trial, FailedTrial)}
+    assert len(failures) == 8, "none of them failed twice"
+
+
+def test_a_search_of_failures_fails_again_when_it_is_asked_again(store):
+    with pytest.raises(SearchFailedError):
+        searcher(store, 3).run(FakePool(lambda job: Failed("no luck"), count=1), frozenset())
+    again = searcher(store, 3)
+    assert again.complete
+    with pytest.raises(SearchFailedError, match="none of 3 trials succeeded"):
+        again.check()

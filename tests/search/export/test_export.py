@@ -32,8 +32,7 @@ def made(tmp_path_factory):
     network = load_network(spec, spec.locate())
     rng = np.random.default_rng(0)
     head = [rng.normal(0, 0.1, (1280, 2)).astype(np.float32), np.zeros(2, np.float32)]
-    below = [array for step in network.steps for array in step.weights]
-    weights = whole_weights(RECIPE, network, 0, [*below, *head])
+    weights = whole_weights(RECIPE, network, {}, head)
     own = settings(name="stripes", data=dataset.settings(), size=32, weights="starter")
     store = StudyStore.create(home / "runs" / "stripes", own)
     for trial in (complete(0, "fine-tune", recipe=RECIPE), complete(1, "frozen"), failed(2, "full")):
