@@ -15,7 +15,8 @@ import optuna
 import pytest
 from rich.console import Console
 
-from tlsearch.cli import ReportFormat, _print_error
+from tlsearch.cli.console import print_error
+from tlsearch.cli.options import ReportFormat
 from tlsearch.reports.files import render
 from tlsearch.reports.listing import Listing
 from tlsearch.reports.live import LiveProgress
@@ -110,7 +111,7 @@ def test_log_and_live_view_show_names_literally(study):
 
 def test_errors_show_names_literally(study, capsys):
     name, _ = study
-    _print_error(f"got {name}")
+    print_error(f"got {name}")
     assert not CONTROL.search(without_our_own_codes(capsys.readouterr().err))
 
 

@@ -23,7 +23,7 @@ from ..reports.factory import whole_study
 SOURCES = sorted(
     path
     for path in Path(tlsearch.__file__).parent.rglob("*.py")
-    if path.relative_to(Path(tlsearch.__file__).parent).parts[0] in ("reports", "search", "spaces", "cli.py", "cli")
+    if path.relative_to(Path(tlsearch.__file__).parent).parts[0] in ("reports", "search", "spaces", "cli")
 )
 
 

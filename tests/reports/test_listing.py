@@ -33,7 +33,7 @@ def test_json_lists_the_same(tmp_path):
     (broken / "study.db").write_bytes(b"no database")
     first, second = json.loads(Listing([whole, broken], tmp_path).to_json())
     assert (first["decision"], first["recommended"], first["trials"], first["error"]) == ("win", "fine-tune", 6, None)
-    assert second["name"] == "broken" and "damaged" in second["error"] and second["decision"] == "insufficient"
+    assert second["name"] == "broken" and "damaged" in second["error"] and second["decision"] is None
     assert json.loads(Listing([], tmp_path).to_json()) == []
 
 

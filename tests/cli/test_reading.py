@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from tlsearch.cli import app
 
-from .reports.factory import whole_study
+from ..reports.factory import whole_study
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,10 @@ def test_a_page_goes_to_a_file(tlsearch, runs):
 
 
 def test_a_page_does_not_flood_a_terminal(tlsearch, runs, monkeypatch):
-    from tlsearch import cli
+    from tlsearch.cli import console
 
-    monkeypatch.setattr(cli.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True, "write": None})())
-    cli._write("<!DOCTYPE html>", None, "html", runs / "runs" / "photos")
+    monkeypatch.setattr(console.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True, "write": None})())
+    console.write("<!DOCTYPE html>", None, "html", runs / "runs" / "photos")
     assert (runs / "photos.html").read_text() == "<!DOCTYPE html>"
 
 

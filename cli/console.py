@@ -1,0 +1,91 @@
+"""What several commands print, and where they print it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..search.trial import Metric
+from ..spaces.errors import OptionError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..reports.live import LiveProgress
+    from ..reports.log import Log
+    from ..reports.summary import Summary
+
+
+def make_console(**options: Any) -> Console:
+    """A console that colours nothing by itself."""
+    from rich.console import Console
+
+    return Console(highlight=False, **options)
+
+
+def watching(metric: Metric = "accuracy", *, quiet: bool) -> LiveProgress | Log:
+    """What shows progress: redrawn in place on a terminal, lines elsewhere."""
+    from ..reports.live import LiveProgress
+    from ..reports.log import Log
+
+    progress = make_console(stderr=True)
+    return LiveProgress(progress, metric) if progress.is_terminal and not quiet else Log(progress, metric, quiet=quiet)
+
+
+def newest_study() -> Path:
+    """The newest study under ``runs/``.
+
+    Raises:
+        OptionError: There is none.
+    """
+    from ..search.study_folder import list_studies
+
+    if found := list_studies(Path("runs")):
+        return found[0]
+    raise OptionError("there is no study under runs/ in this folder. Make one with `tlsearch run`, or name its folder.")
+
+
+def print_report(path: Path, top: int) -> None:
+    """The report of a study, with so many trials in its leaderboard."""
+    from ..reports.summary import summarize
+    from ..reports.terminal import Report
+
+    summary = summarize(path)
+    make_console().print(Report(summary, top))
+    say_what_is_damaged(summary)
+
+
+def write(text: str, output: str | None, form: str, about: Path) -> None:
+    """To a file, or to the standard output; a page that nobody has named a file for does not flood a terminal."""
+    if output is None and form == "html" and sys.stdout.isatty():
+        output = f"{about.resolve().name or 'report'}.html"
+        typer.echo(f"Writing {output}, {len(text.encode()) / 1e6:.1f} MB, to be opened in a browser.", err=True)
+    if output is None or output == "-":
+        sys.stdout.write(text)
+        return
+    from ..search.paths import write_output
+
+    try:
+        write_output(Path(output), text.encode())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OptionError(f"--output must be a file that can be written, got {output} ({reason}).") from error
+
+
+def say_what_is_damaged(summary: Summary) -> None:
+    """Of a damaged study; nothing of a sound one."""
+    if summary.damage:
+        print_error(f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow")
+
+
+def print_error(message: str, style: str = "red") -> None:
+    """One line on the standard error, whatever the message holds."""
+    from rich.text import Text
+
+    from ..reports.text import literal
+
+    prefix = "" if style == "yellow" else "Error: "
+    make_console(stderr=True).print(Text(literal(prefix + " ".join(message.split())), style=style), soft_wrap=True)

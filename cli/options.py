@@ -1,0 +1,82 @@
+"""The kinds of values that options take, and the readers of those that are more than a number or a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..spaces.errors import OptionError
+
+EngineName = Literal["optuna", "keras-tuner"]
+ReportFormat = Literal["terminal", "json", "csv", "markdown", "html"]
+InspectFormat = Literal["terminal", "json", "html"]
+ListFormat = Literal["terminal", "json"]
+PredictionFormat = Literal["table", "json", "csv"]
+TechniqueChoice = Literal["winner", "frozen", "fine-tune", "full"]
+
+Output = Annotated[
+    str | None,
+    typer.Option(help="File to write to; - for the standard output.  [default: -, and for html on a terminal a file here]"),
+]
+FollowSymlinks = Annotated[bool, typer.Option("--follow-symlinks", help="Read links that leave the folder of images too.")]
+CacheDir = Annotated[
+    Path | None, typer.Option(help="Folder of decoded images and activations.  [default: the user's cache folder]")
+]
+
+
+def at_least(low: int, most: int = 10**9) -> Callable[[typer.CallbackParam, int | None], int | None]:
+    """Refuses smaller and larger numbers in our own words: Typer's do not say what was got."""
+
+    def check(param: typer.CallbackParam, value: int | None) -> int | None:
+        if value is not None and value < low:
+            raise OptionError(f"{param.opts[0]} must be a whole number of at least {low}, got {value}.")
+        if value is not None and value > most:
+            raise OptionError(f"{param.opts[0]} must be a whole number of at most {most:,}, got {value:,}.")
+        return value
+
+    return check
+
+
+def parse_duration(text: str | None) -> float | None:
+    """Seconds of ``90s``, ``30m`` or ``2h``.
+
+    Raises:
+        OptionError: It is none of those.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if match is None or float(match[1]) == 0:
+        raise OptionError(f"--time-limit must be a time above 0 such as 90s, 30m or 2h, got {text}.")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_bytes(text: str | None) -> int | None:
+    """Bytes of ``500MB`` or ``20GB``, in powers of ten as disks are sold.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(MB|GB|TB)", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise OptionError(f"--cache-limit must be a size such as 500MB or 20GB, got {text}.")
+    return int(float(match[1]) * {"MB": 10**6, "GB": 10**9, "TB": 10**12}[match[2].upper()])
+
+
+def parse_workers(text: str) -> int | None:
+    """The number of workers asked for; None for ``auto``.
+
+    Raises:
+        OptionError: It is neither a number from 1 to 256 nor ``auto``.
+    """
+    if text == "auto":
+        return None
+    if text.isdecimal() and 1 <= int(text) <= 256:
+        return int(text)
+    raise OptionError(f"--workers must be auto or a number from 1 to 256, got {text}.")

@@ -1,0 +1,110 @@
+"""The commands that show what was learned, and what there is to learn from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import make_console, newest_study, print_report, say_what_is_damaged, watching, write
+from .options import CacheDir, FollowSymlinks, InspectFormat, ListFormat, Output, ReportFormat, at_least
+
+
+def report(
+    study: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folder of a study; several stand side by side.  [default: the newest under runs/]"),
+    ] = None,
+    form: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
+    output: Output = None,
+    top: Annotated[int, typer.Option(callback=at_least(1), help="Trials in the leaderboard.")] = 10,
+) -> None:
+    """Say which technique wins, by how much, and whether the difference is real."""
+    paths = study or [newest_study()]
+    if len(paths) > 1:
+        return _compare(paths, form, output)
+    if form == "terminal" and output in (None, "-"):
+        return print_report(paths[0], top)
+    from ..reports.files import render
+    from ..reports.summary import summarize
+
+    summary = summarize(paths[0])
+    text = render(summary, form, top)
+    say_what_is_damaged(summary)
+    write(text, output, form, paths[0])
+
+
+def inspect(
+    data: Annotated[Path, typer.Argument(help="Folder of images.")],
+    form: Annotated[InspectFormat, typer.Option("--format", help="html makes a contact sheet.")] = "terminal",
+    output: Output = None,
+    similarity: Annotated[
+        bool, typer.Option("--similarity", help="Measure how similar the images are to those of the weights; takes a while.")
+    ] = False,
+    size: Annotated[int, typer.Option(callback=at_least(32), help="Side of the images, pixels.")] = 160,
+    alpha: Annotated[float, typer.Option(help="Width of MobileNetV2, for --similarity.")] = 1.0,
+    weights: Annotated[str, typer.Option(help="imagenet, starter or a file, for --similarity.")] = "imagenet",
+    seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split.")] = 0,
+    follow_symlinks: FollowSymlinks = False,
+    cache_dir: CacheDir = None,
+) -> None:
+    """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
+    from ..reports.inspection import InspectionReport, look
+    from ..reports.inspection import render as render_inspection
+
+    with watching(quiet=False) as listener:
+        asked = (alpha, weights) if similarity else None
+        found, measured = look(
+            data,
+            size=size,
+            seed=seed,
+            similarity=asked,
+            cache_dir=cache_dir,
+            listener=listener,
+            follow_symlinks=follow_symlinks,
+        )
+    if form == "terminal" and output in (None, "-"):
+        make_console().print(InspectionReport(found, measured))
+    else:
+        write(render_inspection(found, measured, form), output, form, data)
+
+
+def dashboard(
+    study: Annotated[Path | None, typer.Argument(help="Folder of a study.  [default: the newest under runs/]")] = None,
+    port: Annotated[int, typer.Option(callback=at_least(0), help="Port to listen on; 0 for any that is free.")] = 8080,
+) -> None:
+    """Show a study in optuna-dashboard, on this machine only, until Ctrl-C."""
+    from ..reports.dashboard import serve
+    from ..search.store import StudyStore
+
+    path = study or newest_study()
+    serve(StudyStore.open(path), port, lambda address: typer.echo(f"{path}: {address}  (Ctrl-C stops it)"))
+
+
+def studies(
+    runs: Annotated[Path, typer.Argument(help="Folder that holds studies.")] = Path("runs"),
+    form: Annotated[ListFormat, typer.Option("--format", help="What to write.")] = "terminal",
+) -> None:
+    """List the studies in a folder, the newest first."""
+    from ..reports.listing import Listing
+    from ..search.study_folder import list_studies
+
+    listing = Listing(list_studies(runs), runs)
+    if form == "json":
+        sys.stdout.write(listing.to_json())
+    else:
+        make_console().print(listing)
+
+
+def _compare(paths: list[Path], form: ReportFormat, output: str | None) -> None:
+    from ..reports.beside import SideBySide
+    from ..reports.beside import render as render_comparison
+    from ..reports.summary import summarize
+
+    summaries = [summarize(path) for path in paths]
+    if form == "terminal" and output in (None, "-"):
+        make_console().print(SideBySide(summaries))
+    else:
+        write(render_comparison(summaries, form), output, form, paths[0])

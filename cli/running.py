@@ -1,0 +1,132 @@
+"""The command that searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..search.settings import CacheType
+from ..search.trial import Metric
+from ..spaces.recipe import BatchNorm, ClassWeight, Technique
+from .console import print_error, print_report, watching
+from .options import CacheDir, EngineName, FollowSymlinks, at_least, parse_bytes, parse_duration, parse_workers
+
+if TYPE_CHECKING:
+    from ..search.study import Study
+
+
+def run(
+    data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: the built-in pictures]")] = None,
+    trials: Annotated[
+        int, typer.Option(callback=at_least(1, 100_000), help="Trials of the whole study, over all of its runs.")
+    ] = 20,
+    epochs: Annotated[int | None, typer.Option(callback=at_least(1), help="Most epochs a stage.  [default: 10]")] = None,
+    study: Annotated[Path | None, typer.Option(help="Folder of the study.  [default: runs/<name of DATA>]")] = None,
+    engine: Annotated[EngineName, typer.Option(help="Who proposes.")] = "optuna",
+    algorithm: Annotated[
+        str | None,
+        typer.Option(help="optuna: tpe, random, qmc, cmaes, grid; keras-tuner: bayesian, hyperband, random, grid."),
+    ] = None,
+    space: Annotated[str, typer.Option(help="default, post, smoke or a TOML file.")] = "default",
+    technique: Annotated[list[Technique] | None, typer.Option(help="Repeat it for several.  [default: all three]")] = None,
+    fine_tune_at: Annotated[
+        list[int] | None, typer.Option(help="Freeze the layers below N; 1 to 153. Repeat it for several.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Side of the images, pixels.  [default: 160]")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Width of MobileNetV2.  [default: 1.0]")] = None,
+    weights: Annotated[str | None, typer.Option(help="imagenet, starter, random or a file.  [default: imagenet]")] = None,
+    batch_size: Annotated[int | None, typer.Option(callback=at_least(1), help="Images a step.  [default: 32]")] = None,
+    augment: Annotated[bool, typer.Option("--augment", help="Train on flipped, rotated and zoomed views too.")] = False,
+    batch_norm: Annotated[BatchNorm | None, typer.Option(help="BatchNorm while training.  [default: folded]")] = None,
+    class_weight: Annotated[ClassWeight | None, typer.Option(help="Weigh rare classes more.")] = None,
+    metric: Annotated[Metric, typer.Option(help="What trials are chosen and compared by.")] = "accuracy",
+    confirm: Annotated[
+        int, typer.Option(callback=at_least(0, 1000), help="Seeds that each finalist is trained again with.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split, the proposals and the training.")] = 0,
+    workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
+    time_limit: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h.")] = None,
+    no_prune: Annotated[bool, typer.Option("--no-prune", help="Train hopeless trials to their end.")] = False,
+    no_early_stopping: Annotated[bool, typer.Option("--no-early-stopping", help="Train every epoch.")] = False,
+    demo: Annotated[
+        str, typer.Option(help="Built-in set: small-similar, small-different, large-similar, large-different.")
+    ] = "small-similar",
+    follow_symlinks: FollowSymlinks = False,
+    cache_dir: CacheDir = None,
+    cache_dtype: Annotated[CacheType, typer.Option(help="Of the activations on disk.")] = "float16",
+    cache_limit: Annotated[
+        str | None,
+        typer.Option(help="Most that activations take on disk, such as 500MB or 20GB.  [default: half of the free disk]"),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and the report only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder and start it anew.")] = False,
+) -> None:
+    """Search for the best technique, or go on with a search; then report."""
+    from ..search.plan import plan_run
+
+    count, limit, cache_bytes = parse_workers(workers), parse_duration(time_limit), parse_bytes(cache_limit)
+    plan = plan_run(
+        data,
+        demo=demo,
+        study=study,
+        space=space,
+        techniques=technique or (),
+        fine_tune_at=fine_tune_at or (),
+        epochs=epochs,
+        batch_size=batch_size,
+        size=size,
+        alpha=alpha,
+        weights=weights,
+        augment=augment,
+        batch_norm=batch_norm,
+        class_weight=class_weight,
+        engine=engine,
+        algorithm=algorithm,
+        follow_symlinks=follow_symlinks,
+    )
+    plan.check_folders(fresh=fresh)
+    with watching(metric, quiet=quiet) as listener:
+        dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=listener)
+        if dry_run:
+            from ..reports.plan import outline
+
+            typer.echo(outline(plan, dataset, trials, confirm))
+            return
+        from ..search.study import Budget, Study
+
+        if fresh:
+            Study.delete(plan.study)
+        searching = Study.open(
+            plan.study,
+            dataset,
+            backbone=plan.backbone,
+            space=plan.space,
+            engine=plan.engine,
+            algorithm=plan.algorithm,
+            metric=metric,
+            seed=seed,
+            cache_dir=cache_dir,
+            cache_dtype=cache_dtype,
+            cache_limit=cache_bytes,
+        )
+        patience = None if no_early_stopping or not plan.early_stopping else 3
+        try:
+            searching.run(
+                Budget(trials=trials, seconds=limit, confirm=confirm),
+                workers=count,
+                prune=not no_prune,
+                patience=patience,
+                listener=listener,
+            )
+        except KeyboardInterrupt:
+            _say_how_to_go_on(searching, trials)
+            raise
+    print_report(searching.store.path, 10)
+
+
+def _say_how_to_go_on(study: Study, trials: int) -> None:
+    done = study.done
+    print_error(f"Stopped. {done} of {trials} trials are kept; the same command goes on.", style="yellow")
