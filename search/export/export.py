@@ -112,7 +112,7 @@ def export_model(
 
 
 def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> KeptModel:
-    """The model that an export is made of; before a refit, with the weights that it had then, or none.
+    """The model that an export is made of; one that is to be refitted, with the weights from before that, or none.
 
     Raises:
         StudyError: The study has no such model.
@@ -121,7 +121,7 @@ def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> Kep
         return confirmed_model(store, technique)
     finalist = finalist_of(store, technique)
     try:
-        return confirmed_model(store, technique)
+        return dataclasses.replace(confirmed_model(store, technique), refit=True)
     except StudyError:
         # Made before models were kept, or not confirmed: the trial itself says how long to train.
         return KeptModel(
@@ -132,6 +132,7 @@ def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> Kep
             epoch=finalist.best_epoch,
             val_score=finalist.score,
             weights=(),
+            refit=True,
         )
 
 

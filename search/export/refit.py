@@ -33,7 +33,7 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
 
     Args:
         store: Of the study.
-        model: What to train again; its weights do not matter.
+        model: What to train again, marked as refitted; its weights do not matter.
         dataset: That the study was made for.
         cache_dir: As in `open_folder`.
         listener: Told how far the frozen pass is.
@@ -42,15 +42,14 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
         WeightsError, StudyError: The pretrained weights are gone, or are others than the study's.
         SearchFailedError: Training failed.
     """
-    wanted = dataclasses.replace(model, refit=True)
     there = kept_model(store.path, model.recipe.technique, refit=True)
-    if there is not None and there.facts() == wanted.facts():
+    if there is not None and there.facts() == model.facts():
         return there
     context = _context(store.settings, dataset, cache_dir)
     recipe = dataclasses.replace(model.recipe, epochs=model.epoch)
     outcome = _train(context, SearchSpace.from_dict(store.settings.space), recipe, model.seed, listener)
     assert outcome.weights is not None
-    trained = dataclasses.replace(wanted, weights=outcome.weights)
+    trained = dataclasses.replace(model, weights=outcome.weights)
     keep(store.path, trained)
     return trained
 

@@ -8,7 +8,7 @@ import pytest
 from tlsearch.reports import summarize
 from tlsearch.reports.card import check_card, exports_beside, model_card, write_card
 from tlsearch.search.export.choice import confirmed_model
-from tlsearch.search.export.export import describe
+from tlsearch.search.export.export import chosen_model, describe
 from tlsearch.search.kept import KeptModel, keep
 from tlsearch.spaces.errors import OptionError
 from tlsearch.spaces.recipe import Technique
@@ -42,9 +42,7 @@ def keeping(store, **changes):
 
 
 def about(store, form="tflite", quantize="none", refit=False):
-    model = confirmed_model(store, Technique.FINE_TUNE)
-    if refit:
-        model = KeptModel(**{**{name: getattr(model, name) for name in KeptModel.__dataclass_fields__}, "refit": True})
+    model = chosen_model(store, Technique.FINE_TUNE, refit=refit)
     return {**describe(store, model, form, quantize), "measured": MEASURED}
 
 
@@ -135,10 +133,17 @@ def test_a_card_of_something_else_is_not_overwritten_unless_forced(store, tmp_pa
     check_card(tmp_path, store, model, force=True)
 
 
-def prepared(store, folder):
+def test_a_refitted_models_card_may_be_written_again_and_is_not_that_of_the_model_before(store, tmp_path):
+    write_card(tmp_path, summarize(store), store, prepared(store, tmp_path, refit=True))
+    check_card(tmp_path, store, chosen_model(store, Technique.FINE_TUNE, refit=True), force=False)
+    with pytest.raises(OptionError, match="is about something else"):
+        check_card(tmp_path, store, chosen_model(store, Technique.FINE_TUNE, refit=False), force=False)
+
+
+def prepared(store, folder, **options):
     (folder / "pets.tflite").write_bytes(b"model")
-    (folder / "pets.tflite.json").write_text(json.dumps(about(store)))
-    return about(store)
+    (folder / "pets.tflite.json").write_text(json.dumps(about(store, **options)))
+    return about(store, **options)
 
 
 def test_a_rare_class_is_named_where_there_is_one(store, tmp_path):

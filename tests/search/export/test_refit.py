@@ -9,7 +9,7 @@ from tlsearch.spaces.errors import StudyError, WeightsError
 
 from ..factory import recipe, settings, striped_dataset
 
-MODEL = KeptModel(recipe=recipe(), trial=0, seed=7, order=0, epoch=2, val_score=0.9, weights=())
+MODEL = KeptModel(recipe=recipe(), trial=0, seed=7, order=0, epoch=2, val_score=0.9, weights=(), refit=True)
 
 
 def refit(tmp_path, **changes):
@@ -33,5 +33,5 @@ def test_other_weights_than_the_studys_are_refused(tmp_path):
 
 def test_what_was_refitted_before_is_taken_as_it_is(tmp_path):
     begin, store = refit(tmp_path, weights="gone.h5")
-    keep(store.path, KeptModel(**{**{n: getattr(MODEL, n) for n in KeptModel.__dataclass_fields__}, "refit": True}))
+    keep(store.path, MODEL)
     assert begin().refit
