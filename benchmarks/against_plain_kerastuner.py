@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import best_val_accuracy, plainly, report, search
+from common import best_val_accuracy, parser, plainly, report, search
 
 from tlsearch.search import open_folder
 from tlsearch.spaces import Recipe
@@ -29,16 +29,11 @@ from tlsearch.spaces.recipe import Technique
 
 def main() -> None:
     """Runs both sides, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--alpha", type=float, default=0.35)
-    parser.add_argument("--size", type=int, default=160)
-    parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--technique", action="append", default=[], choices=[str(technique) for technique in Technique])
-    parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
+    arguments = parser(__doc__, trials=20)
+    arguments.add_argument("--epochs", type=int, default=5)
+    arguments.add_argument("--technique", action="append", default=[], choices=[str(technique) for technique in Technique])
+    arguments.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
+    asked = arguments.parse_args()
     if asked.plain:
         search_plainly(asked)
         return

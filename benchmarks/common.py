@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -28,6 +29,17 @@ class Run:
     seconds: float
     peak_anonymous_mb: int
     peak_resident_mb: int
+
+
+def parser(description: str | None, *, trials: int, size: int = 160) -> argparse.ArgumentParser:
+    """Reads what most benchmarks ask for: images, weights, how large, how many trials."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("data", type=Path)
+    made.add_argument("--weights", required=True)
+    made.add_argument("--alpha", type=float, default=0.35)
+    made.add_argument("--size", type=int, default=size)
+    made.add_argument("--trials", type=int, default=trials)
+    return made
 
 
 def search(*arguments: object, cache: Path) -> Run:

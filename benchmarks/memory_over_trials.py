@@ -8,13 +8,13 @@ last, and the ratio of the two.
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import tempfile
 from pathlib import Path
 
 import psutil
+from common import parser
 
 from tlsearch.search import Budget, Study, open_folder
 from tlsearch.search.events import TrialFinished
@@ -24,13 +24,7 @@ from tlsearch.spaces.recipe import Technique
 
 def main() -> None:
     """Searches once and looks at the worker after each trial."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--weights", required=True)
-    parser.add_argument("--alpha", type=float, default=0.35)
-    parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--trials", type=int, default=60)
-    asked = parser.parse_args()
+    asked = parser(__doc__, trials=60, size=96).parse_args()
     resident: list[int] = []
 
     def listener(event: object) -> None:

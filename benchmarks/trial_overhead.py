@@ -8,24 +8,17 @@ largest overhead of a trial in seconds, and the wall time of the whole search.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import tempfile
 from pathlib import Path
 
-from common import report, search
+from common import parser, report, search
 
 
 def main() -> None:
     """Searches once."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--weights", required=True)
-    parser.add_argument("--alpha", type=float, default=0.35)
-    parser.add_argument("--size", type=int, default=160)
-    parser.add_argument("--trials", type=int, default=40)
-    asked = parser.parse_args()
+    asked = parser(__doc__, trials=40).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         study = Path(scratch) / "study"
         options = [asked.data, "--study", study, "--epochs", 1, "--no-prune", "--confirm", 0, "--algorithm", "random"]

@@ -8,12 +8,13 @@ prints one JSON line: wall seconds of each.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import tempfile
 import time
 from pathlib import Path
+
+from common import parser
 
 from tlsearch.search import Budget, Study, open_folder, study
 from tlsearch.spaces import BackboneSpec, SearchSpace
@@ -22,14 +23,9 @@ from tlsearch.spaces.recipe import Technique
 
 def main() -> None:
     """Runs every layout once, the first one twice: what it fills serves the others."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--alpha", type=float, default=0.35)
-    parser.add_argument("--size", type=int, default=160)
-    parser.add_argument("--trials", type=int, default=9)
-    parser.add_argument("--epochs", type=int, default=2)
-    asked = parser.parse_args()
+    arguments = parser(__doc__, trials=9)
+    arguments.add_argument("--epochs", type=int, default=2)
+    asked = arguments.parse_args()
     cores = os.cpu_count() or 1
     layouts = sorted({(1, cores), (cores, 1), (cores, 2), (max(1, cores // 2), 2)})
     seconds = {}
