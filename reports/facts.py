@@ -60,13 +60,20 @@ def facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Trial overhead", trial_overhead(summary)
     if summary.from_pixels:
         yield "Not cached", from_pixels(summary)
-    named_weights = settings.weights in ("imagenet", "starter", "random")
-    weights = f"{settings.weights} weights" if named_weights else f"weights of {literal(Path(settings.weights).name)}"
     yield (
         "Search",
         f"{settings.engine} ({settings.algorithm}), seed {settings.seed}; MobileNetV2 with α = {settings.alpha:g}, "
-        f"{settings.size} px images, {weights}",
+        f"{settings.size} px images, {_weights(summary)}",
     )
+
+
+def _weights(summary: Summary) -> str:
+    """The weights by name; of ImageNet's also which file, for there is one for each size, and whether it was downloaded."""
+    weights, (file, downloaded) = summary.settings.weights, summary.weights_file
+    if weights == "imagenet" and file:
+        return f"imagenet weights ({literal(file)}{', downloaded by Keras' if downloaded else ''})"
+    named = weights in ("imagenet", "starter", "random")
+    return f"{weights} weights" if named else f"weights of {literal(Path(weights).name)}"
 
 
 def _and_more(named: list[str], total: int) -> str:

@@ -38,6 +38,8 @@ def to_dict(summary: Summary) -> dict[str, Any]:
                 "alpha": settings.alpha,
                 "size": settings.size,
                 "weights": settings.weights,
+                "weights_file": summary.weights_file[0] or None,
+                "weights_downloaded": summary.weights_file[1],
                 "space": settings.space,
                 "version": settings.version,
             },

@@ -130,6 +130,7 @@ class Summary:
         pareto_seconds: Confirmed techniques on the Pareto front of test score against training seconds.
         pareto_params: The same against trained parameters.
         cost_sentence: What the best score costs beside the quickest technique; empty where fewer than two were confirmed.
+        weights_file: Name of the file of the pretrained weights, and whether Keras downloaded it for this study.
         damage: What of a damaged study could not be read; empty for a sound one.
     """
 
@@ -147,6 +148,7 @@ class Summary:
     pareto_params: frozenset[Technique] = frozenset()
     cost_sentence: str = ""
     damage: str = ""
+    weights_file: tuple[str, bool] = ("", False)
 
     @property
     def failures(self) -> tuple[FailedTrial, ...]:
@@ -233,6 +235,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         pareto_params=pareto_front(scores, params, settings.metric),
         cost_sentence=cost_sentence(scores, seconds, params, verdict.comparisons, settings.metric),
         damage=store.damage,
+        weights_file=store.weights_file(),
     )
 
 

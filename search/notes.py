@@ -1,4 +1,4 @@
-"""What a study learns once and keeps beside its trials, each as a JSON file of its own: ``similarity``, ``test_files``."""
+"""What a study learns once and keeps beside its trials, each as a JSON file of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from .paths import atomic_write
 
-Note = Literal["similarity", "test_files"]
+Note = Literal["similarity", "test_files", "weights"]
 
 
 def write_note(study: Path, name: Note, value: Any) -> None:

@@ -238,6 +238,15 @@ class StudyStore:
         """The files of the test split in its order, relative to the data folder; empty where they were not recorded."""
         return tuple(read_note(self.path, "test_files") or ())
 
+    def keep_weights_file(self, name: str, *, downloaded: bool) -> None:
+        """Records which file the pretrained weights came from, and whether Keras downloaded it for this study."""
+        write_note(self.path, "weights", {"file": name, "downloaded": downloaded})
+
+    def weights_file(self) -> tuple[str, bool]:
+        """What `keep_weights_file` was given; ``("", False)`` for random weights and where it was not recorded."""
+        note = read_note(self.path, "weights") or {}
+        return str(note.get("file", "")), bool(note.get("downloaded", False))
+
     def keep_profile(self, profile: DepthProfile) -> None:
         """Records the depth profile of the training images."""
         write_note(self.path, "similarity", profile.as_dict())

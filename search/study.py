@@ -99,6 +99,7 @@ class Study:
             WeightsError: The weights cannot be found.
         """
         space = space or SearchSpace()
+        at_hand = backbone.at_hand()
         weights = backbone.locate()
         fingerprint = weights_fingerprint(backbone, weights)
         path = Path(path)
@@ -125,6 +126,9 @@ class Study:
             )
         if not store.test_files():
             store.keep_test_files([data.files[row] for row in data.test])
+            if weights is not None:
+                # Where a download failed, another size's file may stand in for the one that was missing.
+                store.keep_weights_file(weights.name, downloaded=not at_hand and backbone.at_hand())
         context = Context(
             dataset=data,
             backbone=backbone,

@@ -67,6 +67,10 @@ class BackboneSpec:
                 "Leave --alpha out, or use --weights imagenet."
             )
 
+    def at_hand(self) -> bool:
+        """Whether `locate` downloads nothing: true of all but ImageNet weights that Keras does not have yet."""
+        return self.weights != "imagenet" or _imagenet_file(self).is_file()
+
     def locate(self) -> Path | None:
         """The file that holds the weights, downloaded by Keras where need be; None for ``random``.
 
@@ -118,11 +122,10 @@ def load_network(spec: BackboneSpec, path: Path | None) -> Network:
 
 
 def _locate_imagenet(spec: BackboneSpec) -> Path:
-    wanted = spec.size if spec.size in PUBLISHED_SIZES else 224
-    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
-    name = _published_name(spec.alpha, wanted)
-    if (folder / name).is_file():
-        return folder / name
+    file = _imagenet_file(spec)
+    folder, name = file.parent, file.name
+    if file.is_file():
+        return file
     with quiet_native():
         import keras
     try:
@@ -139,6 +142,12 @@ def _locate_imagenet(spec: BackboneSpec) -> Path:
             f"the ImageNet weights {name} are not in {folder} and could not be downloaded ({_first_line(error)}). "
             f"Put the file there, or name one with --weights FILE, or use --weights random to start from nothing."
         ) from error
+
+
+def _imagenet_file(spec: BackboneSpec) -> Path:
+    """Where Keras keeps the weights for the size, or for 224 pixels where there are none for it."""
+    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    return folder / _published_name(spec.alpha, spec.size if spec.size in PUBLISHED_SIZES else 224)
 
 
 def _published_name(alpha: float, size: int) -> str:

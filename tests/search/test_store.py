@@ -33,6 +33,12 @@ def without_times(trial):
     return {name: getattr(trial, name) for name in type(trial).__dataclass_fields__ if name not in ("started", "ended")}
 
 
+def test_the_file_of_the_weights_is_remembered(store):
+    assert store.weights_file() == ("", False)
+    store.keep_weights_file("weights.h5", downloaded=True)
+    assert StudyStore.open(store.path).weights_file() == ("weights.h5", True)
+
+
 def test_gives_back_what_was_recorded(store):
     trials = [complete(0), pruned(1, "fine-tune"), failed(2, "full"), complete(3, "full")]
     for trial in trials:

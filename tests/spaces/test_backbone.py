@@ -99,6 +99,15 @@ def test_imagenet_is_found_in_keras_folder(tmp_path, monkeypatch):
     assert spec("imagenet", size=160).locate() == wanted
 
 
+@pytest.mark.parametrize(("weights", "there"), [("random", True), ("starter", True), ("imagenet", False)])
+def test_says_whether_weights_must_be_downloaded(tmp_path, monkeypatch, weights, there):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert spec(weights, size=96).at_hand() == there
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5").write_bytes(b"")
+    assert spec(weights, size=96).at_hand()
+
+
 def test_imagenet_of_another_size_serves_where_nothing_can_be_downloaded(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(keras.utils, "get_file", _no_network)
