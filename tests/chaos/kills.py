@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -17,11 +18,16 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from tlsearch.reports.sentences import PHASES as WORDS
+
 OPTIONS = ["--weights", "starter", "--alpha", "0.35", "--size", "32", "--space", "smoke", "--workers", "1", "--confirm", "1"]
 TRIALS = 4
 VICTIMS = ("main", "worker", "both")
-PHASES = ("start", "decode", "extract", "search", "confirm")
+PHASES = ("start", *WORDS)
 """The phase that a kill fell into is the last one that the log had named."""
+
+AIMS = ("decode", "extract", "search", "confirm", "")
+"""Where the kills of a study are aimed at, one after the other: behind the beginning of a phase, or at any moment."""
 
 
 @dataclass
@@ -130,8 +136,10 @@ def torture(
     rng = random.Random(seed)
     tally.studies += 1
     kept: dict[int, Any] = {}
-    for _ in range(kills):
-        if not _kill_once(search, victim, rng, seconds, tally):
+    # A study whose worker is killed ends all the same: it has one kill, so each begins with another aim.
+    first = tally.studies - 1 if victim == "worker" else 0
+    for number in range(kills):
+        if not _kill_once(search, victim, AIMS[(first + number) % len(AIMS)], rng, seconds, tally):
             break
         found = search.read()
         kept = _check_kept(kept, found, tally)
@@ -141,18 +149,19 @@ def torture(
     _check_end(search, victim, found, reference, tally)
 
 
-def _kill_once(search: Search, victim: str, rng: random.Random, seconds: float, tally: Tally) -> bool:
-    """Kills it at a random moment of the time that it takes; False where it had ended by then."""
+def _kill_once(search: Search, victim: str, aim: str, rng: random.Random, seconds: float, tally: Tally) -> bool:
+    """Kills it shortly behind the beginning of the phase ``aim``, or at any moment; False where it had ended by then."""
     log = search.home / "log"
-    # Of what is left to do after earlier kills: by the whole time, most studies would end before their second kill.
-    moment = rng.uniform(0.5, 0.6 * seconds)
     with search.start() as process:
-        began = time.monotonic()
+        # Of what is left to do after earlier kills: by the whole time, most studies would end before their second kill.
+        moment = math.inf if aim else time.monotonic() + rng.uniform(0.5, 0.6 * seconds)
         lines: list[str] = []
         os.set_blocking(process.stderr.fileno(), False)  # type: ignore[union-attr]
-        while time.monotonic() - began < moment and process.poll() is None:
-            time.sleep(0.02)
+        while time.monotonic() < moment and process.poll() is None:
+            time.sleep(0.01)
             lines += process.stderr.readlines()  # type: ignore[union-attr]
+            if aim and moment == math.inf and any(line.startswith(WORDS[aim]) for line in lines):  # type: ignore[index]
+                moment = time.monotonic() + rng.uniform(0, 0.3)
         if process.poll() is not None:
             return False
         family = _family(process.pid)
@@ -235,7 +244,7 @@ def outcome(report: dict[str, Any]) -> Any:
 def _phase(lines: list[str]) -> str:
     seen = "start"
     for line in lines:
-        seen = next((phase for phase in PHASES[1:] if line.startswith(phase)), "search" if line.startswith("[") else seen)
+        seen = next((phase for phase, words in WORDS.items() if line.startswith(words)), seen)
     return seen
 
 
