@@ -11,7 +11,7 @@ crossed random-effects model (Searle et al. 1992, section 4.4). With V the varia
 between resamples, and sums over the one or two techniques it is made of:
 
     E = max(0, Σ (s² − v) / K)                          what seeds add to V
-    f = (V + E)² / Σ (s² / K)² / (K − 1)                degrees of freedom of V + E (Satterthwaite 1946)
+    f = (V + E)² / Σ (s² / K)² / (K − 1)                degrees of freedom of V + E (Satterthwaite 1946), at least K − 1
     draw = centre + (resample − centre + √E · z) · √(f / χ²(f)),    z ~ Normal(0, 1)
 
 The last factor turns normal draws into Student's t with f degrees of freedom: a spread known from few seeds is itself
@@ -205,7 +205,10 @@ def _with_seeds(draws: NDArray[np.float64], techniques: Sequence[Resampled]) -> 
     if added <= 0:
         return draws
     uncertainty = sum(one.between**2 / (one.seeds - 1) for one in techniques if one.seeds > 1)
-    freedom = (float(draws.var()) + added) ** 2 / uncertainty
+    # V holds what each seed's images explain, so V + E is no less than Σ s² / K and f no less than the fewest K − 1, except by
+    # chance on few images; unbounded, such a chance would make an interval of everything.
+    fewest = min(one.seeds - 1 for one in techniques if one.seeds > 1)
+    freedom = max((float(draws.var()) + added) ** 2 / uncertainty, fewest)
     # A generator of its own: what one pair is given does not depend on which other pairs there are.
     rng = np.random.default_rng(_SEEDS_DRAW)
     centre = draws.mean()
