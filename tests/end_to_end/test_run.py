@@ -139,6 +139,7 @@ def test_a_time_limit_leaves_time_to_confirm(photos):
     assert 0 < found["timing"]["train"] and 0 < found["timing"]["confirm"]
 
 
+@pytest.mark.slow
 def test_fresh_starts_anew(photos):
     home = photos.parent
     frozen = ["run", "photos", *OPTIONS, "--technique", "frozen", "--trials", 1, "--confirm", 0]

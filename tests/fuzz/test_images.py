@@ -1,4 +1,4 @@
-"""A short run of the image fuzzer; `scripts/unbreakable.py` runs the long one."""
+"""A short run of the image fuzzer; `python -m tests.fuzz.images` runs the long one."""
 
 import pytest
 

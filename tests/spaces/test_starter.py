@@ -30,6 +30,7 @@ def accuracy_of_a_head(dataset, weights):
     return head.score(scaler.transform(features[dataset.test]), dataset.labels[dataset.test])
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_a_head_on_the_starter_weights_beats_one_on_random_weights(dataset):
     assert accuracy_of_a_head(dataset, "starter") >= accuracy_of_a_head(dataset, "random") + MARGIN
