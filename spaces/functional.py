@@ -30,17 +30,17 @@ def apply(network: Network, tensors: Mapping[int, Any], weights: Weights, output
         outputs: Steps whose outputs are asked for, each ``(n, …)`` in the shape that the step gives.
 
     Raises:
-        ValueError: The network is not folded.
+        ValueError: A BatchNorm layer would have to run: the network is not folded.
     """
     import keras
-
-    if any(step.kind == "BatchNormalization" for step in network.steps):
-        raise ValueError("BatchNorm layers have no function of their own here: fold the network first")
 
     known = {index: keras.ops.cast(tensor, "float32") for index, tensor in tensors.items()}
     if IMAGE in known:
         known[IMAGE] = known[IMAGE] / 127.5 - 1.0
-    for step in _needed(network, set(known), outputs):
+    needed = _needed(network, set(known), outputs)
+    if any(step.kind == "BatchNormalization" for step in needed):
+        raise ValueError("BatchNorm layers have no function of their own here: fold the network first")
+    for step in needed:
         shapes = [network.step(index).shape for index in step.inputs]
         known[step.index] = _run(step, [known[index] for index in step.inputs], shapes, weights.get(step.index, ()))
     return [_spatial(known[index], network.step(index).shape) for index in outputs]

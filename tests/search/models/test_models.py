@@ -185,6 +185,16 @@ def test_the_shelf_keeps_models_by_their_shape(plain):
     assert shelf.take(head, POOL + 1, features) is not model, "the least recently used one was given up"
 
 
+@pytest.mark.parametrize("mode", ["inference", "train"])
+def test_a_head_alone_is_trained_fast_however_batch_norm_is_kept(plain, mode):
+    recipe = Recipe(technique="frozen", learning_rate=1e-2, batch_norm=mode)
+    model = ModelShelf(plain, 2).take(recipe, POOL + 1, np.dtype(np.float16))
+    assert isinstance(model, FlatModel)
+    model.reset(recipe, 1, None)
+    losses, _ = model.train([np.ones((5, 8, 1280), np.float16)], np.zeros((5, 8), np.int64), np.ones((5, 8), np.float32))
+    assert (np.diff(losses) < 0).all()
+
+
 def test_kept_batch_norm_is_trained_by_keras(plain):
     shelf = ModelShelf(plain, 2)
     recipe = Recipe(technique="fine-tune", fine_tune_at=145, learning_rate=1e-3, batch_norm="train")
