@@ -187,7 +187,7 @@ def test_the_shelf_keeps_models_by_their_shape(plain):
 
 @pytest.mark.parametrize("mode", ["inference", "train"])
 def test_a_head_alone_is_trained_fast_however_batch_norm_is_kept(plain, mode):
-    recipe = Recipe(technique="frozen", learning_rate=1e-2, batch_norm=mode)
+    recipe = Recipe(technique="frozen", learning_rate=1e-5, batch_norm=mode)
     model = ModelShelf(plain, 2).take(recipe, POOL + 1, np.dtype(np.float16))
     assert isinstance(model, FlatModel)
     model.reset(recipe, 1, None)
