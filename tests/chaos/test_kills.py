@@ -15,3 +15,17 @@ def test_nothing_is_lost_to_kills(tmp_path, engine, victim):
     torture(Search(tmp_path / "study", photos, engine), victim, 3, reference, seconds, 7, tally)
     assert tally.problems == []
     assert tally.total > 1
+
+
+def test_a_report_may_be_read_at_any_time_while_a_search_runs(tmp_path):
+    search = Search(tmp_path / "study", make_photos(tmp_path / "photos"), "optuna")
+    finished = []
+    with search.start() as process:
+        while process.poll() is None:
+            found = search.read()
+            trials = [] if found is None else found["trials"]
+            finished.append(sum(trial["state"] == "complete" for trial in trials))
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error
+    assert finished == sorted(finished), "a report showed fewer finished trials than one before it"
+    assert finished[-1] > 0, "the search had ended before a report could be read: this tests nothing"
