@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 # Two slow cores are no reason to fail, and nothing is left in the checkout.
-settings.register_profile("tlsearch", deadline=None, database=None)
+settings.register_profile("tlsearch", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tlsearch")
 
 MakeFolder = Callable[[Mapping[str, int]], Path]
