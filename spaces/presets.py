@@ -105,7 +105,7 @@ def dump_preset(preset: Preset) -> str:
 def _parse(fields: Mapping[str, Any]) -> Preset:
     check_keys(fields, {"base", "space", "size", "alpha", "early_stopping"}, "a space file")
     base_name = fields.get("base", "default")
-    if base_name not in PRESETS:
+    if not isinstance(base_name, str) or base_name not in PRESETS:
         raise SpaceError(f"base must be one of {', '.join(PRESETS)}, got {base_name!r}.")
     base = PRESETS[base_name]()
     changes: dict[str, Any] = {}

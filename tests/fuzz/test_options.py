@@ -59,7 +59,8 @@ files = st.dictionaries(st.sampled_from(KEYS), values, max_size=3) | st.fixed_di
 def carried_out(space: SearchSpace) -> None:
     """What a search does with a space before anything is trained."""
     assert space.size is None or space.size > 0
-    assert SearchSpace.from_dict(json.loads(json.dumps(space.as_dict()))) == space
+    # As it is stored: what it holds for techniques that are not asked for is not.
+    assert SearchSpace.from_dict(json.loads(json.dumps(space.as_dict()))).as_dict() == space.as_dict()
     space.sample(keras_tuner.HyperParameters())
     space.sample(TrialReader(optuna.create_study().ask()))
     for proposed in fair_start(space, 6, 0):

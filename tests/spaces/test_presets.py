@@ -99,3 +99,11 @@ def test_the_example_in_the_readme_is_a_space_file(tmp_path):
     assert (space["techniques"], space["fine_tune_at"]) == (["frozen", "fine-tune"], [98, 116, 134])
     assert (space["batch_size"], space["epochs"]) == (64, {"frozen": 20, "fine-tune": 10})
     assert space["learning_rate"]["fine-tune"] == {"low": 1e-5, "high": 1e-3, "log": True}
+
+
+@pytest.mark.parametrize("base", ["[]", "{}", "1", '"nope"'])
+def test_a_base_that_is_none_is_refused(tmp_path, base):
+    file = tmp_path / "space.toml"
+    file.write_text(f"base = {base}")
+    with pytest.raises(SpaceError, match="base must be one of default, post, smoke, got"):
+        load_preset(str(file))
