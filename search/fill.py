@@ -65,17 +65,17 @@ class CacheFiller:
         if not self._usable:
             return frozenset()
         planned = self._passes(rows)
+        keys = [key for work in planned for key in work.keys(self._context)]
         try:
-            with self._cache.filling([key for work in planned for key in work.keys(self._context)]) as missing:
+            with self._cache.filling(keys) as missing:
                 if missing:
                     self._fill(planned, set(missing))
         except OSError as error:
             self._give_up(error.strerror or str(error))
-        keys = [key for work in planned for key in work.keys(self._context)]
         return frozenset(cut for cut in self._values_at if all(self._cache.has(key) for key in keys if key.cut == cut))
 
     def _fill(self, planned: list[Pass], missing: set[EntryKey]) -> None:
-        sizes = {cut: self._missing_bytes(planned, missing, cut) for cut in self._values_at}
+        sizes = self._missing_bytes(planned, missing)
         fitting = affordable(sizes, self._context.cache, self._limit)
         if too_large := set(sizes) - fitting:
             self._listener(
@@ -87,9 +87,11 @@ class CacheFiller:
         make_room(self._context.cache, sum(sizes[cut] for cut in fitting), self._limit)
         work = []
         for one in planned:
-            cuts = tuple(key.cut for key in one.keys(self._context) if key in missing and key.cut in fitting)
-            if cuts:
-                work.append(Pass(one.rows, one.view, one.folded, cuts))
+            own = [key for key in one.keys(self._context) if key in missing and key.cut in fitting]
+            # Pooled features alone are the same entry, folded or not: the first pass that has them fills them.
+            missing -= set(own)
+            if own:
+                work.append(Pass(one.rows, one.view, one.folded, tuple(key.cut for key in own)))
         if work:
             _Filling(self._pool, self._context, self._cache, work, self._listener).run()
 
@@ -103,11 +105,14 @@ class CacheFiller:
             for work in passes(self._context, rows, cuts, folded=folded, augment=self._space.augments)
         ]
 
-    def _missing_bytes(self, planned: list[Pass], missing: set[EntryKey], cut: int) -> int:
-        rows = {
-            key: len(work.rows) for work in planned for key in work.keys(self._context) if key.cut == cut and key in missing
-        }
-        return sum(rows.values()) * self._values_at[cut] * np.dtype(self._context.cache_dtype).itemsize
+    def _missing_bytes(self, planned: list[Pass], missing: set[EntryKey]) -> dict[int, int]:
+        """What each cut has still to write."""
+        rows = {key: len(work.rows) for work in planned for key in work.keys(self._context) if key in missing}
+        width = np.dtype(self._context.cache_dtype).itemsize
+        sizes = dict.fromkeys(self._values_at, 0)
+        for key, count in rows.items():
+            sizes[key.cut] += count * self._values_at[key.cut] * width
+        return sizes
 
     def _give_up(self, reason: str) -> None:
         self._usable = False

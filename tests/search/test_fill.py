@@ -90,6 +90,17 @@ def test_only_what_is_missing_is_computed(fill, context):
     assert [len(task.work.cuts) for task in tasks] == [1]
 
 
+def test_what_two_passes_share_is_computed_by_one_of_them(context, network):
+    """Two workers would else write one file at once, with values that differ in their last digits."""
+    space = SPACE.replace(batch_norm=OneOf(("folded", "inference")))
+    pool = Pool(context, network)
+    values_at = pool.extractor.values_at(space.cuts, folded=True)
+    with CacheFiller(pool, context, space, values_at, lambda event: None) as filler:
+        assert filler.fill("search") == CUTS
+    keys = [key for task in pool.tasks for key in task.work.keys(context)]
+    assert len(keys) == len(set(keys)) == 5
+
+
 def test_float16_and_float32_are_different_entries(fill, context):
     fill()
     half = folder_bytes(context.cache)
