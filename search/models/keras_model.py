@@ -20,7 +20,7 @@ class KerasModel(TrainableModel):
     """See `TrainableModel`.
 
     Args:
-        recipe: Its shape; a model with dropout serves other rates too.
+        recipe: Its shape; the rate of dropout and the mode of BatchNorm are part of it.
         network: As `network_for` gives it for the recipe.
         classes: Number of classes.
         cut: Where the model begins.

@@ -51,16 +51,14 @@ class ModelShelf:
         return self._models[key]
 
     def _make(self, recipe: Recipe, cut: int, dtype: np.dtype[Any], *, fast: bool) -> TrainableModel:
-        if fast:
-            from .flat_model import FlatModel
-
-            return FlatModel(recipe, self._folded_for(recipe, cut), self._classes, cut, dtype)
-        from .keras_model import KerasModel
-
-        return KerasModel(recipe, self._folded_for(recipe, cut), self._classes, cut)
-
-    def _folded_for(self, recipe: Recipe, cut: int) -> Network:
         folded = recipe.batch_norm == "folded"
         if folded not in self._networks:
             self._networks[folded] = network_for(recipe, self._network)
-        return self._networks[folded]
+        network = self._networks[folded]
+        if fast:
+            from .flat_model import FlatModel
+
+            return FlatModel(recipe, network, self._classes, cut, dtype)
+        from .keras_model import KerasModel
+
+        return KerasModel(recipe, network, self._classes, cut)
