@@ -15,7 +15,7 @@ from ..spaces.recipe import Technique
 from .paired import difference
 from .sentences import headline
 from .summary import Summary, TechniqueSummary
-from .tables import NOTHING, colored, heading, indented, plain, plain_table
+from .tables import NOTHING, colored, heading, indented, plain, plain_table, stacked
 from .text import count, duration, gap, gap_number, in_words, literal, metric_name, score
 
 _SETTINGS = ("engine", "algorithm", "seed", "metric", "alpha", "size", "weights")
@@ -43,10 +43,7 @@ class SideBySide:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Renders the parts one below the other."""
-        for number, part in enumerate(self._parts()):
-            if number:
-                yield Text()
-            yield part
+        yield from stacked(self._parts())
 
     def _parts(self) -> Iterator[RenderableType]:
         yield self._verdicts()

@@ -20,7 +20,7 @@ from ..search.settings import DataSettings
 from .dataset import imbalance, imbalance_sentence, measure_similarity, rule_of_thumb
 from .insight import Similarity
 from .insight_tables import depth_profile
-from .tables import heading, indented, plain, plain_table
+from .tables import heading, indented, plain, plain_table, stacked
 from .text import count, listed, literal
 
 SHOWN = 8
@@ -46,10 +46,7 @@ class InspectionReport:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Renders the parts one below the other."""
-        for number, part in enumerate(self._parts()):
-            if number:
-                yield Text()
-            yield part
+        yield from stacked(self._parts())
 
     def _parts(self) -> Iterator[RenderableType]:
         found = self.found

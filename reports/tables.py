@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -164,6 +164,14 @@ def plain(report: RenderableType) -> str:
     out = io.StringIO()
     Console(file=out, width=PLAIN_WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(report)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def stacked(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
+    """The parts of a report one below the other, with an empty line between them."""
+    for number, part in enumerate(parts):
+        if number:
+            yield Text()
+        yield part
 
 
 def heading(title: str, note: str = "", metric: str = "") -> Text:

@@ -15,7 +15,7 @@ from .facts import facts, next_step
 from .insight_tables import confused, depth_line
 from .sentences import DEMONSTRATION, headline
 from .summary import Summary
-from .tables import beside_the_post, differences, intervals, leaderboard, techniques
+from .tables import beside_the_post, differences, intervals, leaderboard, stacked, techniques
 from .text import in_words
 
 WIDEST = 120
@@ -38,10 +38,7 @@ class Report:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Renders the parts one below the other."""
-        for number, part in enumerate(self._parts(options.max_width)):
-            if number:
-                yield Text()
-            yield part
+        yield from stacked(self._parts(options.max_width))
 
     def _parts(self, width: int) -> Iterator[RenderableType]:
         summary = self.summary
