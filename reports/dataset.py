@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from ..search.events import Listener, ignore
 from ..search.profile import Label
 from ..search.settings import DataSettings
 from ..spaces.recipe import Technique
-from .insight import Similarity, similarity_of
 from .text import count, literal
-
-if TYPE_CHECKING:
-    from ..search.data.dataset import Dataset
-    from ..spaces.backbone import BackboneSpec
 
 Size = Literal["small", "large"]
 
@@ -102,31 +95,3 @@ def imbalance_sentence(data: DataSettings) -> str:
         f"{literal(frequent)} has {count(most, 'training image')} and {literal(rare)} {fewest:,}: --class-weight balanced and "
         "--metric balanced_accuracy give rare classes the same weight as frequent ones."
     )
-
-
-def measure_similarity(
-    dataset: Dataset,
-    backbone: BackboneSpec,
-    *,
-    seed: int = 0,
-    cache_dir: Path | None = None,
-    workers: int | None = None,
-    listener: Listener = ignore,
-) -> Similarity | None:
-    """How similar the images are to those of the weights, for those who have no study; see `similarity`.
-
-    Args:
-        dataset: Whose training split is measured; its size must be the backbone's.
-        backbone: Which MobileNetV2.
-        seed: Of the sample, where the training split is larger than one.
-        cache_dir: Folder of the caches, as in `open_folder`.
-        workers: Processes that compute side by side; None chooses by cores and memory.
-        listener: Told how far it is, and why where None is given.
-
-    Raises:
-        WeightsError: The weights cannot be found or loaded.
-    """
-    from ..search.similarity import profile_alone
-
-    profile = profile_alone(dataset, backbone, seed=seed, cache_dir=cache_dir, workers=workers, listener=listener)
-    return None if profile is None else similarity_of(profile)

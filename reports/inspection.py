@@ -17,8 +17,8 @@ from ..search.data.folder import printable
 from ..search.data.inspection import Duplicates, Inspection, inspect_folder
 from ..search.events import Listener
 from ..search.settings import DataSettings
-from .dataset import imbalance, imbalance_sentence, measure_similarity, rule_of_thumb
-from .insight import Similarity
+from .dataset import imbalance, imbalance_sentence, rule_of_thumb
+from .insight import Similarity, similarity_of
 from .insight_tables import depth_profile
 from .tables import heading, indented, plain, plain_table, stacked
 from .text import count, listed, literal
@@ -115,7 +115,11 @@ def look(
     found = inspect_folder(path, size=size, seed=seed, cache_dir=cache_dir, listener=listener, follow_symlinks=follow_symlinks)
     if backbone is None or found.dataset is None:
         return found, None
-    return found, measure_similarity(found.dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
+    # Brings scikit-learn and the workers, which a mere look does without.
+    from ..search.similarity import profile_alone
+
+    profile = profile_alone(found.dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
+    return found, None if profile is None else similarity_of(profile)
 
 
 def headline(found: Inspection) -> str:
