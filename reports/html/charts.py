@@ -9,7 +9,7 @@ from ...search.metrics import better, maximized
 from ...search.trial import CompleteTrial, Metric
 from ..summary import Summary
 from ..text import count, describe, duration, listed, metric_name, score
-from .figure import MOST_POINTS, SHOWN, Figure, Sheet, Spec, chart, colour, scores, shape, tooltip, validation
+from .figure import MOST_POINTS, SHOWN, Figure, Sheet, Spec, chart, colour, logarithmic, scores, shape, tooltip, validation
 
 
 def techniques(summary: Summary) -> Figure | None:
@@ -111,13 +111,7 @@ def cost(summary: Summary) -> Figure | None:
         }
         for trial in (*best, *(t for t in summary.ranked[:MOST_POINTS] if t not in best))
     ]
-    x = {
-        "field": "seconds",
-        "type": "quantitative",
-        "title": "seconds of training (logarithmic)",
-        "scale": {"type": "log", "nice": False, "padding": 16},
-        "axis": {"format": "~s", "tickCount": 5, "grid": False},
-    }
+    x = logarithmic("seconds", "seconds of training", "~s", 5)
     y = scores("score", metric, validation(metric))
     layers: list[Spec] = [
         {

@@ -127,6 +127,17 @@ def scores(field: str, metric: Metric, title: str) -> Spec:
     }
 
 
+def logarithmic(field: str, title: str, format_: str, ticks: int) -> Spec:
+    """A position on a logarithmic scale; ``format_`` is D3's, and ``ticks`` about how many are labelled."""
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": f"{title} (logarithmic)",
+        "scale": {"type": "log", "nice": False, "padding": 16},
+        "axis": {"format": format_, "tickCount": ticks, "grid": False},
+    }
+
+
 def validation(metric: Metric) -> str:
     """What a score of the search is called."""
     return f"validation {metric_name(metric)}"

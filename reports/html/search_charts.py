@@ -21,6 +21,7 @@ from .figure import (
     Sheet,
     chart,
     colour,
+    logarithmic,
     scores,
     setting,
     shape,
@@ -128,13 +129,7 @@ def learning_rates(summary: Summary) -> Figure | None:
         }
         for t in summary.ranked[:MOST_POINTS]
     ]
-    x = {
-        "field": "rate",
-        "type": "quantitative",
-        "title": "learning rate (logarithmic)",
-        "scale": {"type": "log", "nice": False, "padding": 16},
-        "axis": {"format": "~e", "tickCount": 4, "grid": False},
-    }
+    x = logarithmic("rate", "learning rate", "~e", 4)
     layers = [
         {
             "transform": [SHOWN],
