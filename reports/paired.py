@@ -41,7 +41,7 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
     stores = StudyStore.open(first.path), StudyStore.open(other.path)
     loaded = [[store.predictions(c) for c in found.confirmations] for store, found in zip(stores, (one, two), strict=True)]
     labels = loaded[0][0][1]
-    same_order = stores[0].test_files() == stores[1].test_files() and np.array_equal(labels, loaded[1][0][1])
+    same_order = stores[0].notes.test_files() == stores[1].notes.test_files() and np.array_equal(labels, loaded[1][0][1])
     if not same_order:
         return Difference(observed, None)
     before, after = (np.stack([probabilities for probabilities, _ in seeds]) for seeds in loaded)

@@ -214,7 +214,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
     )
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
     sign = -1 if maximized(settings.metric) else 1
-    profile = store.profile()
+    profile = store.notes.profile()
     similarity = None if profile is None else similarity_of(profile, space)
     tested = [one for one in techniques if one.test and one.best]
     scores = {one.technique: one.test.mean for one in tested if one.test}
@@ -235,7 +235,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         pareto_params=pareto_front(scores, params, settings.metric),
         cost_sentence=cost_sentence(scores, seconds, params, verdict.comparisons, settings.metric),
         damage=store.damage,
-        weights_file=store.weights_file(),
+        weights_file=store.notes.weights_file(),
     )
 
 

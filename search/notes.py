@@ -3,23 +3,60 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from .paths import atomic_write
+from .profile import DepthProfile
 
 Note = Literal["similarity", "test_files", "weights"]
 
 
-def write_note(study: Path, name: Note, value: Any) -> None:
-    """Keeps ``value``, which must be fit for JSON, in the study's folder."""
-    with atomic_write(study / f"{name}.json") as file:
-        file.write(json.dumps(value, indent=1).encode())
+class StudyNotes:
+    """The notes in a study's folder. One that is missing or damaged counts as not taken: it can be learned again.
 
+    Args:
+        study: The folder.
+    """
 
-def read_note(study: Path, name: Note) -> Any:
-    """What was kept under the name; None where nothing was, or where it is damaged: it can be learned again."""
-    try:
-        return json.loads((study / f"{name}.json").read_bytes())
-    except (OSError, ValueError):
-        return None
+    def __init__(self, study: Path) -> None:
+        self._study = study
+
+    def keep_test_files(self, files: Sequence[str]) -> None:
+        """Records which files, relative to the data folder, the test split consists of, in its order."""
+        self._write("test_files", list(files))
+
+    def test_files(self) -> tuple[str, ...]:
+        """The files of the test split in its order, relative to the data folder; empty where they were not recorded."""
+        return tuple(self._read("test_files") or ())
+
+    def keep_weights_file(self, name: str, *, downloaded: bool) -> None:
+        """Records which file the pretrained weights came from, and whether Keras downloaded it for this study."""
+        self._write("weights", {"file": name, "downloaded": downloaded})
+
+    def weights_file(self) -> tuple[str, bool]:
+        """What `keep_weights_file` was given; ``("", False)`` for random weights and where it was not recorded."""
+        note = self._read("weights") or {}
+        return str(note.get("file", "")), bool(note.get("downloaded", False))
+
+    def keep_profile(self, profile: DepthProfile) -> None:
+        """Records the depth profile of the training images."""
+        self._write("similarity", profile.as_dict())
+
+    def profile(self) -> DepthProfile | None:
+        """The depth profile of the training images; None where it was not measured, or cannot be read."""
+        try:
+            return DepthProfile.from_dict(self._read("similarity"))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def _write(self, name: Note, value: Any) -> None:
+        with atomic_write(self._study / f"{name}.json") as file:
+            file.write(json.dumps(value, indent=1).encode())
+
+    def _read(self, name: Note) -> Any:
+        try:
+            return json.loads((self._study / f"{name}.json").read_bytes())
+        except (OSError, ValueError):
+            return None

@@ -21,7 +21,7 @@ import json
 import math
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,9 +37,8 @@ from .database import Database
 from .distributions import distributions
 from .lock import hold
 from .metrics import maximized
-from .notes import read_note, write_note
+from .notes import StudyNotes
 from .paths import atomic_write
-from .profile import DepthProfile
 from .records import confirmation_of, record_of, result_of
 from .salvage import Salvage
 from .settings import StudySettings
@@ -55,11 +54,13 @@ class StudyStore:
     Attributes:
         path: Of the folder.
         settings: What the study was made for.
+        notes: What it has learned once.
     """
 
     def __init__(self, path: Path, settings: StudySettings, source: Database | Salvage, *, lenient: bool = False) -> None:
         self.path = path
         self.settings = settings
+        self.notes = StudyNotes(path)
         self._source = source
         self._lenient = lenient
         self._unread: dict[str, str] = {}
@@ -229,34 +230,6 @@ class StudyStore:
         except Exception as error:
             # From the parsers of a file that may hold anything: zipfile and NumPy promise no closed set.
             raise DamagedStudyError(self.path, f"confirm/{path.name} cannot be read") from error
-
-    def keep_test_files(self, files: Sequence[str]) -> None:
-        """Records which files, relative to the data folder, the test split consists of, in its order."""
-        write_note(self.path, "test_files", list(files))
-
-    def test_files(self) -> tuple[str, ...]:
-        """The files of the test split in its order, relative to the data folder; empty where they were not recorded."""
-        return tuple(read_note(self.path, "test_files") or ())
-
-    def keep_weights_file(self, name: str, *, downloaded: bool) -> None:
-        """Records which file the pretrained weights came from, and whether Keras downloaded it for this study."""
-        write_note(self.path, "weights", {"file": name, "downloaded": downloaded})
-
-    def weights_file(self) -> tuple[str, bool]:
-        """What `keep_weights_file` was given; ``("", False)`` for random weights and where it was not recorded."""
-        note = read_note(self.path, "weights") or {}
-        return str(note.get("file", "")), bool(note.get("downloaded", False))
-
-    def keep_profile(self, profile: DepthProfile) -> None:
-        """Records the depth profile of the training images."""
-        write_note(self.path, "similarity", profile.as_dict())
-
-    def profile(self) -> DepthProfile | None:
-        """The depth profile of the training images; None where it was not measured, or cannot be read."""
-        try:
-            return DepthProfile.from_dict(read_note(self.path, "similarity"))
-        except (ValueError, KeyError, TypeError):
-            return None
 
     def add_timing(self, phase: str, seconds: float) -> None:
         """Adds to the seconds that a phase has taken."""

@@ -124,11 +124,11 @@ class Study:
                 f"{path} holds a study of another search: {'; '.join(differing)}. "
                 "Give the same options to go on with it, --study for another folder, or --fresh to start it anew."
             )
-        if not store.test_files():
-            store.keep_test_files([data.files[row] for row in data.test])
+        if not store.notes.test_files():
+            store.notes.keep_test_files([data.files[row] for row in data.test])
             if weights is not None:
                 # Where a download failed, another size's file may stand in for the one that was missing.
-                store.keep_weights_file(weights.name, downloaded=not at_hand and backbone.at_hand())
+                store.notes.keep_weights_file(weights.name, downloaded=not at_hand and backbone.at_hand())
         context = Context(
             dataset=data,
             backbone=backbone,
@@ -248,9 +248,9 @@ class Study:
 
     def _suggested_cut(self, pool: WorkerPool, listener: Listener) -> int | None:
         """Where the depth profile would cut; the profile is measured unless the study has it."""
-        profile = self.store.profile()
+        profile = self.store.notes.profile()
         if profile is None and (profile := measure_profile(pool, self._context.dataset, self._context.seed, listener)):
-            self.store.keep_profile(profile)
+            self.store.notes.keep_profile(profile)
         return None if profile is None else profile.suggested_cut
 
     @contextmanager

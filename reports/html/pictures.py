@@ -95,7 +95,7 @@ def album(summary: Summary) -> Album:
         missing.append(f"Samples of {len(samples)} of the {len(data.classes):,} classes are shown.")
     store = StudyStore.open(summary.path)
     wrong = mistakes(store, recommended(summary))
-    files = store.test_files()
+    files = store.notes.test_files()
     if wrong and len(files) != data.test:
         missing.append("Which test images are taken for another class is not shown: the study does not record their names.")
         wrong = ()

@@ -107,7 +107,7 @@ def whole_study(path, changes=None, data=None, skills=SKILLS, **options):
         ),
     ]
     store = store_of(path, trials, changes, data, **options)
-    store.keep_profile(PROFILE)
+    store.notes.keep_profile(PROFILE)
     for trial, technique in zip(trials[:3], Technique, strict=True):
         confirm(store, trial, skills[technique], seconds=trial.seconds)
     return store

@@ -34,9 +34,9 @@ def without_times(trial):
 
 
 def test_the_file_of_the_weights_is_remembered(store):
-    assert store.weights_file() == ("", False)
-    store.keep_weights_file("weights.h5", downloaded=True)
-    assert StudyStore.open(store.path).weights_file() == ("weights.h5", True)
+    assert store.notes.weights_file() == ("", False)
+    store.notes.keep_weights_file("weights.h5", downloaded=True)
+    assert StudyStore.open(store.path).notes.weights_file() == ("weights.h5", True)
 
 
 def test_gives_back_what_was_recorded(store):
@@ -194,16 +194,16 @@ def test_name_date_and_version_are_no_difference():
 
 def test_what_is_learned_once_is_kept(tmp_path):
     store = StudyStore.create(tmp_path / "photos", settings())
-    assert store.test_files() == () and store.profile() is None
-    store.keep_test_files(["cats/1.jpg", "dogs/\udcff.jpg"])
+    assert store.notes.test_files() == () and store.notes.profile() is None
+    store.notes.keep_test_files(["cats/1.jpg", "dogs/\udcff.jpg"])
     profile = DepthProfile((DepthPoint(8, "expanded_conv", 0.5, (0.4, 0.6)),), 100, 0.5, 0.25)
-    store.keep_profile(profile)
+    store.notes.keep_profile(profile)
     again = StudyStore.open(store.path)
-    assert again.test_files() == ("cats/1.jpg", "dogs/\udcff.jpg") and again.profile() == profile
+    assert again.notes.test_files() == ("cats/1.jpg", "dogs/\udcff.jpg") and again.notes.profile() == profile
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "null", '{"points": [{}]}', '{"points": 3, "images": 1}'])
 def test_a_damaged_profile_is_measured_again(tmp_path, damage):
     store = StudyStore.create(tmp_path / "photos", settings())
     (store.path / "similarity.json").write_text(damage)
-    assert store.profile() is None
+    assert store.notes.profile() is None

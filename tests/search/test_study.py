@@ -34,7 +34,7 @@ def test_no_test_image_is_read_before_confirmation(tmp_path):
 
     store = run()
     assert len(store.trials()) == 2 and all(trial.score > 0 for trial in store.trials())
-    assert store.profile() is not None and store.test_files() == ("",) * len(dataset.test)
+    assert store.notes.profile() is not None and store.notes.test_files() == ("",) * len(dataset.test)
     # Everything went well until the search had ended. Confirmation fails, which shows that the trap works.
     ended = next(place for place, event in enumerate(heard) if isinstance(event, PhaseEnded) and event.phase == "search")
     assert not [event for event in heard[:ended] if isinstance(event, Warned)]

@@ -55,7 +55,7 @@ def busy_study(path, trials=27, metric="accuracy", data=None, workers=2):
         own = [trial for trial in made if trial.recipe.technique == technique]
         best = (max if maximized(metric) else min)(own, key=lambda trial: trial.score)
         confirm(store, best, {"frozen": 0.85, "fine-tune": 0.93, "full": 0.9}[technique])
-    store.keep_profile(PROFILE)
+    store.notes.keep_profile(PROFILE)
     return store
 
 
