@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from .paths import atomic_write
 from .profile import DepthProfile
+from .study_folder import unusable
 
 Note = Literal["similarity", "test_files", "weights"]
 
@@ -17,7 +18,7 @@ class StudyNotes:
     """The notes in a study's folder. One that is missing or damaged counts as not taken: it can be learned again.
 
     Args:
-        study: The folder.
+        study: The folder. Where a note cannot be written to it, a `StudyError` says so.
     """
 
     def __init__(self, study: Path) -> None:
@@ -52,8 +53,11 @@ class StudyNotes:
             return None
 
     def _write(self, name: Note, value: Any) -> None:
-        with atomic_write(self._study / f"{name}.json") as file:
-            file.write(json.dumps(value, indent=1).encode())
+        try:
+            with atomic_write(self._study / f"{name}.json") as file:
+                file.write(json.dumps(value, indent=1).encode())
+        except OSError as error:
+            raise unusable(self._study, error) from error
 
     def _read(self, name: Note) -> Any:
         try:

@@ -33,6 +33,15 @@ def without_times(trial):
     return {name: getattr(trial, name) for name in type(trial).__dataclass_fields__ if name not in ("started", "ended")}
 
 
+def test_a_note_that_cannot_be_written_is_said(store, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tlsearch.search.notes.atomic_write", full)
+    with pytest.raises(StudyError, match=r"study's folder must be writable, got .* \(No space left on device\)"):
+        store.notes.keep_test_files(["cats/1.jpg"])
+
+
 def test_the_file_of_the_weights_is_remembered(store):
     assert store.notes.weights_file() == ("", False)
     store.notes.keep_weights_file("weights.h5", downloaded=True)
