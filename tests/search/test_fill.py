@@ -109,12 +109,15 @@ def test_float16_and_float32_are_different_entries(fill, context):
     assert folder_bytes(context.cache) == pytest.approx(3 * half, rel=0.1)
 
 
-def test_what_does_not_fit_is_left_out_and_said(fill, context):
-    features = 2 * 1280 * len(context.search_rows())
-    cuts, _, (warning,) = fill(context=dataclasses.replace(context, cache_limit=features + 200))
-    assert POOL + 1 not in cuts or len(cuts) == 1
-    assert 0 < len(cuts) < len(CUTS)
-    assert "do not fit in the cache" in warning and "--cache-limit" in warning and "train from pixels" in warning
+def test_the_dearest_cuts_are_left_out_where_they_do_not_fit_and_that_is_said(fill, context, network):
+    values_at = Extractor(context, network).values_at(SPACE.cuts, folded=True)
+    dearest = max(CUTS, key=values_at.__getitem__)
+    all_of_them = 2 * sum(values_at.values()) * len(context.search_rows())
+    cuts, tasks, (warning,) = fill(context=dataclasses.replace(context, cache_limit=all_of_them - 1))
+    assert cuts == CUTS - {dearest}
+    assert {cut for task in tasks for cut in task.work.cuts} == cuts
+    assert "Activations at 1 of 3 cuts do not fit" in warning
+    assert "--cache-limit" in warning and "train from pixels" in warning
 
 
 def test_an_older_search_makes_room(fill, context):
