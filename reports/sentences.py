@@ -71,5 +71,5 @@ def time_spent(summary: Summary) -> str:
     }
     parts = [f"{name} {duration(seconds)}" for name, seconds in phases.items() if seconds]
     total = max(timing.wall, timing.extract + timing.train + timing.confirm)
-    decoded = f"; {PHASES['decode']} before that {duration(timing.decode)}" if timing.decode else ""
+    decoded = f"; {PHASES['decode']} before that {duration(timing.decode)}" if timing.decode and timing.decode >= 0.05 else ""
     return f"{duration(total)}{' = ' if parts else ''}{' + '.join(parts)}{decoded}"

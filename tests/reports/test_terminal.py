@@ -134,3 +134,9 @@ def test_without_colour_there_is_none(summary, monkeypatch):
     out = io.StringIO()
     Console(file=out, width=120, force_terminal=True).print(Report(summary))
     assert not re.search(r"\x1b\[(?:\d+;)*[34]\d", out.getvalue())
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(None, False), (0.003, False), (1.2, True)])
+def test_decoding_that_an_earlier_run_has_done_takes_no_words(summary, seconds, shown):
+    timed = dataclasses.replace(summary, timing=dataclasses.replace(summary.timing, decode=seconds))
+    assert ("decoding before that" in " ".join(rendered(Report(timed), 200).split())) == shown
