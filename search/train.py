@@ -108,16 +108,22 @@ class Trainer:
         inputs_for: Gives a recipe's inputs: of its cut where that is cached, else of the pixels; with ``test`` they must
             hold the test split's rows too.
         metric: What the best epoch is chosen by.
+        threads: Cores that training may keep busy.
     """
 
     def __init__(
-        self, dataset: Dataset, network: Network, inputs_for: Callable[[Recipe, bool], Inputs], metric: Metric
+        self,
+        dataset: Dataset,
+        network: Network,
+        inputs_for: Callable[[Recipe, bool], Inputs],
+        metric: Metric,
+        threads: int = 1,
     ) -> None:
         self.dataset = dataset
         self.metric: Metric = metric
         self._inputs_for = inputs_for
         self._network = network
-        self._shelf = ModelShelf(network, len(dataset.classes))
+        self._shelf = ModelShelf(network, len(dataset.classes), threads)
         self._heads: dict[tuple[Recipe, int, int | None], _Stage] = {}
 
     def train(self, job: Job) -> Generator[Measurement, None, Outcome]:

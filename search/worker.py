@@ -55,7 +55,7 @@ def serve(connection: Connection, threads: int, words: LastWords) -> None:
     keras.config.disable_traceback_filtering()
     try:
         begin = connection.recv()
-        worker = _Worker(connection, begin)
+        worker = _Worker(connection, begin, threads)
         while True:
             worker.answer(connection.recv())
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -63,14 +63,14 @@ def serve(connection: Connection, threads: int, words: LastWords) -> None:
 
 
 class _Worker:
-    def __init__(self, connection: Connection, begin: Begin) -> None:
+    def __init__(self, connection: Connection, begin: Begin, threads: int) -> None:
         self._connection = connection
         context = begin.context
         try:
             network = load_network(context.backbone, context.weights)
             self._extractor = Extractor(context, network)
             self._pooler = BlockPooler(fold(network), context.dataset)
-            self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric)
+            self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, threads)
             self._send(Ready(self._extractor.values_at(begin.first_layers, folded=begin.folded)))
         except TlsearchError as error:
             self._send(Failed(str(error), cause=error))

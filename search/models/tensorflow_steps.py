@@ -18,6 +18,7 @@ def trace_training(
     layout: Sequence[tuple[int, ...]],
     shapes: Sequence[tuple[int, ...]],
     dtype: Any,
+    piece_images: int | None,
 ) -> Any:
     """A function that trains for some steps.
 
@@ -28,6 +29,7 @@ def trace_training(
         layout: Shapes of the weights, in their order.
         shapes: Of the tensors at the cut, for one image.
         dtype: Of these tensors.
+        piece_images: Most images whose gradient is computed at a time, the batch's being their sum; None for the whole batch.
 
     Returns:
         A function of tensors, each ``(steps, batch, …)``, labels and weights ``(steps, batch)``, the rate of dropout and a seed
@@ -43,26 +45,38 @@ def trace_training(
         tf.TensorSpec((2,), tf.int32),
     ])  # fmt: skip
     def train(tensors: list[Any], labels: Any, weights: Any, dropout: Any, seed: Any) -> Any:
-        def mask(x: Any, step: Any) -> Any:
+        def mask(shape: Any, step: Any) -> Any:
             """Zero for an input that is dropped, and more than 1 for the others, to make up for it."""
-            drawn = tf.random.stateless_uniform(tf.shape(x), tf.stack([seed[0], seed[1] + step]))
-            return tf.cast(drawn >= dropout, x.dtype) / (1 - dropout)
-
-        def drop(x: Any, step: Any) -> Any:
-            # Drawing numbers takes as long as the rest of a head's step: not where none is dropped.
-            return x * tf.stop_gradient(tf.cond(dropout > 0, lambda: mask(x, step), lambda: tf.ones_like(x)))
+            drawn = tf.random.stateless_uniform(shape, tf.stack([seed[0], seed[1] + step]))
+            return tf.cast(drawn >= dropout, tf.float32) / (1 - dropout)
 
         def one(step: Any, told: Any) -> Any:
             label, weight = labels[step], weights[step]
-            with tf.GradientTape() as tape:
-                parts = _parts(variable.value, layout)
-                guess = logits(parts, [tensor[step] for tensor in tensors], lambda x: drop(x, step))
-                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(label, guess) * weight)
+            size = tf.shape(label)[0]
+            parts = _parts(variable.value, layout)
+            inputs = (size, layout[-2][0])
+            # Drawing numbers takes as long as the rest of a head's step: not where none is dropped.
+            kept = tf.cond(dropout > 0, lambda: mask(inputs, step), lambda: tf.ones(inputs))
+
+            def piece(at: Any, to: Any) -> Any:
+                """Of the images from ``at`` up to ``to``: their shares of the batch's gradient and loss, and their hits."""
+                with tf.GradientTape() as tape:
+                    tape.watch(parts)
+                    guess = logits(parts, [tensor[step, at:to] for tensor in tensors], lambda x: x * kept[at:to])
+                    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(label[at:to], guess) * weight[at:to]
+                    loss = tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(size, tf.float32))
+                gradient = tf.concat([tf.reshape(part, [-1]) for part in tape.gradient(loss, parts)], axis=0)
+                right = tf.argmax(guess, axis=1, output_type=tf.int32) == label[at:to]
+                return gradient, loss, tf.reduce_sum(tf.cast(right, tf.float32) * weight[at:to])
+
+            if piece_images is None:
+                gradient, loss, hits = piece(0, size)
+            else:
+                gradient, loss, hits = _added_up(piece, size, piece_images, variable.shape)
             # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
-            optimizer.update_step(tape.gradient(loss, variable.value), variable, optimizer.learning_rate)
+            optimizer.update_step(gradient, variable, optimizer.learning_rate)
             optimizer.iterations.assign_add(1)
-            hits = tf.cast(tf.argmax(guess, axis=1, output_type=tf.int32) == label, tf.float32)
-            accuracy = tf.math.divide_no_nan(tf.reduce_sum(hits * weight), tf.reduce_sum(weight))
+            accuracy = tf.math.divide_no_nan(hits, tf.reduce_sum(weight))
             return step + 1, told.write(step, tf.stack([loss, accuracy]))
 
         steps = tf.shape(labels)[0]
@@ -83,6 +97,20 @@ def trace_prediction(
         return logits(_parts(variable.value, layout), tensors, lambda x: x)
 
     return predict
+
+
+def _added_up(piece: Callable[[Any, Any], Any], size: Any, most: int, gradient_shape: Sequence[int]) -> Any:
+    """What ``piece`` gives of ``size`` images, added up over pieces of at most ``most``, all but the last of one size."""
+    import tensorflow as tf
+
+    length = -(-size // tf.maximum(1, -(-size // most)))
+
+    def add(at: Any, *totals: Any) -> Any:
+        to = tf.minimum(at + length, size)
+        return to, *(total + part for total, part in zip(totals, piece(at, to), strict=True))
+
+    totals = (tf.zeros(gradient_shape), 0.0, 0.0)
+    return tf.while_loop(lambda at, *_: at < size, add, (0, *totals), parallel_iterations=1)[1:]
 
 
 def _parts(vector: Any, layout: Sequence[tuple[int, ...]]) -> list[Any]:

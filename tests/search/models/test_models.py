@@ -127,6 +127,26 @@ def test_how_steps_are_called_changes_nothing(steps, network, batches):
     np.testing.assert_allclose(np.concatenate(told), whole, rtol=1e-6)
 
 
+@pytest.mark.parametrize("size", [1, 21, 40])
+def test_a_batch_in_pieces_is_the_batch(size, network):
+    recipe = Recipe(technique="full", learning_rate=1e-3, dropout=0.3)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (3, size, 32, 32, 3), np.uint8)]
+    labels, weights = rng.integers(0, 2, (3, size)), rng.random((3, size), np.float32)
+    told, after = [], []
+    # With several threads a batch is trained in one piece, with one in pieces of 16 images at most.
+    for threads in (1, 2):
+        model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), threads)
+        model.reset(recipe, 1, None)
+        before = model.snapshot()
+        told.append(np.array(model.train(images, labels, weights)))
+        after.append(model.snapshot() - before)
+    np.testing.assert_allclose(told[0], told[1], rtol=1e-3)
+    # Adam's first steps go by a gradient's sign alone: where it is zero but for rounding, they may differ.
+    assert np.abs(after[0]).mean() > 3e-4
+    assert np.quantile(np.abs(after[0] - after[1]), 0.9) < 1e-4
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
 def test_dropout_drops_the_rate_asked_for_and_others_each_step(network, rate):
     """By the spread of a mean over 1,280 ones: √(rate / (1 − rate) / 1280), around 1. Known within 2% after 3,000 draws."""
