@@ -43,9 +43,9 @@ class BlockPooler:
     def features(self, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
         """The pooled output of each of `BLOCKS`, ``(len(rows), channels)``."""
         if self._forward is None:
-            self._forward = compile_forward(self._network, [self._network.step(layer).index for layer in BLOCKS.values()])
+            steps = [self._network.step(layer).index for layer in BLOCKS.values()]
+            self._forward = compile_forward(self._network, steps, averaged=True)
         parts = []
         for at in range(0, len(rows), BATCH):
-            outputs = self._forward(self._dataset.images()[rows[at : at + BATCH]])
-            parts.append([output.mean(axis=(1, 2)) for output in outputs])
+            parts.append(self._forward(self._dataset.images()[rows[at : at + BATCH]]))
         return [np.concatenate(part) for part in zip(*parts, strict=True)]

@@ -16,10 +16,11 @@ BATCH = 8
 one core, 950 images/s at 160 px (32 at a time: 840) and 2,660 at 96 px (16 at a time: 2,830)."""
 
 Forward = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
-"""From at most `BATCH` images ``(n, size, size, 3)`` to the outputs of the steps, each ``(n, …)``."""
+"""From at most `BATCH` images ``(n, size, size, 3)`` to the outputs of the steps, each ``(n, …)``, or ``(n, channels)`` where
+they are averaged over their positions."""
 
 
-def compile_forward(network: Network, steps: Sequence[int]) -> Forward:
+def compile_forward(network: Network, steps: Sequence[int], *, averaged: bool = False) -> Forward:
     """The forward pass from pixels to the outputs of ``steps``.
 
     With BatchNorm folded and the TensorFlow backend it is one graph with the weights as constants, which the library folds and
@@ -28,16 +29,17 @@ def compile_forward(network: Network, steps: Sequence[int]) -> Forward:
     Args:
         network: Folded or not.
         steps: Whose outputs are wanted, at least one.
+        averaged: Whether only their means over the positions are wanted.
     """
     import keras
 
     folded = all(step.kind != "BatchNormalization" for step in network.steps)
     if folded and keras.backend.backend() == "tensorflow":
-        return _graph(network, steps)
-    return _keras(network, steps)
+        return _graph(network, steps, averaged)
+    return _keras(network, steps, averaged)
 
 
-def _graph(network: Network, steps: Sequence[int]) -> Forward:
+def _graph(network: Network, steps: Sequence[int], averaged: bool) -> Forward:
     import tensorflow as tf
 
     weights = {step.index: step.weights for step in network.steps if step.weights}
@@ -45,19 +47,21 @@ def _graph(network: Network, steps: Sequence[int]) -> Forward:
 
     @tf.function(autograph=False, input_signature=[images])
     def forward(images: Any) -> Any:
-        return apply(network, {IMAGE: images}, weights, list(steps))
+        outputs = apply(network, {IMAGE: images}, weights, list(steps))
+        return [tf.reduce_mean(output, axis=(1, 2)) for output in outputs] if averaged else outputs
 
     concrete = forward.get_concrete_function()
     return lambda images: [tensor.numpy() for tensor in concrete(tf.constant(images))]
 
 
-def _keras(network: Network, steps: Sequence[int]) -> Forward:
+def _keras(network: Network, steps: Sequence[int], averaged: bool) -> Forward:
     model = network.build(IMAGE, max(steps) + 1, outputs=list(steps), name="prefix")
 
     def forward(images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         # Filled up: a smaller batch would be traced anew.
         outputs = model.predict_on_batch(np.resize(images, (BATCH, *images.shape[1:])))
         tensors = outputs if isinstance(outputs, list) else [outputs]
-        return [tensor[: len(images)] for tensor in tensors]
+        wanted = [tensor[: len(images)] for tensor in tensors]
+        return [tensor.mean(axis=(1, 2)) for tensor in wanted] if averaged else wanted
 
     return forward

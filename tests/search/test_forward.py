@@ -24,11 +24,19 @@ def test_every_way_gives_the_features_that_keras_gives(network, pixels):
     folded = fold(network)
     kept, steps = ([*one.frontier(100), POOL] for one in (network, folded))
     expected = network.build(0, POOL + 1, outputs=kept).predict_on_batch(pixels.astype(np.float32))
-    for forward in (_graph(folded, steps), _keras(folded, steps), _keras(network, kept)):
+    for forward in (_graph(folded, steps, False), _keras(folded, steps, False), _keras(network, kept, False)):
         found = forward(pixels)
         assert len(found) == len(expected)
         for ours, theirs in zip(found, expected, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-4 * max(1.0, float(np.abs(theirs).max())))
+
+
+@pytest.mark.parametrize("way", [_graph, _keras])
+def test_averaged_outputs_are_the_means_over_the_positions(way, network, pixels):
+    folded = fold(network)
+    steps = list(folded.frontier(100))
+    for whole, mean in zip(way(folded, steps, False)(pixels), way(folded, steps, True)(pixels), strict=True):
+        np.testing.assert_allclose(mean, whole.mean(axis=(1, 2)), atol=1e-4)
 
 
 def test_an_image_gives_the_same_alone_and_among_others(network, pixels):
