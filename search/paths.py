@@ -55,7 +55,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     # Not `tempfile`'s: its files are for their owner's eyes only, and stay so when renamed.
     draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with draft.open("xb") as file:
+        with draft.open("x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from ...spaces.errors import DataError, OptionError
 from ..events import Listener, ignore
 from ..paths import cache_root
 from ..settings import DataSettings, SkippedFile
+from ..shards import Shards
 from .checks import check_classes, class_folder, unusable
 from .decode import VERSION
 from .folder import Candidate, Layout, Split, printable, scan
-from .images import decode_all
+from .images import decode_all, open_images
 from .split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, split
 
 
@@ -37,7 +39,7 @@ class Dataset:
         skipped: Files that are in no split, and why, in the order of their paths.
         fingerprint: Hash of every image's content, class and split.
         images_digest: Hash of the pixels in the order of the rows; what a cache of activations depends on.
-        images_file: ``.npy`` memory map ``(n, size, size, 3)`` uint8.
+        images_folder: Of the decoded images; see `images.open_images`.
         decode_seconds: Wall time of decoding, or of finding that it was done before.
     """
 
@@ -52,13 +54,16 @@ class Dataset:
     skipped: tuple[SkippedFile, ...]
     fingerprint: str
     images_digest: str
-    images_file: Path
+    images_folder: Path
     decode_seconds: float = 0.0
 
-    def images(self) -> NDArray[np.uint8]:
-        """The pixels ``(n, size, size, 3)``, read from disk as they are used."""
-        images: NDArray[np.uint8] = np.load(self.images_file, mmap_mode="r", allow_pickle=False)
-        return images
+    def images(self) -> Shards:
+        """The pixels ``(n, size, size, 3)`` uint8, read from disk as they are used."""
+        return self._images
+
+    @cached_property
+    def _images(self) -> Shards:
+        return open_images(self.images_folder)
 
     def settings(self) -> DataSettings:
         """What a study records of it."""
@@ -139,7 +144,7 @@ def open_folder(
         skipped=tuple(skipped),
         fingerprint=_digest(sorted([digests[row], files[row].label, part] for part, rows in parts for row in rows)),
         images_digest=_digest([VERSION, size, *digests]),
-        images_file=decoded.images_file,
+        images_folder=decoded.folder,
         decode_seconds=decode_seconds,
     )
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import optuna
 import pytest
 from PIL import Image
@@ -36,7 +35,7 @@ def report(study, cwd):
 @pytest.fixture
 def photos(tmp_path):
     dataset = striped_dataset(tmp_path)
-    for number, (pixels, label) in enumerate(zip(np.load(dataset.images_file), dataset.labels, strict=True)):
+    for number, (pixels, label) in enumerate(zip(dataset.images()[:], dataset.labels, strict=True)):
         folder = tmp_path / "photos" / dataset.classes[label]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / f"{number}.png")

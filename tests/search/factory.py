@@ -1,5 +1,6 @@
 """Records for tests that train nothing."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -98,6 +99,16 @@ def values(technique="frozen"):
     return {"technique": technique, **own, "head_units": 0, "dropout": 0.0}
 
 
+def write_images(folder, images, *, rows_a_shard=20):
+    """As decoding leaves them."""
+    folder.mkdir(exist_ok=True)
+    shards = [images[first : first + rows_a_shard] for first in range(0, len(images), rows_a_shard)]
+    for number, shard in enumerate(shards):
+        np.save(folder / f"{number:05}.npy", shard)
+    index = {"size": images.shape[1], "rows": [len(shard) for shard in shards]}
+    (folder / "index.json").write_text(json.dumps(index))
+
+
 def striped_dataset(folder, size=32, count=48):
     """Plain grounds of many colours, against the same with stripes; the test split is the last third."""
     rng = np.random.default_rng(0)
@@ -105,10 +116,10 @@ def striped_dataset(folder, size=32, count=48):
     images = np.broadcast_to(rng.integers(60, 190, (count, 1, 1, 3)), (count, size, size, 3)).astype(np.uint8)
     images[labels == 1, ::8] = 255
     images[labels == 1, 1::8] = 0
-    np.save(folder / "images.npy", images)
+    write_images(folder / "images", images)
     train, val, test = np.split(np.arange(count), [count // 2, 2 * count // 3])
     return Dataset(
         path="made up", classes=("plain", "striped"), size=size, files=("",) * count, labels=labels,
         train=train, val=val, test=test, skipped=(), fingerprint="f", images_digest="d",
-        images_file=folder / "images.npy",
+        images_folder=folder / "images",
     )  # fmt: skip

@@ -1,27 +1,27 @@
 """A whole study with real workers, on data whose test images cannot be read until confirmation."""
 
-import numpy as np
 import pytest
 
+from tlsearch.search.data.images import open_images
 from tlsearch.search.events import Confirmed, PhaseEnded, PhaseStarted, Warned
 from tlsearch.search.study import Budget, Study
 from tlsearch.spaces.backbone import BackboneSpec
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique
 
-from .factory import striped_dataset
+from .factory import striped_dataset, write_images
 
 SPACE = load_preset("smoke").space.replace(techniques=(Technique.FROZEN, Technique.FINE_TUNE))
 
 
 @pytest.mark.trains
 def test_no_test_image_is_read_before_confirmation(tmp_path):
-    """The test split is the last third of the rows, and the file of pixels ends before it: reading one raises IndexError."""
+    """The test split is the last third of the rows, and the pixels end before it: reading one raises IndexError."""
     dataset = striped_dataset(tmp_path)
-    whole = np.load(dataset.images_file)
+    whole = open_images(dataset.images_folder)[:]
     first = dataset.test.min()
     assert first == len(whole) - len(dataset.test)
-    np.save(dataset.images_file, whole[:first])
+    write_images(dataset.images_folder, whole[:first])
     heard = []
 
     def run():
@@ -42,7 +42,7 @@ def test_no_test_image_is_read_before_confirmation(tmp_path):
     assert sum("confirmation run" in warning and "IndexError" in warning for warning in warnings) == 2
     assert store.confirmations() == ()
 
-    np.save(dataset.images_file, whole)
+    write_images(dataset.images_folder, whole)
     store = run()
     assert sum(isinstance(event, Confirmed) for event in heard) == len(store.confirmations()) == 2
     assert [event.phase for event in heard if isinstance(event, PhaseStarted)] == ["extract", "confirm"], "nothing anew"

@@ -2,11 +2,10 @@
 
 import pytest
 
-from tlsearch.search.data import images
+from tlsearch.search.data import decoders, images
 
 
 @pytest.fixture(autouse=True)
 def decode_here(monkeypatch):
     """Decodes in this process unless a test asks for others, which take half a second to start."""
-    usable = images._usable
-    monkeypatch.setattr(images, "_usable", lambda processes, count: usable(processes or 0, count))
+    monkeypatch.setattr(images, "usable", lambda processes, count: decoders.usable(processes or 0, count))

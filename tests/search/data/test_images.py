@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlsearch.search.data import images as images_module
+from tlsearch.search.data import image_shards, images
 from tlsearch.search.data.decode import decode
 from tlsearch.search.data.folder import scan
-from tlsearch.search.data.images import ONE_PROCESS, Decoded, _pool, decode_all, decode_chunks
+from tlsearch.search.data.images import Decoded, decode_all, find_decoded, open_images
 from tlsearch.search.events import Event, PhaseAdvanced, PhaseEnded, PhaseStarted, ignore
 from tlsearch.spaces.errors import DataError
 
@@ -38,7 +37,7 @@ def decode_folder(tmp_path: Path) -> Callable[..., tuple[Decoded, list[Event]]]:
 
 
 def rows(decoded: Decoded) -> np.ndarray:
-    return np.load(decoded.images_file, mmap_mode="r")
+    return open_images(decoded.folder)[:]
 
 
 def expected(root: Path, size: int = SIZE) -> np.ndarray:
@@ -107,32 +106,36 @@ class TestReuse:
         second, events = decode_folder(root)
 
         assert events
-        assert second.images_file != first.images_file
+        assert second.folder != first.folder
         assert np.array_equal(rows(second), expected(root))
 
     def test_another_size_is_another_entry(self, make_folder, decode_folder):
         root = make_folder({"cats": 2})
 
-        assert decode_folder(root)[0].images_file != decode_folder(root, size=9)[0].images_file
+        assert decode_folder(root)[0].folder != decode_folder(root, size=9)[0].folder
 
     @pytest.mark.parametrize(
         ("name", "damage"),
         [
-            pytest.param("images.npy", lambda data: data[:-1], id="pixels cut short"),
-            pytest.param("images.npy", lambda data: b"", id="pixels gone"),
-            pytest.param("images.npy", lambda data: data.replace(b"|u1", b"|i1"), id="other pixels"),
-            pytest.param("images.npy", lambda data: data.replace(b"(2, 8,", b"(1, 8,"), id="fewer rows"),
+            pytest.param("00000.npy", lambda data: data[:-1], id="pixels cut short"),
+            pytest.param("00000.npy", lambda data: b"", id="pixels gone"),
+            pytest.param("00000.npy", lambda data: data.replace(b"|u1", b"|i1"), id="other pixels"),
+            pytest.param("00000.npy", lambda data: data.replace(b"(2, 8,", b"(1, 8,"), id="fewer rows"),
             pytest.param("index.json", lambda data: data[:-3], id="index cut short"),
-            pytest.param("index.json", lambda data: b'{"digests": []}', id="index without its fields"),
+            pytest.param("index.json", lambda data: b'{"rows": [2]}', id="index without its fields"),
             pytest.param("index.json", lambda data: b"[]", id="no index"),
-            pytest.param("index.json", lambda data: b'{"digests": [], "reasons": []}', id="index of other files"),
+            pytest.param("index.json", lambda data: b'{"rows": [], "size": 8}', id="index of other files"),
             pytest.param("index.json", lambda data: b"\xff\xfe", id="index of rubbish"),
+            pytest.param("00000.json", lambda data: data[:-3], id="record cut short"),
+            pytest.param("00000.json", lambda data: b'{"digests": []}', id="record without its fields"),
+            pytest.param("00000.json", lambda data: b"[]", id="no record"),
+            pytest.param("00000.json", lambda data: b'{"digests": [], "reasons": [], "checksum": 0}', id="record of others"),
         ],
     )
     def test_a_damaged_entry_is_made_anew(self, make_folder, decode_folder, name, damage):
         root = make_folder({"cats": 2})
         first, _ = decode_folder(root)
-        file = first.images_file.with_name(name)
+        file = first.folder / name
         file.write_bytes(damage(file.read_bytes()))
         second, events = decode_folder(root)
 
@@ -140,11 +143,11 @@ class TestReuse:
         assert second == first
         assert np.array_equal(rows(second), expected(root))
 
-    @pytest.mark.parametrize("name", ["images.npy", "index.json"])
+    @pytest.mark.parametrize("name", ["00000.npy", "00000.json", "index.json"])
     def test_a_missing_part_is_made_anew(self, make_folder, decode_folder, name):
         root = make_folder({"cats": 2})
         first, _ = decode_folder(root)
-        first.images_file.with_name(name).unlink()
+        (first.folder / name).unlink()
 
         assert np.array_equal(rows(decode_folder(root)[0]), expected(root))
 
@@ -158,37 +161,114 @@ class TestReuse:
 
 
 class TestInterruption:
-    def test_leaves_nothing_behind(self, make_folder, tmp_path):
+    """Four files a shard."""
+
+    @pytest.fixture(autouse=True)
+    def four_files_a_shard(self, monkeypatch):
+        monkeypatch.setattr(images, "SHARD_BYTES", 4 * SIZE * SIZE * 3)
+
+    def cut_off(self, root, cache, after):
+        """Decodes until so many files are done."""
+
         def interrupt(event: Event) -> None:
-            if isinstance(event, PhaseAdvanced):
+            if isinstance(event, PhaseAdvanced) and event.done >= after:
                 raise KeyboardInterrupt
 
-        layout = scan(make_folder({"cats": 2}))
+        layout = scan(root)
         with pytest.raises(KeyboardInterrupt):
-            decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 0, interrupt)
+            decode_all(layout.root, layout.candidates, SIZE, cache, 0, interrupt)
+        return find_decoded(layout.root, layout.candidates, SIZE, cache)
 
-        assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]
+    @pytest.fixture
+    def root(self, make_folder):
+        root = make_folder({"cats": 6, "dogs": 5})
+        (root / "cats" / "2.png").write_bytes(b"no image")
+        return root
 
-    def test_what_a_kill_left_behind_is_no_hindrance(self, make_folder, decode_folder):
-        root = make_folder({"cats": 2})
+    def test_keeps_whole_shards_and_nothing_else(self, root, tmp_path):
+        assert self.cut_off(root, tmp_path / "cache", after=8) == 8
+        (entry,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+        assert sorted(path.name for path in entry.iterdir()) == ["00000.json", "00000.npy", "00001.json", "00001.npy"]
+
+    @pytest.mark.parametrize("done", [4, 8])
+    def test_the_next_run_goes_on_at_the_last_whole_shard(self, root, tmp_path, decode_folder, done):
+        self.cut_off(root, tmp_path / "cache", after=done)
+        decoded, events = decode_folder(root)
+
+        assert events[0] == PhaseStarted("decode", 11, done)
+        assert [event.done for event in events if isinstance(event, PhaseAdvanced)] == [*range(done + 4, 11, 4), 11]
+        self.check(root, decoded)
+
+    def test_a_kill_costs_the_shard_that_was_being_written(self, root, tmp_path, decode_folder, monkeypatch):
+        """The third shard is whole but for its record, and a draft is left."""
+        assert self.cut_off(root, tmp_path / "cache", after=8) == 8
+        (entry,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+        (entry / "00002.npy").write_bytes((entry / "00001.npy").read_bytes())
+        (entry / ".00002.npy.1-0123abcd.tmp").write_bytes(b"half of a shard")
+        decoded, events = decode_folder(root)
+
+        assert events[0] == PhaseStarted("decode", 11, 8)
+        assert not list(entry.glob(".*"))
+        self.check(root, decoded)
+
+    def test_a_shard_that_was_altered_since_is_decoded_again(self, root, tmp_path, decode_folder):
+        self.cut_off(root, tmp_path / "cache", after=8)
+        (file,) = (tmp_path / "cache").rglob("00000.npy")
+        data = bytearray(file.read_bytes())
+        data[-1] ^= 1
+        file.write_bytes(bytes(data))
+        decoded, events = decode_folder(root)
+
+        assert events[0] == PhaseStarted("decode", 11, 4)
+        self.check(root, decoded)
+
+    def test_one_shard_gone_from_a_whole_entry_is_all_that_is_decoded_again(self, root, decode_folder):
         first, _ = decode_folder(root)
-        entry = first.images_file.parent
-        (entry / "index.json").unlink()
-        entry.rename(entry.with_name(f"{entry.name}.tmp"))
-        decode_folder(root)
+        (first.folder / "00001.npy").unlink()
+        decoded, events = decode_folder(root)
 
-        assert sorted(path.name for path in entry.parent.iterdir() if path.suffix != ".lock") == [entry.name]
+        assert events[0] == PhaseStarted("decode", 11, 7)
+        assert decoded == first
+        self.check(root, decoded)
+
+    def test_a_process_that_is_killed_for_real_is_gone_on_from(self, root, tmp_path, decode_folder):
+        code = (
+            "import os, signal, sys\n"
+            "from pathlib import Path\n"
+            "from tlsearch.search.data import images\n"
+            "from tlsearch.search.data.folder import scan\n"
+            "from tlsearch.search.events import PhaseAdvanced\n"
+            f"images.SHARD_BYTES = 4 * {SIZE} * {SIZE} * 3\n"
+            "def kill(event):\n"
+            "    if isinstance(event, PhaseAdvanced) and event.done == 11: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "layout = scan(sys.argv[1])\n"
+            f"images.decode_all(layout.root, layout.candidates, {SIZE}, Path(sys.argv[2]), 0, kill)\n"
+        )
+        killed = subprocess.run([sys.executable, "-c", code, str(root), str(tmp_path / "cache")], timeout=60)
+        assert killed.returncode == -signal.SIGKILL
+        decoded, events = decode_folder(root)
+
+        # Whether the last shards had come to the disk is chance; that what is there is right is not.
+        assert not events or events[0].done in (0, 4, 8, 11)
+        self.check(root, decoded)
+
+    def check(self, root, decoded):
+        names = [candidate.path for candidate in scan(root).candidates]
+        readable = [name for name in names if name != "cats/2.png"]
+        assert np.array_equal(rows(decoded), np.stack([decode(root / name, SIZE)[0] for name in readable]))
+        assert [digest is None for digest in decoded.digests] == [name == "cats/2.png" for name in names]
+        assert len(list(decoded.folder.glob("*.npy"))) == 3
 
     def test_a_full_disk_is_an_error_that_says_what_to_do(self, make_folder, tmp_path, monkeypatch):
         def full(*args: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(images_module, "_close_gaps", full)
+        monkeypatch.setattr(image_shards.Draft, "_close_gaps", full)
         layout = scan(make_folder({"cats": 2}))
 
         with pytest.raises(DataError, match=r"\(No space left on device\).*--cache-dir"):
             decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 0, ignore)
-        assert not list((tmp_path / "cache").glob("*.tmp"))
+        assert not list((tmp_path / "cache").rglob("*.npy")) and not list((tmp_path / "cache").rglob(".*"))
 
     def test_a_cache_that_is_a_file_is_an_error(self, make_folder, tmp_path):
         (tmp_path / "cache").touch()
@@ -198,90 +278,9 @@ class TestInterruption:
             decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 0, ignore)
 
 
-class KillerPath(type(Path())):  # type: ignore[misc]
-    """A path that ends the process which it is sent to, as a file does that makes a codec crash."""
-
-    def __reduce__(self) -> tuple[object, tuple[int]]:
-        return os._exit, (1,)
-
-
-class TestProcesses:
-    def test_give_what_one_gives(self, make_folder, decode_folder):
-        root = make_folder({"cats": ONE_PROCESS, "dogs": 10})
-        (root / "cats" / "5.png").write_bytes(b"no image")
-        decoded, events = decode_folder(root, processes=2)
-        here = dict(decode_chunks([root / candidate.path for candidate in scan(root).candidates], SIZE, 0))
-        results = [result for first in sorted(here) for result in here[first]]
-
-        assert np.array_equal(rows(decoded), np.stack([r[0] for r in results if not isinstance(r, str)]))
-        assert decoded.digests == tuple(None if isinstance(r, str) else r[1] for r in results)
-        assert decoded.reasons == tuple(r if isinstance(r, str) else None for r in results)
-        done = [event.done for event in events if isinstance(event, PhaseAdvanced)]
-        assert done == sorted(done)
-        assert done[-1] == ONE_PROCESS + 10
-
-    def test_a_file_that_kills_its_process_costs_itself_alone(self, make_folder):
-        root = make_folder({"cats": 40})
-        paths = [root / "cats" / f"{number}.png" for number in range(40)]
-        paths[7] = KillerPath(paths[7])
-        results = {
-            first + offset: result for first, chunk in decode_chunks(paths, SIZE, 2) for offset, result in enumerate(chunk)
-        }
-
-        assert sorted(results) == list(range(40))
-        assert [place for place, result in results.items() if isinstance(result, str)] == [7]
-        assert results[7] == "makes the decoder crash or hang"
-
-    def test_do_not_load_what_decoding_does_not_need(self):
-        pool = _pool(1)
-        try:
-            pool.submit(images_module.decode_chunk, [], SIZE).result()
-            loaded = pool.submit(eval, "sorted(__import__('sys').modules)").result()
-        finally:
-            pool.shutdown()
-
-        assert not {"tensorflow", "keras", "optuna", "keras_tuner", "sklearn", "rich"} & set(loaded)
-
-    def test_of_a_script_without_a_main_guard_are_done_without(self, make_folder, tmp_path):
-        root = make_folder({"cats": ONE_PROCESS, "dogs": 10})
-        script = tmp_path / "script.py"
-        script.write_text(
-            f"from tlsearch.search import open_folder\nprint(len(open_folder({str(root)!r}, size=8, processes=2).files))\n"
-        )
-        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
-
-        assert done.stdout == f"{ONE_PROCESS + 10}\n"
-
-    def test_end_with_a_parent_that_is_killed(self):
-        code = (
-            "import os, signal\n"
-            "from tlsearch.search.data.images import _pool\n"
-            "if __name__ == '__main__':\n"
-            "    print(_pool(1).submit(os.getpid).result(), flush=True)\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-        assert parent.stdout
-        child = int(parent.stdout.readline())
-        assert parent.wait() == -signal.SIGKILL
-        deadline = time.monotonic() + 20
-        while (alive := _is_alive(child)) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        parent.stdout.close()
-
-        assert not alive
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        # A container without an init process keeps the dead as zombies.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_the_index_is_plain_json(make_folder, decode_folder):
+def test_what_is_recorded_is_plain_json(make_folder, decode_folder):
     decoded, _ = decode_folder(make_folder({"cats": 1}))
-    index = json.loads(decoded.images_file.with_name("index.json").read_text())
+    record = json.loads((decoded.folder / "00000.json").read_text())
 
-    assert index == {"digests": list(decoded.digests), "reasons": [None]}
+    assert (record["digests"], record["reasons"]) == ([*decoded.digests], [None])
+    assert json.loads((decoded.folder / "index.json").read_text()) == {"size": SIZE, "rows": [1]}
