@@ -1,9 +1,11 @@
 """Activations of the frozen prefix, computed once and kept on disk.
 
 An entry holds, for a list of images, the tensors at one cut of one network, flattened to ``(rows, values)``. It is a folder of
-shards, each a ``.npy`` file of `SHARD_ROWS` rows written under a temporary name and renamed, and becomes visible to readers
-when its ``entry.json``, which holds each shard's checksum, is written last. Its name is a hash of everything that the values
-depend on, so a stale entry cannot be read by mistake. Entries are written by one process at a time, the one that is `filling`.
+shards, each a ``.npy`` file of `SHARD_ROWS` rows whose name holds its number and its checksum, written under a temporary name,
+synchronised to disk and renamed. It becomes visible to readers when its ``entry.json``, which lists the checksums, is written
+last; until then it is unfinished, and whoever fills it next goes on with the shards that are whole. Its name is a hash of
+everything that the values depend on, so a stale entry cannot be read by mistake. Entries are written by one process at a time,
+the one that is `filling`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,15 +24,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .paths import atomic_write
+from .paths import atomic_write, remove_drafts
 from .settings import CacheType
+from .shards import Shards, checksum
 
 SHARD_ROWS = 256
 """Rows of a shard: small enough that two workers share a small data set, large enough that 60,000 images are 235 files."""
 
+_SHARD = re.compile(r"(?P<shard>\d{5,})-(?P<checksum>[0-9a-f]{8})\.npy")
 
-_VERSION = 2
-"""Of the values: raised when the same key comes to mean others."""
+_VERSION = 3
+"""Of the values and of the files that hold them: raised when the same key comes to mean others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class ActivationCache:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "filling.lock"):
-            self._remove_unfinished()
+            for key in missing:
+                remove_drafts(self.folder / key.name)
             yield [key for key in missing if not self.has(key)]
 
     def has(self, key: EntryKey) -> bool:
@@ -102,11 +106,38 @@ class ActivationCache:
         """
         limit = np.finfo(key.dtype).max
         kept = np.clip(values, -limit, limit).astype(key.dtype)
-        path = self._shard(key, shard)
+        crc = checksum(kept)
+        path = self._shard(key, shard, crc)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             np.save(file, kept, allow_pickle=False)
-        return zlib.crc32(kept.data)
+        return crc
+
+    def finished(self, key: EntryKey, rows: int) -> dict[int, int]:
+        """Shards of an unfinished entry of ``rows`` rows that are whole, and their checksums. Reads all of them.
+
+        Files that are damaged are removed. To be called by the one who is filling.
+        """
+        found: dict[int, int] = {}
+        for path in sorted((self.folder / key.name).glob("*.npy")):
+            if (match := _SHARD.fullmatch(path.name)) is None:
+                continue
+            shard, crc = int(match["shard"]), int(match["checksum"], 16)
+            held = shard_rows(shard, rows)
+            try:
+                values = np.load(path, mmap_mode="r", allow_pickle=False)
+                sound = len(values) == held.stop - held.start and values.dtype == key.dtype and checksum(values) == crc
+            except (OSError, ValueError, EOFError):
+                sound = False
+            if sound and shard not in found:
+                found[shard] = crc
+            else:
+                path.unlink(missing_ok=True)
+        return found
+
+    def drop(self, key: EntryKey, shard: int, crc: int) -> None:
+        """Removes a shard of an unfinished entry."""
+        self._shard(key, shard, crc).unlink(missing_ok=True)
 
     def complete(self, key: EntryKey, rows: int, checksums: Sequence[int]) -> None:
         """Makes the entry visible, once all of its shards are written."""
@@ -117,70 +148,43 @@ class ActivationCache:
         """Removes an entry, complete or not."""
         shutil.rmtree(self.folder / key.name, ignore_errors=True)
 
-    def open(self, key: EntryKey) -> Activations:
-        """The entry's rows.
+    def open(self, key: EntryKey) -> Shards:
+        """The entry's rows, ``(rows, values)``. Reads all of them to be sure of their checksums.
 
         Raises:
-            DamagedEntryError: It is missing, cut short or altered. It is removed.
+            DamagedEntryError: It is missing, cut short or altered. It counts as unfinished then.
         """
         self.touch(key)
+        folder = self.folder / key.name
         try:
-            entry = json.loads((self.folder / key.name / "entry.json").read_bytes())
-            shards = []
-            for shard, checksum in enumerate(entry["checksums"]):
-                values = np.load(self._shard(key, shard), mmap_mode="r", allow_pickle=False)
-                if zlib.crc32(np.ascontiguousarray(values).data) != checksum:
+            entry = json.loads((folder / "entry.json").read_bytes())
+            files, counts, width = [], [], 0
+            for shard, crc in enumerate(entry["checksums"]):
+                files.append(self._shard(key, shard, crc))
+                values = np.load(files[-1], mmap_mode="r", allow_pickle=False)
+                if values.dtype != key.dtype or checksum(values) != crc:
                     raise ValueError(f"shard {shard} has another checksum")
-                shards.append(values)
-            if sum(len(values) for values in shards) != entry["rows"]:
+                counts.append(len(values))
+                width = values.shape[1]
+            if counts != [SHARD_ROWS] * (len(counts) - 1) + [entry["rows"] - SHARD_ROWS * (len(counts) - 1)]:
                 raise ValueError("rows are missing")
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            self.discard(key)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
+            with suppress(OSError):
+                (folder / "entry.json").unlink()
             raise DamagedEntryError(f"cached activations at cut {key.cut} were damaged ({error})") from error
-        return Activations(tuple(shards))
+        return Shards(files, counts, (width,), key.dtype)
 
     def touch(self, key: EntryKey) -> None:
         """Makes the entry the last used one."""
         with suppress(OSError):
             os.utime(self.folder / key.name / "entry.json")
 
-    def _shard(self, key: EntryKey, shard: int) -> Path:
-        return self.folder / key.name / f"{shard:05}.npy"
-
-    def _remove_unfinished(self) -> None:
-        """Removes what a kill has left of entries that were being written. To be called by the one who is filling."""
-        for entry in self.folder.iterdir():
-            if is_entry(entry) and not (entry / "entry.json").is_file():
-                shutil.rmtree(entry, ignore_errors=True)
+    def _shard(self, key: EntryKey, shard: int, crc: int) -> Path:
+        return self.folder / key.name / f"{shard:05}-{crc:08x}.npy"
 
 
 class DamagedEntryError(Exception):
-    """An entry cannot be read. It has been removed; the caller computes it again or trains from pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Activations:
-    """Rows of an entry, read from disk as they are asked for.
-
-    Attributes:
-        shards: Each ``(rows, values)`` float16 or float32; all but the last have `SHARD_ROWS` rows.
-    """
-
-    shards: tuple[NDArray[Any], ...]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the values."""
-        return self.shards[0].dtype
-
-    def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """``(len(rows), values)``, in the order asked for."""
-        out = np.empty((len(rows), self.shards[0].shape[1]), self.dtype)
-        numbers = rows // SHARD_ROWS
-        for number in np.unique(numbers):
-            here = numbers == number
-            out[here] = self.shards[number][rows[here] % SHARD_ROWS]
-        return out
+    """An entry cannot be read. The caller computes what is damaged again, or trains from pixels."""
 
 
 def shards_of(rows: int) -> range:
@@ -199,13 +203,14 @@ def digest_of_rows(rows: NDArray[np.int64]) -> str:
 
 
 def entries(folder: Path) -> list[Path]:
-    """The complete entries under a cache's folder, the least recently used first."""
+    """The entries under a cache's folder, finished or not, the least recently used first."""
     found = []
     for entry in folder.iterdir() if folder.is_dir() else ():
         with suppress(OSError):
             if not is_entry(entry):
                 continue
-            found.append(((entry / "entry.json").stat().st_mtime_ns, entry))
+            index = entry / "entry.json"
+            found.append(((index if index.exists() else entry).stat().st_mtime_ns, entry))
     return [entry for _, entry in sorted(found)]
 
 

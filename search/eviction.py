@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,10 +21,15 @@ FREE_SHARE = 0.5
 """Of the disk's free space and what the cache takes already: what it may take where no limit is given."""
 
 
-def default_limit(folder: Path) -> int:
-    """Bytes that the cache in ``folder`` may take where the user gives no limit."""
+def default_limit(folder: Path, *, spoken_for: int = 0) -> int:
+    """Bytes that the cache in ``folder`` may take where the user gives no limit.
+
+    Args:
+        folder: Of the cache.
+        spoken_for: Bytes of the disk that something else is about to take.
+    """
     probe = next(path for path in (folder, *folder.parents) if path.exists())
-    return int(FREE_SHARE * (shutil.disk_usage(probe).free + folder_bytes(folder)))
+    return max(0, int(FREE_SHARE * (shutil.disk_usage(probe).free - spoken_for + folder_bytes(folder))))
 
 
 @contextmanager
@@ -70,15 +75,16 @@ def in_use(folder: Path) -> set[str]:
     return names
 
 
-def affordable(sizes: Mapping[int, int], folder: Path, limit: int) -> set[int]:
+def affordable(sizes: Mapping[int, int], folder: Path, limit: int, replaced: Collection[str] = frozenset()) -> set[int]:
     """The cuts, cheapest first, whose entries fit in ``limit`` beside those that others use.
 
     Args:
-        sizes: Cut → bytes on disk that are still to be written.
+        sizes: Cut → bytes on disk of its entries that are not there yet.
         folder: Of the cache.
         limit: Bytes of the whole cache.
+        replaced: Names of those entries: what is there of them already is part of their size.
     """
-    room = limit - sum(folder_bytes(folder / name) for name in in_use(folder))
+    room = limit - sum(folder_bytes(folder / name) for name in in_use(folder) - set(replaced))
     fitting = set()
     for cut, size in sorted(sizes.items(), key=lambda item: item[1]):
         room -= size

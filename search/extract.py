@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from ..spaces.backbone import BackboneSpec
 from ..spaces.folding import fold
 from ..spaces.network import IMAGE, POOL, Network
-from ..spaces.recipe import LAYERS, Recipe
+from ..spaces.recipe import Recipe
 from .cache import (
     ActivationCache,
-    Activations,
     DamagedEntryError,
     EntryKey,
     digest_of_rows,
@@ -27,6 +26,7 @@ from .data.dataset import Dataset
 from .forward import BATCH, Forward, compile_forward
 from .inputs import CachedInputs, Inputs, PixelInputs, flatten, view_of
 from .settings import CacheType
+from .shards import Shards
 from .train import VIEWS
 
 
@@ -112,7 +112,7 @@ class Extractor:
         self._networks = {False: network, True: fold(network)}
         self._cache = ActivationCache(context.cache)
         self._prefixes: dict[tuple[bool, tuple[int, ...]], Forward] = {}
-        self._opened: dict[EntryKey, Activations] = {}
+        self._opened: dict[EntryKey, Shards] = {}
         self.cached_cuts: frozenset[int] = frozenset()
 
     def shard(self, work: Pass, shard: int) -> dict[EntryKey, int]:
@@ -136,18 +136,12 @@ class Extractor:
         wanted = passes(self._context, "search", [cut], folded=recipe.batch_norm == "folded", augment=recipe.augment)
         if test:
             wanted += passes(self._context, "test", [cut], folded=recipe.batch_norm == "folded", augment=False)
-        entries: dict[int, list[tuple[NDArray[np.int64], Activations]]] = {}
+        entries: dict[int, list[tuple[NDArray[np.int64], Shards]]] = {}
         for work in wanted:
             entries.setdefault(work.view, []).append((work.rows, self._open(work)))
         return CachedInputs(network, cut, entries)
 
-    def values_at(self, recipes_first_layers: Sequence[int], *, folded: bool) -> dict[int, int]:
-        """For each cut that these first trained layers ask for, the numbers that an image's activations have."""
-        network = self._networks[folded]
-        cuts = {network.cut_for(layer) for layer in (*recipes_first_layers, LAYERS)} - {IMAGE}
-        return {cut: network.values_at(cut) for cut in sorted(cuts)}
-
-    def _open(self, work: Pass) -> Activations:
+    def _open(self, work: Pass) -> Shards:
         (key,) = work.keys(self._context)
         if key not in self._opened:
             try:
@@ -155,8 +149,10 @@ class Extractor:
             except DamagedEntryError:
                 with self._cache.filling([key]) as missing:
                     if missing:
-                        checksums = [self.shard(work, shard)[key] for shard in shards_of(len(work.rows))]
-                        self._cache.complete(key, len(work.rows), checksums)
+                        checksums = self._cache.finished(key, len(work.rows))
+                        for shard in set(shards_of(len(work.rows))) - set(checksums):
+                            checksums |= {shard: self.shard(work, shard)[key]}
+                        self._cache.complete(key, len(work.rows), [checksums[shard] for shard in sorted(checksums)])
                 self._opened[key] = self._cache.open(key)
         return self._opened[key]
 

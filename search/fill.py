@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Mapping
 from contextlib import ExitStack
 
-import numpy as np
-
-from ..spaces.network import POOL
 from ..spaces.space import SearchSpace
-from .cache import ActivationCache, EntryKey, shards_of
+from .cache import ActivationCache, EntryKey, shard_rows, shards_of
+from .cache_plan import bytes_of, planned_passes
 from .events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
 from .eviction import affordable, default_limit, make_room, using
-from .extract import Context, Pass, passes
+from .extract import Context, Pass
 from .messages import Extract, Extracted, Failed, FromWorker, ToWorker
+from .paths import folder_bytes
 from .workers import Died, Worker, WorkerPool
 
 
@@ -75,8 +75,9 @@ class CacheFiller:
         return frozenset(cut for cut in self._values_at if all(self._cache.has(key) for key in keys if key.cut == cut))
 
     def _fill(self, planned: list[Pass], missing: set[EntryKey]) -> None:
-        sizes = self._missing_bytes(planned, missing)
-        fitting = affordable(sizes, self._context.cache, self._limit)
+        sizes = bytes_of(self._context, planned, missing, self._values_at)
+        folder = self._context.cache
+        fitting = affordable(sizes, folder, self._limit, replaced={key.name for key in missing})
         if too_large := set(sizes) - fitting:
             self._listener(
                 Warned(
@@ -84,7 +85,11 @@ class CacheFiller:
                     f"({self._limit / 1e9:.1f} GB; --cache-limit): those trials train from pixels."
                 )
             )
-        make_room(self._context.cache, sum(sizes[cut] for cut in fitting), self._limit)
+        for key in missing:
+            if key.cut not in fitting:
+                self._cache.discard(key)
+        begun = sum(folder_bytes(folder / key.name) for key in missing)
+        make_room(folder, sum(sizes[cut] for cut in fitting) - begun, self._limit)
         work = []
         for one in planned:
             own = [key for key in one.keys(self._context) if key in missing and key.cut in fitting]
@@ -96,23 +101,7 @@ class CacheFiller:
             _Filling(self._pool, self._context, self._cache, work, self._listener).run()
 
     def _passes(self, rows: str) -> list[Pass]:
-        cuts = sorted(self._values_at)
-        # Pooled features alone are the same, folded or not.
-        foldings = self._space.foldings if set(cuts) - {POOL + 1} else (True,)
-        return [
-            work
-            for folded in foldings
-            for work in passes(self._context, rows, cuts, folded=folded, augment=self._space.augments)
-        ]
-
-    def _missing_bytes(self, planned: list[Pass], missing: set[EntryKey]) -> dict[int, int]:
-        """What each cut has still to write."""
-        rows = {key: len(work.rows) for work in planned for key in work.keys(self._context) if key in missing}
-        width = np.dtype(self._context.cache_dtype).itemsize
-        sizes = dict.fromkeys(self._values_at, 0)
-        for key, count in rows.items():
-            sizes[key.cut] += count * self._values_at[key.cut] * width
-        return sizes
+        return planned_passes(self._context, self._space, self._values_at, rows)
 
     def _give_up(self, reason: str) -> None:
         self._usable = False
@@ -131,17 +120,20 @@ class _Filling:
         self._pool = pool
         self._cache = cache
         self._listener = listener
-        self._work = work
-        self._tasks = self._all_tasks()
         self._rows = {key: len(one.rows) for one in work for key in one.keys(context)}
-        self._checksums: dict[EntryKey, dict[int, int]] = {key: {} for key in self._rows}
-        self._done = 0
+        self._checksums: dict[EntryKey, dict[int, int]] = {}
+        self._waiting: deque[Extract] = deque()
+        for one in work:
+            done = self._resume(one.keys(context))
+            self._waiting.extend(Extract(one, shard) for shard in shards_of(len(one.rows)) if shard not in done)
+        self._total = sum(len(one.rows) for one in work)
+        self._done = self._total - sum(map(_rows, self._waiting))
         self._broken = False
 
     def run(self) -> None:
         """Extracts until everything is there, or the disk is full."""
         began = time.monotonic()
-        self._listener(PhaseStarted("extract", sum(len(work.rows) for work in self._work)))
+        self._listener(PhaseStarted("extract", self._total, self._done))
         self._pool.drive(self._next, self._handle)
         for key, checksums in self._checksums.items():
             if len(checksums) == len(shards_of(self._rows[key])):
@@ -150,23 +142,31 @@ class _Filling:
                 self._cache.discard(key)
         self._listener(PhaseEnded("extract", time.monotonic() - began))
 
-    def _all_tasks(self) -> Iterator[Extract]:
-        for work in self._work:
-            for shard in shards_of(len(work.rows)):
-                yield Extract(work, shard)
+    def _resume(self, keys: list[EntryKey]) -> set[int]:
+        """The shards of a pass that were whole in all of its entries when it was cut off; the others are dropped."""
+        found = {key: self._cache.finished(key, self._rows[key]) for key in keys}
+        done = set.intersection(*(set(checksums) for checksums in found.values()))
+        for key, checksums in found.items():
+            for shard in set(checksums) - done:
+                self._cache.drop(key, shard, checksums.pop(shard))
+        self._checksums |= found
+        return done
 
     def _next(self, worker: Worker) -> Extract | None:
-        return None if self._broken else next(self._tasks, None)
+        return None if self._broken or not self._waiting else self._waiting.popleft()
 
     def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
         assert isinstance(task, Extract)
         if isinstance(message, Extracted):
             for key, checksum in message.checksums.items():
                 self._checksums[key][task.shard] = checksum
-            shards = shards_of(len(task.work.rows))
-            per_shard = len(task.work.rows) / len(shards)
-            self._done += round(per_shard)
+            self._done += _rows(task)
             self._listener(PhaseAdvanced("extract", self._done))
         elif isinstance(message, Failed | Died) and not self._broken:
             self._broken = True
             self._listener(Warned(f"Activations are not cached ({message.error}): trials train from pixels."))
+
+
+def _rows(task: Extract) -> int:
+    rows = shard_rows(task.shard, len(task.work.rows))
+    return rows.stop - rows.start

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spaces.network import IMAGE, POOL, Network
-from .cache import Activations
 from .data.augment import view as augmented_view
 from .data.dataset import Dataset
+from .shards import Shards
 
 
 class Inputs(Protocol):
@@ -77,7 +77,7 @@ class CachedInputs:
 
     network: Network
     cut: int
-    entries: Mapping[int, Sequence[tuple[NDArray[np.int64], Activations]]]
+    entries: Mapping[int, Sequence[tuple[NDArray[np.int64], Shards]]]
 
     @property
     def trained_from(self) -> str:

@@ -13,6 +13,7 @@ from ..spaces.backbone import load_network
 from ..spaces.errors import TlsearchError
 from ..spaces.folding import fold
 from .blocks import BlockPooler
+from .cache_plan import cuts_that_pay
 from .extract import Extractor
 from .last_words import LastWords
 from .messages import (
@@ -69,9 +70,10 @@ class _Worker:
         try:
             network = load_network(context.backbone, context.weights)
             self._extractor = Extractor(context, network)
-            self._pooler = BlockPooler(fold(network), context.dataset)
+            folded = fold(network)
+            self._pooler = BlockPooler(folded, context.dataset)
             self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, threads)
-            self._send(Ready(self._extractor.values_at(begin.first_layers, folded=begin.folded)))
+            self._send(Ready(cuts_that_pay(folded if begin.folded else network, begin.first_layers)))
         except TlsearchError as error:
             self._send(Failed(str(error), cause=error))
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.errors import DataError, OptionError
+from ..data.decoders import decode_chunk
 from ..data.folder import SUFFIXES
-from ..data.images import decode_chunk
 from .metadata import Metadata, read
 from .runtimes import cores, format_of, open_runtime
 

@@ -55,21 +55,39 @@ def test_values_beyond_float16_are_set_to_its_limit(cache):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda folder: (folder / "00001.npy").write_bytes((folder / "00001.npy").read_bytes()[:-3]),
-        lambda folder: _flip(folder / "00000.npy"),
-        lambda folder: (folder / "00000.npy").unlink(),
+        lambda folder: _shard(folder, 1).write_bytes(_shard(folder, 1).read_bytes()[:-3]),
+        lambda folder: _flip(_shard(folder, 0)),
+        lambda folder: _shard(folder, 0).unlink(),
         lambda folder: (folder / "entry.json").write_text("{"),
         lambda folder: (folder / "entry.json").write_text('{"rows": 300}'),
-        lambda folder: (folder / "00000.npy").write_bytes(b""),
+        lambda folder: _shard(folder, 0).write_bytes(b""),
+        lambda folder: (folder / "entry.json").write_text('{"rows": 300, "checksums": []}'),
     ],
-    ids=["cut short", "altered", "missing", "index damaged", "index incomplete", "empty"],
+    ids=["cut short", "altered", "missing", "index damaged", "index incomplete", "empty", "no shards"],
 )
-def test_damage_is_noticed_and_the_entry_removed(cache, values, damage):
+def test_damage_is_noticed_and_the_entry_counts_as_unfinished(cache, values, damage):
     write(cache, values)
     damage(cache.folder / KEY.name)
     with pytest.raises(DamagedEntryError):
         cache.open(KEY)
     assert not cache.has(KEY)
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_only_the_damaged_shard_is_to_be_written_again(cache, values, damaged):
+    write(cache, values)
+    whole = cache.finished(KEY, ROWS)
+    assert sorted(whole) == [0, 1]
+    _flip(_shard(cache.folder / KEY.name, damaged))
+    with pytest.raises(DamagedEntryError):
+        cache.open(KEY)
+    assert cache.finished(KEY, ROWS) == {1 - damaged: whole[1 - damaged]}
+    assert len(list((cache.folder / KEY.name).glob("*.npy"))) == 1, "the damaged file is gone"
+
+
+def _shard(folder, number):
+    (path,) = folder.glob(f"{number:05}-*.npy")
+    return path
 
 
 def _flip(path):
@@ -78,13 +96,28 @@ def _flip(path):
     path.write_bytes(bytes(data))
 
 
-def test_what_a_kill_has_left_is_removed_by_the_next_one_who_fills(cache, values):
-    cache.write_shard(KEY, 0, values[:SHARD_ROWS])
-    (cache.folder / KEY.name / ".00001.npy.123-abcd.tmp").write_bytes(b"half of a shard")
-    other = dataclasses.replace(KEY, cut=54)
-    with cache.filling([other]) as missing:
-        assert missing == [other]
-        assert not (cache.folder / KEY.name).exists()
+def test_whole_shards_outlast_a_kill_and_drafts_do_not(cache, values):
+    crc = cache.write_shard(KEY, 0, values[:SHARD_ROWS])
+    (cache.folder / KEY.name / ".00001-01234567.npy.123-0123abcd.tmp").write_bytes(b"half of a shard")
+    with cache.filling([dataclasses.replace(KEY, cut=54)]):
+        assert cache.finished(KEY, ROWS) == {0: crc}
+    with cache.filling([KEY]) as missing:
+        assert missing == [KEY]
+        assert cache.finished(KEY, ROWS) == {0: crc}
+        assert len(list((cache.folder / KEY.name).iterdir())) == 1
+
+
+@pytest.mark.parametrize("rows", [ROWS, SHARD_ROWS + 43, SHARD_ROWS])
+def test_a_shard_of_other_rows_is_not_whole(cache, values, rows):
+    write(cache, values)
+    assert len(cache.finished(KEY, rows)) == (2 if rows == ROWS else 1)
+
+
+def test_a_file_with_a_foreign_name_is_let_alone(cache, values):
+    write(cache, values)
+    foreign = cache.folder / KEY.name / "mine.npy"
+    np.save(foreign, values)
+    assert len(cache.finished(KEY, ROWS)) == 2 and foreign.exists()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -98,7 +131,7 @@ def test_values_are_kept_as_asked_for(cache, values, dtype):
 
 def test_pickled_content_is_never_loaded(cache, values):
     write(cache, values)
-    np.save(cache.folder / KEY.name / "00000.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.save(_shard(cache.folder / KEY.name, 0), np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(DamagedEntryError):
         cache.open(KEY)
 

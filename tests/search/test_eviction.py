@@ -79,6 +79,22 @@ def test_the_cheapest_cuts_are_afforded_first(cache):
     assert affordable(sizes, cache.folder, limit=0) == set()
 
 
+def test_what_is_there_already_of_an_entry_is_part_of_its_size(cache):
+    begun = write(cache, 1, last_used=1)
+    with using(cache, [key(1)]):
+        assert affordable({1: 2 * begun}, cache.folder, 2 * begun, replaced={key(1).name}) == {1}
+        assert affordable({1: 2 * begun}, cache.folder, 2 * begun) == set()
+
+
+def test_an_unfinished_entry_goes_like_any_other(cache):
+    write(cache, 1, last_used=1)
+    (cache.folder / key(1).name / "entry.json").unlink()
+    size = write(cache, 2, last_used=2**33)
+    assert [entry.name for entry in entries(cache.folder)] == [key(1).name, key(2).name]
+    make_room(cache.folder, needed=0, limit=size)
+    assert [entry.name for entry in entries(cache.folder)] == [key(2).name]
+
+
 def test_what_others_use_leaves_less_room(cache):
     size = write(cache, 1, last_used=1)
     with using(cache, [key(1)]):
@@ -91,6 +107,8 @@ def test_the_default_is_half_of_what_the_disk_could_give(cache, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     assert default_limit(cache.folder) == (1000 + size) // 2
     assert default_limit(cache.folder / "not" / "there") == 500
+    assert default_limit(cache.folder / "not" / "there", spoken_for=600) == 200
+    assert default_limit(cache.folder / "not" / "there", spoken_for=1600) == 0
 
 
 def test_only_entries_are_ever_removed(cache):

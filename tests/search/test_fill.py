@@ -6,14 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from tlsearch.search import cache as cache_module
 from tlsearch.search.cache import entries
-from tlsearch.search.events import PhaseAdvanced, Warned
+from tlsearch.search.cache_plan import cuts_that_pay
+from tlsearch.search.events import PhaseAdvanced, PhaseStarted, Warned
 from tlsearch.search.eviction import in_use
-from tlsearch.search.extract import Context, Extractor
+from tlsearch.search.extract import Context, Extractor, passes
 from tlsearch.search.fill import CacheFiller
 from tlsearch.search.messages import Extracted, Failed
 from tlsearch.search.paths import folder_bytes
 from tlsearch.spaces.backbone import BackboneSpec, load_network, weights_fingerprint
+from tlsearch.spaces.folding import fold
 from tlsearch.spaces.network import POOL
 from tlsearch.spaces.ranges import OneOf
 from tlsearch.spaces.space import SearchSpace
@@ -58,7 +61,7 @@ class Pool:
 def fill(context, network):
     def fill(rows="search", context=context, **options):
         heard, pool = [], Pool(context, network, **options)
-        values_at = pool.extractor.values_at(SPACE.cuts, folded=True)
+        values_at = cuts_that_pay(fold(network), SPACE.cuts)
         with CacheFiller(pool, context, SPACE, values_at, heard.append) as filler:
             cuts = filler.fill(rows)
             assert cuts == frozenset() or len(in_use(context.cache)) == 2 * len(CUTS), "what is filled is protected"
@@ -94,7 +97,7 @@ def test_what_two_passes_share_is_computed_by_one_of_them(context, network):
     """Two workers would else write one file at once, with values that differ in their last digits."""
     space = SPACE.replace(batch_norm=OneOf(("folded", "inference")))
     pool = Pool(context, network)
-    values_at = pool.extractor.values_at(space.cuts, folded=True)
+    values_at = cuts_that_pay(fold(network), space.cuts)
     with CacheFiller(pool, context, space, values_at, lambda event: None) as filler:
         assert filler.fill("search") == CUTS
     keys = [key for task in pool.tasks for key in task.work.keys(context)]
@@ -110,7 +113,7 @@ def test_float16_and_float32_are_different_entries(fill, context):
 
 
 def test_the_dearest_cuts_are_left_out_where_they_do_not_fit_and_that_is_said(fill, context, network):
-    values_at = Extractor(context, network).values_at(SPACE.cuts, folded=True)
+    values_at = cuts_that_pay(fold(network), SPACE.cuts)
     dearest = max(CUTS, key=values_at.__getitem__)
     all_of_them = 2 * sum(values_at.values()) * len(context.search_rows())
     cuts, tasks, (warning,) = fill(context=dataclasses.replace(context, cache_limit=all_of_them - 1))
@@ -144,6 +147,92 @@ def test_a_cache_that_cannot_be_written_turns_caching_off_with_a_warning(fill, c
 
 def test_progress_counts_images(context, network):
     heard, pool = [], Pool(context, network)
-    with CacheFiller(pool, context, SPACE, pool.extractor.values_at(SPACE.cuts, folded=True), heard.append) as filler:
+    with CacheFiller(pool, context, SPACE, cuts_that_pay(fold(network), SPACE.cuts), heard.append) as filler:
         filler.fill("search")
     assert [event.done for event in heard if isinstance(event, PhaseAdvanced)] == [len(context.search_rows())]
+
+
+class TestResume:
+    """Ten rows a shard, four shards; the pass is cut off after some."""
+
+    @pytest.fixture(autouse=True)
+    def ten_rows_a_shard(self, monkeypatch):
+        monkeypatch.setattr(cache_module, "SHARD_ROWS", 10)
+
+    def cut_off(self, context, network, after):
+        def kill(task):
+            if task.shard == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.run(context, network, kill)
+
+    def run(self, context, network, fails=lambda task: None):
+        heard, pool = [], Pool(context, network, fails)
+        with CacheFiller(pool, context, SPACE, cuts_that_pay(fold(network), SPACE.cuts), heard.append) as filler:
+            return filler.fill("search"), pool.tasks, heard
+
+    def values(self, context):
+        """Every entry's values by its name."""
+        cache = cache_module.ActivationCache(context.cache)
+        keys = [
+            key for work in passes(context, "search", sorted(CUTS), folded=True, augment=False) for key in work.keys(context)
+        ]
+        return {key: cache.open(key)[:] for key in keys}
+
+    def test_goes_on_at_the_last_whole_shard_with_the_same_values(self, context, network, tmp_path):
+        self.cut_off(context, network, after=2)
+        assert len(entries(context.cache)) == len(CUTS)
+        cuts, tasks, heard = self.run(context, network)
+        assert cuts == CUTS and [task.shard for task in tasks] == [2, 3]
+        started = next(event for event in heard if isinstance(event, PhaseStarted))
+        assert (started.total, started.done) == (32, 20)
+        assert [event.done for event in heard if isinstance(event, PhaseAdvanced)] == [30, 32]
+
+        whole = dataclasses.replace(context, cache=tmp_path / "other")
+        self.run(whole, network)
+        for (key, found), expected in zip(self.values(context).items(), self.values(whole).values(), strict=True):
+            assert len(found) == 32, key
+            assert (found == expected).all(), key
+
+    def test_a_shard_that_some_entries_lack_is_computed_for_all(self, context, network):
+        """As where the kill came between two of a shard's files."""
+        self.cut_off(context, network, after=2)
+        next(entries(context.cache)[0].glob("00001-*.npy")).unlink()
+        cuts, tasks, _ = self.run(context, network)
+        assert cuts == CUTS and [task.shard for task in tasks] == [1, 2, 3]
+        assert all(len(list(entry.glob("*.npy"))) == 4 for entry in entries(context.cache))
+
+    def test_a_shard_that_was_damaged_since_is_computed_again(self, context, network):
+        self.cut_off(context, network, after=2)
+        path = next(entries(context.cache)[0].glob("00000-*.npy"))
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+        cuts, tasks, _ = self.run(context, network)
+        assert cuts == CUTS and [task.shard for task in tasks] == [0, 2, 3]
+        self.values(context)
+
+    def test_an_entry_that_only_lacked_its_index_is_done_without_a_task(self, context, network):
+        self.run(context, network)
+        (entries(context.cache)[0] / "entry.json").unlink()
+        cuts, tasks, _ = self.run(context, network)
+        assert cuts == CUTS and tasks == []
+
+    def test_what_is_there_counts_once_against_the_limit(self, context, network):
+        values_at = cuts_that_pay(fold(network), SPACE.cuts)
+        rows = len(context.search_rows())
+        # Headers of the files are not reckoned with: 128 bytes a shard.
+        limit = 2 * sum(values_at.values()) * rows + 3 * len(CUTS) * 128
+        limited = dataclasses.replace(context, cache_limit=limit)
+        self.cut_off(limited, network, after=2)
+        cuts, tasks, heard = self.run(limited, network)
+        assert cuts == CUTS and len(tasks) == 2
+        assert not [event for event in heard if isinstance(event, Warned)]
+
+    def test_a_begun_entry_that_no_longer_fits_makes_room_for_cheaper_ones(self, context, network):
+        values_at = cuts_that_pay(fold(network), SPACE.cuts)
+        self.cut_off(context, network, after=3)
+        cheapest = min(CUTS, key=values_at.__getitem__)
+        limited = dataclasses.replace(context, cache_limit=2 * values_at[cheapest] * len(context.search_rows()))
+        cuts, _, _ = self.run(limited, network)
+        assert cuts == {cheapest}
+        assert len(entries(context.cache)) == 1
