@@ -168,5 +168,4 @@ class _Filling:
 
 
 def _rows(task: Extract) -> int:
-    rows = shard_rows(task.shard, len(task.work.rows))
-    return rows.stop - rows.start
+    return len(task.work.rows[shard_rows(task.shard, len(task.work.rows))])

@@ -24,6 +24,7 @@ from .inputs import Inputs
 from .metrics import better, log_loss, scores, softmax
 from .models.base import TrainableModel
 from .models.shelf import ModelShelf
+from .order import epoch_order
 from .trial import Measurement, Metric
 
 PATIENCE = 3
@@ -191,7 +192,7 @@ class Trainer:
         lowest, waited = math.inf, 0
         for epoch in range(1, recipe.epochs + 1):
             began = time.perf_counter()
-            rows = order.permutation(self.dataset.train)
+            rows = epoch_order(self.dataset.train, order, row_bytes=inputs.row_bytes)
             view = (epoch - 1) % VIEWS if recipe.augment else 0
             loss, accuracy, images = self._epoch(model, inputs, rows, view, recipe.batch_size, weights)
             stepped = time.perf_counter()
