@@ -23,6 +23,10 @@ Output = Annotated[
     typer.Option(help="File to write to; - for the standard output.  [default: -, and for html on a terminal a file here]"),
 ]
 FollowSymlinks = Annotated[bool, typer.Option("--follow-symlinks", help="Read links that leave the folder of images too.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="CSV with columns path, label and optionally split (train, val, test), instead of class folders."),
+]
 CacheDir = Annotated[
     Path | None, typer.Option(help="Folder of decoded images and activations.  [default: the user's cache folder]")
 ]

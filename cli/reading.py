@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from ..spaces.errors import OptionError
 from .console import make_console, newest_study, print_report, say_what_is_damaged, watching, write
-from .options import CacheDir, FollowSymlinks, InspectFormat, ListFormat, Output, ReportFormat, at_least
+from .options import CacheDir, FollowSymlinks, InspectFormat, Labels, ListFormat, Output, ReportFormat, at_least
 
 
 def report(
@@ -37,7 +38,7 @@ def report(
 
 
 def inspect(
-    data: Annotated[Path, typer.Argument(help="Folder of images.")],
+    data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: that of --labels]")] = None,
     form: Annotated[InspectFormat, typer.Option("--format", help="html makes a contact sheet.")] = "terminal",
     output: Output = None,
     similarity: Annotated[
@@ -47,6 +48,7 @@ def inspect(
     alpha: Annotated[float, typer.Option(help="Width of MobileNetV2, for --similarity.")] = 1.0,
     weights: Annotated[str, typer.Option(help="imagenet, starter or a file, for --similarity.")] = "imagenet",
     seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split.")] = 0,
+    labels: Labels = None,
     follow_symlinks: FollowSymlinks = False,
     cache_dir: CacheDir = None,
 ) -> None:
@@ -54,6 +56,10 @@ def inspect(
     from ..reports.inspection import InspectionReport, look
     from ..reports.inspection import render as render_inspection
 
+    if data is None:
+        if labels is None:
+            raise OptionError("inspect takes a folder of images, or --labels FILE.csv, got neither. Name one.")
+        data = labels.parent
     with watching(quiet=False) as listener:
         asked = (alpha, weights) if similarity else None
         found, measured = look(
@@ -63,6 +69,7 @@ def inspect(
             similarity=asked,
             cache_dir=cache_dir,
             listener=listener,
+            labels=labels,
             follow_symlinks=follow_symlinks,
         )
     if form == "terminal" and output in (None, "-"):

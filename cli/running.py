@@ -11,7 +11,7 @@ from ..search.settings import CacheType
 from ..search.trial import Metric
 from ..spaces.recipe import BatchNorm, ClassWeight, Technique
 from .console import print_error, print_report, watching
-from .options import CacheDir, EngineName, FollowSymlinks, at_least, parse_bytes, parse_duration, parse_workers
+from .options import CacheDir, EngineName, FollowSymlinks, Labels, at_least, parse_bytes, parse_duration, parse_workers
 
 if TYPE_CHECKING:
     from ..search.study import Study
@@ -53,6 +53,7 @@ def run(
     demo: Annotated[
         str, typer.Option(help="Built-in set: small-similar, small-different, large-similar, large-different.")
     ] = "small-similar",
+    labels: Labels = None,
     follow_symlinks: FollowSymlinks = False,
     cache_dir: CacheDir = None,
     cache_dtype: Annotated[CacheType, typer.Option(help="Of the activations on disk.")] = "float16",
@@ -85,6 +86,7 @@ def run(
         class_weight=class_weight,
         engine=engine,
         algorithm=algorithm,
+        labels=labels,
         follow_symlinks=follow_symlinks,
     )
     plan.check_folders(fresh=fresh)

@@ -41,6 +41,8 @@ def facts(summary: Summary) -> Iterator[tuple[str, str]]:
         f"{literal(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images in "
         f"{count(len(data.classes), 'class')} ({listed(classes)})",
     )
+    if data.labels:
+        yield "Labels", literal(data.labels)
     if data.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in data.skipped[:SHOWN]]
         yield f"Skipped files ({len(data.skipped)})", _and_more(named, len(data.skipped))

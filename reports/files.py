@@ -46,6 +46,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
         },
         "data": {
             "path": data.path,
+            "labels": data.labels or None,
             "fingerprint": data.fingerprint,
             "classes": list(data.classes),
             "train": data.train,

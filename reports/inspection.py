@@ -89,6 +89,7 @@ def look(
     similarity: tuple[float, str] | None,
     cache_dir: Path | None,
     listener: Listener,
+    labels: Path | None = None,
     follow_symlinks: bool = False,
 ) -> tuple[Inspection, Similarity | None]:
     """Looks at a folder and, where it is asked for and the folder can be searched on, measures its similarity.
@@ -100,6 +101,7 @@ def look(
         similarity: Width multiplier and weights to measure it with; None to leave it.
         cache_dir: Folder of the caches.
         listener: Told how far it is.
+        labels: CSV file that names the images and their classes.
         follow_symlinks: Whether links that leave the folder are followed.
 
     Raises:
@@ -112,7 +114,9 @@ def look(
     backbone = BackboneSpec(alpha=similarity[0], size=size, weights=similarity[1]) if similarity else None
     if backbone:
         backbone.locate()
-    found = inspect_folder(path, size=size, seed=seed, cache_dir=cache_dir, listener=listener, follow_symlinks=follow_symlinks)
+    found = inspect_folder(
+        path, size=size, seed=seed, cache_dir=cache_dir, listener=listener, labels=labels, follow_symlinks=follow_symlinks
+    )
     if backbone is None or found.dataset is None:
         return found, None
     # Brings scikit-learn and the workers, which a mere look does without.
@@ -177,6 +181,8 @@ def class_counts(found: Inspection) -> tuple[list[str], list[tuple[Any, ...]]]:
 def facts(found: Inspection, similarity: Similarity | None) -> Iterator[tuple[str, str]]:
     """Facts, each with its label; safe to print."""
     yield "Folder", literal(found.path)
+    if found.layout.labels:
+        yield "Labels", literal(str(found.layout.labels))
     if found.given:
         folders = [f"{literal(found.layout.splits[split])} ({_SPLITS[split]})" for split in found.given]
         made = "" if "val" in found.given else "; validation is cut from the training images"
@@ -208,6 +214,7 @@ def to_dict(found: Inspection, similarity: Similarity | None) -> dict[str, Any]:
     sizes = found.sizes
     return {
         "path": found.path,
+        "labels": str(found.layout.labels) if found.layout.labels else None,
         "ready": not found.problem,
         "problem": found.problem or None,
         "warnings": warnings(found),

@@ -11,7 +11,7 @@ MEMORY_SHARE = 0.5
 """Of the machine's memory: images that take no more stay in the system's page cache from one epoch to the next."""
 
 BLOCK_BYTES = 1 << 20
-"""Of consecutive rows that are read together: a disk that turns then spends half of its time reading (8 ms to seek, 150 MB/s)."""
+"""Of consecutive rows that are read together: a hard disk spends half of its time reading then (8 ms to seek, 150 MB/s)."""
 
 WINDOW_BYTES = 1 << 30
 """Of the rows that are shuffled among each other at most: a thousand blocks from all over the disk."""

@@ -36,6 +36,7 @@ class Plan:
         demo: Variant of the built-in set that is used where there is no folder.
         study: Folder of the study.
         early_stopping: Whether training may end before its last epoch.
+        labels: CSV file that names the images and their classes; None for class folders.
         follow_symlinks: Whether links that leave the folder of images are followed.
     """
 
@@ -47,6 +48,7 @@ class Plan:
     engine: str
     algorithm: str
     early_stopping: bool
+    labels: Path | None = None
     follow_symlinks: bool = False
 
     def check_folders(self, *, fresh: bool) -> None:
@@ -80,6 +82,7 @@ class Plan:
             cache_dir=cache_dir,
             listener=listener,
             name=name,
+            labels=self.labels,
             follow_symlinks=self.follow_symlinks,
         )
 
@@ -102,9 +105,12 @@ def plan_run(
     class_weight: str | None = None,
     engine: str = "optuna",
     algorithm: str | None = None,
+    labels: Path | None = None,
     follow_symlinks: bool = False,
 ) -> Plan:
     """Checks options against each other and fills in what was left out.
+
+    Without a folder, the paths in ``labels`` start from the folder that it lies in.
 
     Raises:
         OptionError, SpaceError: An option is out of range or contradicts another.
@@ -124,13 +130,17 @@ def plan_run(
     changes |= {name: Fixed(value) for name, value in fixed.items() if value is not None}
     if augment:
         changes["augment"] = Fixed(True)
+    name = f"demo-{demo}"
+    if folder is not None:
+        name = _name(folder)
+    elif labels is not None:
+        folder, name = labels.parent, labels.stem
     is_demo = folder is None
     backbone = BackboneSpec(
         alpha=_first(alpha, None if is_demo else preset.alpha, DEMO_ALPHA if is_demo else DATA_ALPHA),
         size=_first(size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
         weights=weights or ("starter" if is_demo else "imagenet"),
     )
-    name = f"demo-{demo}" if folder is None else _name(folder)
     return Plan(
         folder=folder,
         demo=demo,
@@ -140,6 +150,7 @@ def plan_run(
         engine=engine,
         algorithm=check_algorithm(engine, algorithm),
         early_stopping=preset.early_stopping,
+        labels=labels,
         follow_symlinks=follow_symlinks,
     )
 

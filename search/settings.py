@@ -35,6 +35,7 @@ class DataSettings:
         train, val, test: Images of each split.
         train_per_class, test_per_class: In the order of ``classes``.
         skipped: Files that were left out.
+        labels: The CSV file that named the images and their classes; empty where class folders did.
     """
 
     path: str
@@ -46,6 +47,7 @@ class DataSettings:
     train_per_class: tuple[int, ...]
     test_per_class: tuple[int, ...]
     skipped: tuple[SkippedFile, ...] = ()
+    labels: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

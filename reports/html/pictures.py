@@ -16,7 +16,8 @@ from PIL import Image
 
 from ...search.data.decode import UnreadableImageError, decode
 from ...search.data.demo import write_demo
-from ...search.data.folder import Candidate, Layout, scan
+from ...search.data.folder import Candidate, Layout
+from ...search.data.labels import read_layout
 from ...search.paths import cache_root
 from ...search.store import StudyStore
 from ...search.trial import Confirmation
@@ -86,7 +87,7 @@ def album(summary: Summary) -> Album:
     """The pictures of a study; of what cannot be read it says so."""
     data = summary.settings.data
     try:
-        layout = scan(data_folder(summary))
+        layout = read_layout(data_folder(summary), data.labels or None)
     except TlsearchError as error:
         return Album(missing=(f"No pictures: the study's images cannot be read any more. {error}",))
     missing = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from ...spaces.errors import DataError
 from ..settings import SkippedFile
@@ -57,26 +56,24 @@ def check_classes(
     """
     classes = sorted({file.label for file in files} | set(expected))
     if len(classes) < 2:
+        remedy = "Each class is a folder of its own; name the folder that holds them."
+        if layout.labels:
+            remedy = "The column label names the class of each image."
         raise DataError(
-            f"DATA must have at least two classes with images in them, got {len(classes)} in {layout.root} "
-            f"({', '.join(classes)}){_why(skipped)}. Each class is a folder of its own; name the folder that holds them."
+            f"DATA must have at least two classes with images in them, got {len(classes)} in {layout.labels or layout.root} "
+            f"({', '.join(classes)}){_why(skipped)}. {remedy}"
         )
     present = {(file.split, file.label) for file in files}
     for split in layout.splits:
         for label in classes:
             if (split, label) not in present:
-                folder = class_folder(layout, split, label)
-                inside = [file for file in skipped if (layout.root / file.path).is_relative_to(folder)]
+                folder = layout.place(split, label)
+                inside = [file for file in skipped if layout.labels or (layout.root / file.path).is_relative_to(folder)]
                 raise DataError(
                     f"each class must have images in every split, got no usable image of class {label!r} in {folder}"
                     f"{_why(inside)}. Add some, or take the class away from all splits."
                 )
     return tuple(classes)
-
-
-def class_folder(layout: Layout, split: Split, label: str) -> Path:
-    """Where the images of a class are, or should be."""
-    return layout.root / layout.splits[split] / label
 
 
 def _why(skipped: Sequence[SkippedFile]) -> str:

@@ -18,10 +18,11 @@ from ..events import Listener, ignore
 from ..paths import cache_root
 from ..settings import DataSettings, SkippedFile
 from ..shards import Shards
-from .checks import check_classes, class_folder, unusable
+from .checks import check_classes, unusable
 from .decode import VERSION
-from .folder import Candidate, Layout, Split, printable, scan
+from .folder import Candidate, Layout, Split, printable
 from .images import decode_all, open_images
+from .labels import read_layout
 from .split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, split
 
 
@@ -41,6 +42,7 @@ class Dataset:
         images_digest: Hash of the pixels in the order of the rows; what a cache of activations depends on.
         images_folder: Of the decoded images; see `images.open_images`.
         decode_seconds: Wall time of decoding, or of finding that it was done before.
+        labels_file: The CSV file that named the images, as the user named it; empty where class folders did.
     """
 
     path: str
@@ -56,6 +58,7 @@ class Dataset:
     images_digest: str
     images_folder: Path
     decode_seconds: float = 0.0
+    labels_file: str = ""
 
     def images(self) -> Shards:
         """The pixels ``(n, size, size, 3)`` uint8, read from disk as they are used."""
@@ -69,6 +72,7 @@ class Dataset:
         """What a study records of it."""
         return DataSettings(
             path=self.path,
+            labels=self.labels_file,
             fingerprint=self.fingerprint,
             classes=self.classes,
             train=len(self.train),
@@ -92,6 +96,7 @@ def open_folder(
     processes: int | None = None,
     listener: Listener = ignore,
     name: str | None = None,
+    labels: Path | str | None = None,
     follow_symlinks: bool = False,
 ) -> Dataset:
     """Scans, decodes and splits a folder of images. Nothing in it is changed.
@@ -104,6 +109,8 @@ def open_folder(
         processes: That decode side by side; None for one a core, 0 for none but this one.
         listener: Told how far decoding is.
         name: What reports call the data set, instead of ``path``.
+        labels: CSV file that names the images, their classes and, if it likes, their splits: see `labels`. None for class
+            folders.
         follow_symlinks: Whether links that leave the folder are followed.
 
     Raises:
@@ -113,7 +120,7 @@ def open_folder(
     for option, value, least in (("--size", size, 1), ("processes", processes, 0)):
         if value is not None and value < least:
             raise OptionError(f"{option} must be at least {least}, got {value}.")
-    layout = scan(path, follow_symlinks=follow_symlinks)
+    layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
     expected = check_classes(layout, layout.candidates, layout.skipped)
     cache = cache_root(cache_dir) / "images"
     began = time.monotonic()
@@ -129,15 +136,16 @@ def open_folder(
     usable = [row for row in range(len(files)) if row not in reasons]
     classes = check_classes(layout, [files[row] for row in usable], skipped, expected)
 
-    labels = np.array([classes.index(file.label) for file in files], np.int64)
-    train, val, test = _split(layout, files, digests, labels, usable, classes, seed)
+    number = {label: place for place, label in enumerate(classes)}
+    numbers = np.array([number[file.label] for file in files], np.int64)
+    train, val, test = _split(layout, files, digests, numbers, usable, classes, seed)
     parts = zip(("train", "val", "test"), (train, val, test), strict=True)
     return Dataset(
         path=name or str(path),
         classes=classes,
         size=size,
         files=tuple(file.path for file in files),
-        labels=labels,
+        labels=numbers,
         train=train,
         val=val,
         test=test,
@@ -146,6 +154,7 @@ def open_folder(
         images_digest=_digest([VERSION, size, *digests]),
         images_folder=decoded.folder,
         decode_seconds=decode_seconds,
+        labels_file="" if labels is None else str(labels),
     )
 
 
@@ -171,7 +180,7 @@ def _split(
             label = classes[error.label]
             raise DataError(
                 f"a class must have at least {error.needed} different images to be split, got {error.found} of class "
-                f"{label!r} in {class_folder(layout, source, label)}. Add some, or take the class away."
+                f"{label!r} in {layout.place(source, label)}. Add some, or take the class away."
             ) from error
 
     if "all" in layout.splits:

@@ -31,12 +31,12 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", 
 _FOREIGN = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"})
 """Images all the same, whose owner should hear that they are left out for their format alone."""
 
-_SPLIT_NAMES: dict[str, Split] = {
+SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "training_set"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validation_set"), "val"),
     **dict.fromkeys(("test", "testing", "test_set"), "test"),
 }
-_LEAVES = "a link that leaves the folder: --follow-symlinks reads it"
+LEAVES = "a link that leaves the folder: --follow-symlinks reads it"
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
@@ -69,12 +69,20 @@ class Layout:
         splits: The folder of each split, relative to ``root``; ``.`` for ``root`` itself.
         candidates: In the order of their paths.
         skipped: Files that are no candidates, and why, in the order of their paths.
+        labels: The CSV file that names the candidates, in place of class folders; ``splits`` then holds its words for them.
     """
 
     root: Path
     splits: dict[Split, str]
     candidates: tuple[Candidate, ...]
     skipped: tuple[SkippedFile, ...]
+    labels: Path | None = None
+
+    def place(self, split: Split, label: str) -> str:
+        """Where the images of a class are, or should be, in words."""
+        if self.labels is None:
+            return str(self.root / self.splits[split] / label)
+        return str(self.labels) if split == "all" else f"{self.labels}, split {self.splits[split]}"
 
 
 def scan(folder: Path | str, *, follow_symlinks: bool = False) -> Layout:
@@ -140,13 +148,13 @@ def summary(skipped: Sequence[SkippedFile]) -> str:
 def _splits(root: Path) -> dict[Split, str]:
     """The folder of each split."""
     folders = [entry for entry in _entries(root) if _is_folder(entry)]
-    named = [entry for entry in folders if entry.name.lower() in _SPLIT_NAMES]
+    named = [entry for entry in folders if entry.name.lower() in SPLIT_NAMES]
     if len(named) < len(folders):
         # Among class folders, a "train" without folders inside holds pictures of trains.
         named = [entry for entry in named if any(_is_folder(inner) for inner in _entries(entry.path))]
     found: dict[Split, str] = {}
     for entry in named:
-        split = _SPLIT_NAMES[entry.name.lower()]
+        split = SPLIT_NAMES[entry.name.lower()]
         if split in found:
             raise DataError(
                 f"DATA must have one {split} split folder, got {found[split]} and {entry.name} in {root}. Rename one of them."
@@ -185,7 +193,7 @@ class _Reading:
         """Reads the class folders in the folder ``name`` of the root."""
         base = self._root / name
         if not self._may_follow(base):
-            return self._skip(name, _LEAVES)
+            return self._skip(name, LEAVES)
         self._seen.add(os.path.realpath(base))
         for entry in _entries(base):
             relative = entry.name if name == "." else f"{name}/{entry.name}"
@@ -234,7 +242,7 @@ class _Reading:
     def _read(self, entry: os.DirEntry[str], relative: str, label: str, split: Split) -> None:
         linked = entry.is_symlink()
         if linked and not self._may_follow(entry.path):
-            return self._skip(relative, _LEAVES)
+            return self._skip(relative, LEAVES)
         try:
             status = entry.stat()
         except OSError:
@@ -247,7 +255,7 @@ class _Reading:
                 self._read_folder(entry.path, relative, label, split)
         elif not stat.S_ISREG(status.st_mode):
             self._skip(relative, "not a regular file")
-        elif reason := _unfit(relative, status.st_size):
+        elif reason := unfit(relative, status.st_size):
             self._skip(relative, reason)
         else:
             self.candidates.append(Candidate(relative, label, split, status.st_size, status.st_mtime_ns))
@@ -264,7 +272,7 @@ class _Reading:
         self.skipped.append(SkippedFile(printable(relative), reason))
 
 
-def _unfit(path: str, size: int) -> str | None:
+def unfit(path: str, size: int) -> str | None:
     """Why a file is no candidate."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix in _FOREIGN:

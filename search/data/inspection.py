@@ -15,8 +15,9 @@ from ..paths import cache_root
 from ..settings import SkippedFile
 from .dataset import Dataset, open_folder
 from .decode import FORMATS
-from .folder import Candidate, Layout, Split, printable, scan
+from .folder import Candidate, Layout, Split, printable
 from .images import decode_all
+from .labels import read_layout
 
 MOST_MEASURED = 2000
 """Files whose headers are read for their sizes: a second's work, and the median of more is the same."""
@@ -91,6 +92,7 @@ def inspect_folder(
     seed: int = 0,
     cache_dir: Path | None = None,
     listener: Listener = ignore,
+    labels: Path | str | None = None,
     follow_symlinks: bool = False,
 ) -> Inspection:
     """Looks at a folder; changes nothing in it. What it decodes serves a later search of the same size.
@@ -101,17 +103,18 @@ def inspect_folder(
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches, as in `open_folder`.
         listener: Told how far decoding is.
+        labels: CSV file that names the images and their classes, as in `open_folder`.
         follow_symlinks: Whether links that leave the folder are followed.
 
     Raises:
         DataError: There is no such folder, or there are no images in class folders.
         OptionError: The cache folder cannot be written.
     """
-    layout = scan(path, follow_symlinks=follow_symlinks)
+    layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
     decoded = decode_all(layout.root, layout.candidates, size, cache_root(cache_dir) / "images", None, listener)
     dataset, problem = None, ""
     try:
-        dataset = open_folder(path, size=size, seed=seed, cache_dir=cache_dir, follow_symlinks=follow_symlinks)
+        dataset = open_folder(path, size=size, seed=seed, cache_dir=cache_dir, labels=labels, follow_symlinks=follow_symlinks)
     except DataError as error:
         problem = str(error)
     usable = [(file, digest) for file, digest in zip(layout.candidates, decoded.digests, strict=True) if digest is not None]

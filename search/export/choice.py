@@ -87,7 +87,15 @@ def study_data(
                 "Name their folder with --data."
             )
         where = str(folder)
-        data = open_folder(folder, size=settings.size, seed=settings.seed, cache_dir=cache_dir, listener=listener, name=name)
+        data = open_folder(
+            folder,
+            size=settings.size,
+            seed=settings.seed,
+            cache_dir=cache_dir,
+            listener=listener,
+            name=name,
+            labels=settings.data.labels or None,
+        )
     if data.fingerprint != settings.data.fingerprint:
         raise StudyError(
             f"an export is checked on the study's images, but those in {where} are others, or are split "

@@ -23,6 +23,13 @@ def test_defaults_for_the_built_in_images():
     assert found.study == Path("runs/demo-small-similar")
 
 
+def test_labels_stand_in_for_a_folder():
+    found = plan(None, labels=Path("data/animals.csv"))
+    assert (found.folder, found.labels, found.study) == (Path("data"), Path("data/animals.csv"), Path("runs/animals"))
+    assert found.backbone.weights == "imagenet"
+    assert plan(labels=Path("data/animals.csv")).study == Path("runs/photos")
+
+
 def test_the_posts_preset_brings_its_size_and_width_and_options_win():
     assert (plan(space="post").backbone.size, plan(space="post").backbone.alpha) == (128, 1.0)
     assert plan(space="post", size=96, alpha=0.35).backbone.size == 96

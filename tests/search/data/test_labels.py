@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tlsearch.search.data import open_folder
+from tlsearch.search.data.inspection import inspect_folder
+from tlsearch.search.data.labels import read_layout
+from tlsearch.spaces.errors import DataError
+
+
+@pytest.fixture
+def root(make_folder) -> Path:
+    """Twelve images of each of two classes, in folders that say nothing."""
+    return make_folder({"a": 12, "b": 12})
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """Writes a CSV file beside the folder of images."""
+
+    def write(text: str | bytes, name: str = "labels.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def table(root: Path, *, split=lambda number: "", header="path,label,split", rename=lambda path: path) -> str:
+    """A row for each image of `root`: those in ``a`` are cats."""
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    rows = [
+        f"{rename(name)},{'cat' if name.startswith('a') else 'dog'},{split(number % 12)}" for number, name in enumerate(names)
+    ]
+    return "\n".join([header, *rows]) + "\n"
+
+
+def placed(layout) -> dict[str, tuple[str, str]]:
+    return {candidate.path: (candidate.split, candidate.label) for candidate in layout.candidates}
+
+
+class TestReading:
+    def test_rows_are_candidates_in_the_order_of_their_paths(self, root, labels):
+        layout = read_layout(root, labels("label,path\ndog,b/1.png\ncat,a/2.png\ncat,./a/../a/1.png\n"))
+        assert [(name, label) for name, (_, label) in placed(layout).items()] == [
+            ("a/1.png", "cat"), ("a/2.png", "cat"), ("b/1.png", "dog")
+        ]  # fmt: skip
+        assert layout.splits == {"all": "."} and layout.skipped == ()
+        assert [candidate.size for candidate in layout.candidates] == [
+            (root / candidate.path).stat().st_size for candidate in layout.candidates
+        ]
+
+    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    @pytest.mark.parametrize("header", ["path,label", "Path,LABEL", " path , label ", "id,path,label"])
+    def test_headers_and_separators(self, root, labels, separator, header):
+        row = "7,a/1.png,cat" if header.startswith("id") else "a/1.png,cat"
+        layout = read_layout(root, labels(f"{header}\r\n{row}\r\n\r\n".replace(",", separator)))
+        assert placed(layout) == {"a/1.png": ("all", "cat")}
+
+    def test_a_byte_order_mark_quotes_and_blanks(self, root, labels):
+        layout = read_layout(root, labels('\ufeff"path", "label"\n"a/1.png", "big, ""grey"" cat "\n,\n'))
+        assert placed(layout) == {"a/1.png": ("all", 'big, "grey" cat')}
+
+    def test_labels_are_composed(self, root, labels):
+        decomposed = unicodedata.normalize("NFD", "café")
+        assert placed(read_layout(root, labels(f"path,label\na/1.png,{decomposed}\n"))) == {"a/1.png": ("all", "café")}
+
+    def test_absolute_paths_inside_the_folder(self, root, labels):
+        assert placed(read_layout(root, labels(f"path,label\n{root / 'a' / '1.png'},cat\n"))) == {"a/1.png": ("all", "cat")}
+
+    def test_paths_are_relative_to_the_folder_however_it_is_named(self, root, labels, monkeypatch):
+        monkeypatch.chdir(root)
+        path = labels("path,label\na/1.png,cat\n")
+        assert placed(read_layout(".", path)) == placed(read_layout(root, path)) == {"a/1.png": ("all", "cat")}
+
+    def test_the_same_row_twice_is_one(self, root, labels):
+        assert len(read_layout(root, labels("path,label\na/1.png,cat\na/1.png,cat\n")).candidates) == 1
+
+    @pytest.mark.parametrize(
+        ("words", "splits"),
+        [
+            (["train", "test"], {"train": "train", "test": "test"}),
+            (["Train", "VALID"], {"train": "train", "test": "valid"}),
+            (["training", "validation", "testing"], {"train": "training", "val": "validation", "test": "testing"}),
+            (["train"], {"all": "train"}),
+            ([""], {"all": "."}),
+        ],
+    )
+    def test_split_words_mean_what_split_folders_do(self, root, labels, words, splits):
+        layout = read_layout(root, labels(table(root, split=lambda number: words[number % len(words)])))
+        assert {candidate.split for candidate in layout.candidates} == set(splits)
+        if splits != {"all": "train"}:
+            assert layout.splits == splits
+
+
+class TestSkips:
+    @pytest.fixture
+    def reasons(self, root, labels):
+        def look(name: str, **options) -> str:
+            layout = read_layout(root, labels(f"path,label\na/1.png,cat\n{name},dog\n"), **options)
+            assert len(layout.candidates) + len(layout.skipped) == 2
+            return layout.skipped[0].reason if layout.skipped else ""
+
+        return look
+
+    def test_what_folders_skip_too(self, root, reasons):
+        (root / "notes.txt").write_text("no image")
+        (root / "empty.png").touch()
+        os.mkfifo(root / "pipe.png")
+        assert reasons("notes.txt") == "not an image file"
+        assert reasons("empty.png") == "an empty file"
+        assert reasons("pipe.png") == reasons("b") == "not a regular file"
+        assert reasons("b/none.png") == reasons("none/1.png") == "no such file"
+        assert "null" in reasons("b/\0.png") and "cannot be read" in reasons(f"{'n' * 300}.png")
+
+    def test_links_that_leave_the_folder(self, root, reasons, tmp_path):
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (root / "b" / "1.png").rename(outside / "1.png")
+        (root / "file.png").symlink_to(outside / "1.png")
+        (root / "folder").symlink_to(outside)
+        (root / "inner.png").symlink_to(root / "b" / "2.png")
+        for name in ("file.png", "folder/1.png"):
+            assert "leaves the folder" in reasons(name)
+            assert reasons(name, follow_symlinks=True) == ""
+        assert reasons("inner.png") == ""
+
+    def test_a_few_missing_files_are_skipped_and_many_are_an_error(self, root, labels):
+        text = table(root)
+        few = read_layout(root, labels(text + "".join(f"gone/{number}.png,cat,\n" for number in range(10))))
+        assert len(few.candidates) == 24 and len(few.skipped) == 10
+        with pytest.raises(DataError, match=r"11 of 35 rows .* such as gone/0.png, gone/1.png, gone/10.png"):
+            read_layout(root, labels(text + "".join(f"gone/{number}.png,cat,\n" for number in range(11))))
+
+    def test_no_file_at_all_is_an_error_that_names_one(self, root, labels):
+        with pytest.raises(DataError, match=r"2 skipped, such as c/1.png: no such file"):
+            read_layout(root, labels("path,label\nc/1.png,cat\nc/2.png,dog\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "name the columns path and label .*got an empty line"),
+        ("\n\n", "name the columns"),
+        ("file,label\na/1.png,cat\n", "name the columns path and label .*got file, label"),
+        ("path,class\na/1.png,cat\n", "got path, class"),
+        ("path;class\na/1.png;cat\n", "got path, class"),
+        ("path,label\n", "a row for each image, got none below"),
+        ("path,label,Label\na/1.png,cat,cat\n", "one column label, got 2"),
+        ("path,label\na/1.png,cat\na/2.png\n", "have a label in every row, got none in line 3"),
+        ("path,label\na/1.png,cat\n, dog\n", "have a path in every row, got none in line 3"),
+        ("path,label\na/1.png,cat\na/1.png,dog\n", "one label, got a/1.png with 'cat' in line 2 and 'dog' in line 3"),
+        ("path,label\na/1.png,cat\na/./1.png,dog\n", "one label, got a/1.png"),
+        ("path,label,split\na/1.png,cat,train\na/1.png,cat,test\n", "one split, got a/1.png with 'train'"),
+        ("path,label,split\na/1.png,cat,train\na/2.png,cat,dev\n", "hold train, val or test .*got 'dev' in line 3"),
+        ("path,label,split\na/1.png,cat,train\na/2.png,cat,\n", "got an empty one in line 3 beside others"),
+        ("path,label,split\na/1.png,cat,test\n", "have rows with split train .*got only test"),
+        ("path,label\n../labels.csv,cat\n", r"inside DATA, got \.\./labels.csv in line 2"),
+        ("path,label\n/etc/passwd,cat\n", "inside DATA, got /etc/passwd in line 2"),
+        ("path,label\na/../../photos2/1.png,cat\n", "inside DATA"),
+        ('path,label\n"a/1.png,cat\na/2.png,dog\n', "be a sound CSV file, got unexpected end of data"),
+        (b"path,label\na/1.png,caf\xe9\n", "UTF-8, got byte 0xe9"),
+        ("path,label\na/1.png,cat\n".encode("utf-16"), "UTF-8, got byte 0xff"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "UTF-8"),
+    ],
+)
+def test_what_is_wrong_is_said(root, labels, text, message):
+    with pytest.raises(DataError, match=message):
+        read_layout(root, labels(text))
+
+
+def test_a_file_that_is_none_is_said(root, labels, tmp_path):
+    for path, message in ((tmp_path / "none.csv", "no such file"), (tmp_path, "a folder"), ("\0", "")):
+        with pytest.raises(DataError, match=f"--labels must be a CSV file, got .*{message}"):
+            read_layout(root, path)
+    file = labels("path,label\n1.png,cat\n")
+    for folder, message in ((file, "a file"), (tmp_path / "none", "No such file")):
+        with pytest.raises(DataError, match=f"DATA must be .*{message}"):
+            read_layout(folder, file)
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="not a regular file"):
+        read_layout(root, pipe)
+
+
+class TestDataset:
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+    @given(data=st.data())
+    def test_is_what_class_folders_give(self, make_folder, tmp_path_factory, data):
+        """The same images under the same classes and splits: the same rows, splits, pixels and fingerprint."""
+        root = make_folder({"train/cats": 9, "train/dogs": 9, "test/cats": 4, "test/dogs": 3})
+        flat = data.draw(st.booleans())
+        folder = root / "train" if flat else root
+        names = data.draw(st.permutations(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))))
+        rows = [f"{name},{name.split('/')[-2]}" + ("" if flat else f",{name.split('/')[0]}") for name in names]
+        file = tmp_path_factory.mktemp("csv") / "labels.csv"
+        file.write_text("\n".join(["path,label" if flat else "path,label,split", *rows]))
+        one, other = open_folder(folder, size=8), open_folder(folder, size=8, labels=file)
+
+        assert (one.files, one.classes, one.fingerprint) == (other.files, other.classes, other.fingerprint)
+        assert one.images_folder == other.images_folder, "decoded once"
+        for part in ("train", "val", "test", "labels"):
+            assert np.array_equal(getattr(one, part), getattr(other, part))
+        assert (one.settings().labels, other.settings().labels) == ("", str(file))
+
+    def test_given_splits_are_used(self, root, labels):
+        words = ["train"] * 6 + ["val"] * 2 + ["test"] * 4
+        dataset = open_folder(root, size=8, labels=labels(table(root, split=words.__getitem__)))
+        assert [len(part) for part in (dataset.train, dataset.val, dataset.test)] == [12, 4, 8]
+
+    def test_copies_stay_on_one_side(self, root, labels):
+        for number in range(4):
+            (root / "a" / f"copy{number}.png").write_bytes((root / "a" / "0.png").read_bytes())
+        dataset = open_folder(root, size=8, labels=labels(table(root)))
+        copies = [row for row, name in enumerate(dataset.files) if "copy" in name or name == "a/0.png"]
+        assert len(copies) == 5
+        assert sum(bool(set(copies) & set(part)) for part in (dataset.train, dataset.val, dataset.test)) == 1
+
+    def test_one_class_is_an_error(self, root, labels):
+        with pytest.raises(DataError, match=r"at least two classes .*got 1 in .*labels.csv \(cat\).*column label"):
+            open_folder(root, size=8, labels=labels("path,label\na/1.png,cat\na/2.png,cat\n"))
+
+    def test_a_class_that_a_split_lacks_is_an_error(self, root, labels):
+        text = table(root, split=lambda number: "train").replace("a/1.png,cat,train", "a/1.png,cat,test")
+        with pytest.raises(DataError, match=r"no usable image of class 'dog' in .*labels.csv, split test"):
+            open_folder(root, size=8, labels=labels(text))
+
+    def test_too_few_of_a_class_is_an_error(self, root, labels):
+        with pytest.raises(DataError, match=r"at least 3 different images .*class 'cat' in .*labels.csv"):
+            open_folder(root, size=8, labels=labels("path,label\na/1.png,cat\nb/1.png,dog\nb/2.png,dog\nb/3.png,dog\n"))
+
+    def test_inspection(self, root, labels):
+        file = labels(table(root) + "a/none.png,cat,\n")
+        found = inspect_folder(root, size=8, labels=file)
+        assert found.problem == "" and found.found == {"cat": {"all": 12}, "dog": {"all": 12}}
+        assert [skip.path for skip in found.skipped] == ["a/none.png"]
+        assert found.layout.labels == file
