@@ -50,6 +50,10 @@ def run(
     time_limit: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h.")] = None,
     no_prune: Annotated[bool, typer.Option("--no-prune", help="Train hopeless trials to their end.")] = False,
     no_early_stopping: Annotated[bool, typer.Option("--no-early-stopping", help="Train every epoch.")] = False,
+    warm_start: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="STUDY", help="Try another study's best recipes first. Repeat it for several."),
+    ] = None,
     demo: Annotated[
         str, typer.Option(help="Built-in set: small-similar, small-different, large-similar, large-different.")
     ] = "small-similar",
@@ -88,9 +92,11 @@ def run(
         algorithm=algorithm,
         labels=labels,
         follow_symlinks=follow_symlinks,
+        warm_start=warm_start or (),
     )
     plan.check_folders(fresh=fresh)
     with watching(metric, quiet=quiet) as listener:
+        started_from = plan.read_warm_start(fresh=fresh, listener=listener)
         dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=listener)
         if dry_run:
             from ..reports.plan import outline
@@ -113,6 +119,7 @@ def run(
             cache_dir=cache_dir,
             cache_dtype=cache_dtype,
             cache_limit=cache_bytes,
+            warm_start=started_from,
         )
         patience = None if no_early_stopping or not plan.early_stopping else 3
         try:

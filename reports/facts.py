@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..search.kept import kept_bytes
-from .sentences import from_pixels, rule_of_thumb, time_spent, trial_overhead
+from .sentences import from_pixels, rule_of_thumb, started_from, time_spent, trial_overhead
 from .summary import Summary
 from .text import count, describe, listed, literal
 
@@ -67,6 +67,8 @@ def facts(summary: Summary) -> Iterator[tuple[str, str]]:
         f"{settings.engine} ({settings.algorithm}), seed {settings.seed}; MobileNetV2 with α = {settings.alpha:g}, "
         f"{settings.size} px images, {_weights(summary)}",
     )
+    if settings.warm_start:
+        yield "Started from", started_from(summary)
 
 
 def _weights(summary: Summary) -> str:

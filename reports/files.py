@@ -10,10 +10,11 @@ import math
 import string
 from typing import Any
 
+from ..search.settings import WarmStart
 from ..search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from ..spaces.recipe import Recipe, Technique
 from .dataset import imbalance
-from .sentences import DEMONSTRATION, headline, rule_of_thumb, time_spent
+from .sentences import DEMONSTRATION, headline, rule_of_thumb, started_from, time_spent
 from .summary import Summary, TechniqueSummary, TestScore
 from .text import count, duration, in_words, literal, metric_name, score
 
@@ -42,6 +43,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
                 "weights_downloaded": summary.weights_file[1],
                 "space": settings.space,
                 "version": settings.version,
+                "warm_start": _warm_start(settings.warm_start),
             },
         },
         "data": {
@@ -103,7 +105,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
             "sentence": summary.cost_sentence,
         },
         "confusion": _confusion(summary),
-        "techniques": [_technique(technique) for technique in summary.techniques],
+        "techniques": [technique_dict(technique) for technique in summary.techniques],
         "trials": [_trial(trial) for trial in summary.trials],
         "timing": {
             "wall": timing.wall,
@@ -186,6 +188,7 @@ def _markdown(summary: Summary) -> str:
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
         "Time": f"{time_spent(summary)}.",
         "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",
+        "Started from": escape(started_from(summary)),
     }
     lines += ["", *(f"- {label}: {fact}" for label, fact in facts.items() if fact)]
     return "\n".join(lines) + "\n"
@@ -207,7 +210,15 @@ def _confusion(summary: Summary) -> dict[str, Any] | None:
     }
 
 
-def _technique(technique: TechniqueSummary) -> dict[str, Any]:
+def _warm_start(warm: WarmStart | None) -> dict[str, Any] | None:
+    if warm is None:
+        return None
+    recipes = [{**dataclasses.asdict(one), "technique": one.technique, "changes": list(one.changes)} for one in warm.recipes]
+    return {"studies": list(warm.studies), "recipes": recipes}
+
+
+def technique_dict(technique: TechniqueSummary) -> dict[str, Any]:
+    """What became of one technique, as the report has it in JSON."""
     best = technique.best
     return {
         "technique": technique.technique,

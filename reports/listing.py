@@ -14,9 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from ..spaces.errors import StudyError
+from .files import technique_dict
 from .sentences import headline
 from .summary import summarize
 from .text import literal
+
+_FIELDS = (
+    *("name", "path", "data", "created", "trials", "decision", "recommended", "headline", "error"),
+    *("metric", "alpha", "size", "weights", "data_fingerprint", "classes", "images", "data_size", "similarity", "techniques"),
+)
+"""Of a study in JSON. ``size`` is the side of its images in pixels, ``data_size`` small or large; ``techniques`` are those of
+the report, each with its best recipe and scores: what a script needs to choose a study for ``--warm-start``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +54,36 @@ class Listing:
         yield table
 
     def to_json(self) -> str:
-        """The same as a JSON array; what is not known of a damaged study is null."""
+        """A JSON array with an object of `_FIELDS` for each study; what is not known of a damaged one is null."""
         return json.dumps([_entry(path) for path in self.studies], indent=2) + "\n"
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    entry: dict[str, Any] = dict.fromkeys(
-        ("name", "path", "data", "created", "trials", "decision", "recommended", "headline", "error")
-    )
-    entry |= {"name": path.name, "path": str(path)}
+    entry: dict[str, Any] = dict.fromkeys(_FIELDS) | {"name": path.name, "path": str(path)}
     try:
         summary = summarize(path)
     except StudyError as error:
         return {**entry, "error": str(error)}
+    data = summary.settings.data
     return {
         **entry,
-        "data": summary.settings.data.path,
+        "data": data.path,
         "created": summary.settings.created,
         "trials": sum(len(technique.trials) for technique in summary.techniques),
         "decision": summary.verdict.decision,
         "recommended": summary.verdict.recommended,
         "headline": headline(summary),
         "error": f"damaged: {summary.damage}" if summary.damage else None,
+        "metric": summary.settings.metric,
+        "alpha": summary.settings.alpha,
+        "size": summary.settings.size,
+        "weights": summary.settings.weights,
+        "data_fingerprint": data.fingerprint,
+        "classes": list(data.classes),
+        "images": {"train": data.train, "val": data.val, "test": data.test},
+        "data_size": summary.rule.size,
+        "similarity": summary.rule.similarity,
+        "techniques": [technique_dict(technique) for technique in summary.techniques],
     }
 
 

@@ -27,4 +27,6 @@ def outline(plan: Plan, dataset: Dataset, trials: int, confirm: int) -> str:
         "search": f"{most} trials with {plan.engine} ({plan.algorithm}), then {confirm} seeds a finalist",
         "study": str(plan.study),
     }
+    if plan.warm_start:
+        lines["start"] = f"the best recipes of {', '.join(map(str, plan.warm_start))}"
     return "\n".join(f"{name:<9} {literal(text)}" for name, text in lines.items())

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..search.events import Phase
-from .text import count, duration
+from .text import count, duration, listed, literal, score
 
 if TYPE_CHECKING:
     # A log of a search's progress takes its words from here before anything has read a study.
@@ -58,6 +58,20 @@ def from_pixels(summary: Summary) -> str:
     """Which trials could not train from cached activations."""
     trials = count(len(summary.from_pixels), "trial")
     return f"{trials} with frozen layers trained from pixels: caching their activations would not pay, or they did not fit"
+
+
+def started_from(summary: Summary) -> str:
+    """Which recipes of other studies were tried first; empty where none was."""
+    warm = summary.settings.warm_start
+    if warm is None:
+        return ""
+    studies = []
+    for study in warm.studies:
+        own = [recipe for recipe in warm.recipes if recipe.study == study]
+        named = [f"{one.technique} as in trial {one.trial} ({score(one.score, one.metric)} there)" for one in own]
+        data = f" ({literal(own[0].data)})" if own else ""
+        studies.append(f"{literal(study)}{data}: {listed(named) if named else 'nothing of it'}")
+    return "; ".join(studies)
 
 
 def time_spent(summary: Summary) -> str:

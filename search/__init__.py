@@ -7,8 +7,9 @@ if TYPE_CHECKING:
     from .export.export import Export, export_model
     from .export.predictor import Predictor
     from .study import Budget, Study
+    from .warm_start import read_warm_start
 
-__all__ = ["Budget", "Dataset", "Export", "Predictor", "Study", "export_model", "open_folder"]
+__all__ = ["Budget", "Dataset", "Export", "Predictor", "Study", "export_model", "open_folder", "read_warm_start"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,4 +30,8 @@ def __getattr__(name: str) -> Any:
         from .export.predictor import Predictor
 
         return Predictor
+    if name == "read_warm_start":
+        from .warm_start import read_warm_start
+
+        return read_warm_start
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..spaces.errors import SpaceError
@@ -16,36 +16,32 @@ SHARE = 0.5
 """Of the trials that the design decides; at least one a technique. The other half is for the engine to use what was learned."""
 
 
-def fair_start(space: SearchSpace, trials: int, seed: int, suggested_cut: int | None = None) -> list[Values]:
+def fair_start(
+    space: SearchSpace, trials: int, seed: int, suggested_cut: int | None = None, warm: Sequence[Values] = ()
+) -> list[Values]:
     """Values of the first trials, technique by technique in turn, the cheapest first.
 
     Within a technique the points are those of a scrambled Sobol' sequence, which covers its ranges more evenly than random
     draws (Owen 1998). The first point of a technique is the blog post's own setting where the space has it: learning rate 1e-4,
     a head of one Dense layer, no dropout, and the cut at layer 100. Where the depth profile suggests another cut, the second
-    point of ``fine-tune`` is the same setting at that cut, or at the nearest that the space has. With fewer trials than
-    techniques the dearest are left out.
+    point of ``fine-tune`` is the same setting at that cut, or at the nearest that the space has. Recipes of a warm start come
+    before all of these, which keep their turn. With fewer trials than techniques the dearest are left out.
 
     Args:
         space: What may be tried.
         trials: Of the whole study.
         seed: Of the sequence.
         suggested_cut: `DepthProfile.suggested_cut`.
+        warm: Values of `WarmStart.recipes`.
     """
     least = len(space.techniques)
-    settings: dict[Technique, list[Values]] = {technique: [] for technique in space.techniques}
-    for technique, found in settings.items():
-        for cut in (POST_FINE_TUNE_AT, nearest_cut(space, suggested_cut)):
-            point = None if cut is None else _post_settings(space, technique, cut)
-            if point is not None and point not in found:
-                found.append(point)
-        if len(found) > 1:
-            # The suggested cut has its turn however few the trials are.
-            least += space.techniques.index(technique) + 1
+    sequences = []
+    for place, technique in enumerate(space.techniques):
+        first = _first_points(space, technique, suggested_cut, warm)
+        sequences.append(_sequence(space, technique, derive(seed, 7, place), first))
+        # What was chosen on purpose has its turn however few the trials are.
+        least = max(least, (len(first) - 1) * len(space.techniques) + place + 1)
     count = min(trials, max(least, int(SHARE * trials)))
-    sequences = [
-        _sequence(space, technique, derive(seed, 7, place), settings[technique])
-        for place, technique in enumerate(space.techniques)
-    ]
     design: list[Values] = []
     seen = set()
     misses = 0
@@ -59,6 +55,16 @@ def fair_start(space: SearchSpace, trials: int, seed: int, suggested_cut: int | 
         seen.add(recipe)
         design.append(values)
     return design
+
+
+def _first_points(space: SearchSpace, technique: Technique, suggested_cut: int | None, warm: Sequence[Values]) -> list[Values]:
+    """A technique's points that are not the sequence's: its warm start, then the post's settings; each recipe once."""
+    found = {space.recipe(values): values for values in warm if values["technique"] == technique}
+    for cut in (POST_FINE_TUNE_AT, nearest_cut(space, suggested_cut)):
+        point = None if cut is None else _post_settings(space, technique, cut)
+        if point is not None:
+            found.setdefault(space.recipe(point), point)
+    return list(found.values())
 
 
 def nearest_cut(space: SearchSpace, suggested: int | None) -> int | None:

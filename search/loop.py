@@ -114,7 +114,11 @@ class Searcher:
             seed=self._seed,
             maximize=maximized(self._metric),
         )
-        self._design = [] if self._engine.exhaustive else fair_start(self._space, self.total, self._seed, self.suggested_cut)
+        warm = self._store.settings.warm_start
+        first = [recipe.values for recipe in warm.recipes] if warm else []
+        self._design = (
+            [] if self._engine.exhaustive else fair_start(self._space, self.total, self._seed, self.suggested_cut, first)
+        )
         self._next_slot, self._retries = self._replay(self._engine)
         try:
             pool.drive(self._next, self._handle)

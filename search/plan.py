@@ -18,7 +18,8 @@ from .data.demo import write_demo
 from .engines import check_algorithm
 from .events import Listener
 from .paths import cache_root
-from .study_folder import check_folder
+from .settings import WarmStart
+from .study_folder import check_folder, holds_study, read_settings
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
@@ -38,6 +39,7 @@ class Plan:
         early_stopping: Whether training may end before its last epoch.
         labels: CSV file that names the images and their classes; None for class folders.
         follow_symlinks: Whether links that leave the folder of images are followed.
+        warm_start: Folders of the studies whose best recipes are tried first.
     """
 
     folder: Path | None
@@ -50,6 +52,7 @@ class Plan:
     early_stopping: bool
     labels: Path | None = None
     follow_symlinks: bool = False
+    warm_start: tuple[Path, ...] = ()
 
     def check_folders(self, *, fresh: bool) -> None:
         """Finds what would end the run only after its images are decoded.
@@ -65,6 +68,25 @@ class Plan:
         # ImageNet's may have to be downloaded, which the folder of images should be worth first.
         if self.backbone.weights != "imagenet":
             self.backbone.locate()
+
+    def read_warm_start(self, *, fresh: bool, listener: Listener) -> WarmStart | None:
+        """What the study starts from, or was started from where it exists; None where that is not asked for.
+
+        Args:
+            fresh: Whether a study that is there is to be deleted.
+            listener: Told what is not taken over as it was.
+
+        Raises:
+            StudyError: A study cannot be read or has nothing to start from, or this one was started from others.
+            OptionError: They do not serve this space.
+        """
+        if not self.warm_start:
+            return None
+        from .warm_start import read_warm_start, resumed_warm_start
+
+        if holds_study(self.study) and not fresh:
+            return resumed_warm_start(self.warm_start, read_settings(self.study).warm_start)
+        return read_warm_start(self.warm_start, self.space, within=self.study, listener=listener)
 
     def open_data(self, *, seed: int, cache_dir: Path | None, listener: Listener) -> Dataset:
         """The data set, decoded.
@@ -107,6 +129,7 @@ def plan_run(
     algorithm: str | None = None,
     labels: Path | None = None,
     follow_symlinks: bool = False,
+    warm_start: Sequence[Path] = (),
 ) -> Plan:
     """Checks options against each other and fills in what was left out.
 
@@ -141,6 +164,12 @@ def plan_run(
         size=_first(size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
         weights=weights or ("starter" if is_demo else "imagenet"),
     )
+    algorithm = check_algorithm(engine, algorithm)
+    if warm_start and algorithm == "grid":
+        raise OptionError(
+            "--warm-start needs an algorithm that can be told where to begin, got grid, which tries every recipe of the space "
+            "in its own order. Leave --warm-start out, or name another --algorithm."
+        )
     return Plan(
         folder=folder,
         demo=demo,
@@ -148,10 +177,11 @@ def plan_run(
         space=preset.space.replace(**changes),
         backbone=backbone,
         engine=engine,
-        algorithm=check_algorithm(engine, algorithm),
+        algorithm=algorithm,
         early_stopping=preset.early_stopping,
         labels=labels,
         follow_symlinks=follow_symlinks,
+        warm_start=tuple(warm_start),
     )
 
 

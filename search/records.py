@@ -10,8 +10,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from ..spaces.recipe import Recipe
-from .settings import DataSettings, SkippedFile, StudySettings
+from ..spaces.recipe import Recipe, Technique
+from .settings import DataSettings, SkippedFile, StudySettings, WarmRecipe, WarmStart
 from .trial import (
     CompleteTrial,
     Confirmation,
@@ -73,7 +73,16 @@ def settings_of(fields: Mapping[str, Any]) -> StudySettings:
     data["skipped"] = tuple(SkippedFile(**file) for file in data["skipped"])
     for name in ("classes", "train_per_class", "test_per_class"):
         data[name] = tuple(data[name])
-    return StudySettings(**{**fields, "data": DataSettings(**data)})
+    warm = fields.get("warm_start")
+    return StudySettings(**{**fields, "data": DataSettings(**data), "warm_start": None if warm is None else _warm_start(warm)})
+
+
+def _warm_start(fields: Mapping[str, Any]) -> WarmStart:
+    recipes = (
+        WarmRecipe(**{**one, "technique": Technique(one["technique"]), "changes": tuple(one["changes"])})
+        for one in fields["recipes"]
+    )
+    return WarmStart(tuple(fields["studies"]), tuple(recipes))
 
 
 def confirmation_of(fields: Mapping[str, Any]) -> Confirmation:
@@ -102,6 +111,9 @@ def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
     elif stored.data.fingerprint != wanted.data.fingerprint:
         was, now = (f"{d.train} + {d.val} + {d.test} images" for d in (stored.data, wanted.data))
         found.append(f"the images or their split have changed ({was}, now {now})")
+    if stored.warm_start != wanted.warm_start:
+        was, now = (", ".join(s.warm_start.studies) if s.warm_start else "no other study" for s in (stored, wanted))
+        found.append(f"it was started from {was}{', now from ' + now if now != was else ', whose best recipes were others'}")
     for name in sorted(set(stored.space) | set(wanted.space)):
         before, after = stored.space.get(name), wanted.space.get(name)
         if before != after:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..spaces.ranges import Values
+from ..spaces.recipe import Technique
 from .trial import Metric
 
 CacheType = Literal["float16", "float32"]
@@ -51,6 +53,44 @@ class DataSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmRecipe:
+    """A recipe that did best in another study and is among the first that this one tries.
+
+    Attributes:
+        study: The other study, as `WarmStart.studies` names it.
+        data: What it searched on.
+        technique: What the recipe trains.
+        trial: Its number there.
+        metric: What that study chose by.
+        score: By that metric, on that study's validation split.
+        values: The recipe in this study's space.
+        changes: What this space does not have as it was there, in words such as ``dropout 0.5 → 0.4``.
+    """
+
+    study: str
+    data: str
+    technique: Technique
+    trial: int
+    metric: Metric
+    score: float
+    values: Values
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """What a study was started from.
+
+    Attributes:
+        studies: The other studies, by their absolute paths, in the order in which they were named.
+        recipes: Of theirs, as many of each technique; in the order in which a technique tries them.
+    """
+
+    studies: tuple[str, ...]
+    recipes: tuple[WarmRecipe, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudySettings:
     """Everything that is fixed when a study is made.
 
@@ -61,6 +101,7 @@ class StudySettings:
         weights: ``imagenet``, ``starter``, ``random`` or the path of a file.
         weights_fingerprint: Hash of the weights' values.
         metric: What selection and verdict go by.
+        warm_start: Recipes of other studies that it tries first; None where it started from none.
     """
 
     name: str
@@ -76,3 +117,4 @@ class StudySettings:
     weights: str
     weights_fingerprint: str
     version: str
+    warm_start: WarmStart | None = None

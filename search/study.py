@@ -6,6 +6,7 @@ the search tries recipes on the validation split, confirmation trains each techn
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 import time
@@ -29,7 +30,7 @@ from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
 from .records import differences
-from .settings import CacheType, StudySettings
+from .settings import CacheType, StudySettings, WarmStart
 from .similarity import measure_profile
 from .store import StudyStore
 from .study_folder import check_folder, holds_study
@@ -78,6 +79,7 @@ class Study:
         cache_dir: Path | None = None,
         cache_dtype: CacheType = "float16",
         cache_limit: int | None = None,
+        warm_start: WarmStart | None = None,
     ) -> Study:
         """The study in the folder ``path``: a new one, or the one that is there if it was made for the same search.
 
@@ -93,6 +95,8 @@ class Study:
             cache_dir: Folder of the caches, as in `open_folder`.
             cache_dtype: How activations are kept on disk.
             cache_limit: Bytes that all activations there may take; None for a share of the free disk.
+            warm_start: As `read_warm_start` gives it; None for none, or for what the study was started from. An ``algorithm``
+                that enumerates the space does not use it.
 
         Raises:
             StudyError: The folder holds something else, or a study of another search: the message says what differs.
@@ -117,8 +121,11 @@ class Study:
             weights=backbone.weights,
             weights_fingerprint=fingerprint,
             version=__version__,
+            warm_start=warm_start,
         )
         store = StudyStore.open(path) if holds_study(path) else StudyStore.create(path, settings)
+        if warm_start is None:
+            settings = dataclasses.replace(settings, warm_start=store.settings.warm_start)
         if differing := differences(store.settings, settings):
             raise StudyError(
                 f"{path} holds a study of another search: {'; '.join(differing)}. "

@@ -4,11 +4,15 @@ import json
 
 import pytest
 
+from tlsearch.search.design import fair_start
 from tlsearch.search.engines import ALGORITHMS, WAIT, make_engine
+from tlsearch.search.warm_start import fit
 from tlsearch.spaces.errors import OptionError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique
 from tlsearch.spaces.space import SearchSpace
+
+from ..search.factory import recipe
 
 EVERY = [(engine, algorithm) for engine, algorithms in ALGORITHMS.items() for algorithm in algorithms]
 every_engine = pytest.mark.parametrize(("name", "algorithm"), EVERY)
@@ -98,6 +102,25 @@ def test_takes_values_that_it_did_not_propose(name, algorithm):
         engine.adopt(number, {**technique, "full/learning_rate": 1e-4 * (1 + number)})
         engine.observe(number, 0.9)
     assert len(drive(engine, trials=10, first=3)) == 7
+
+
+@every_engine
+def test_goes_on_from_a_warm_start(name, algorithm):
+    """What a study was started from is adopted like the rest of the fair start, and the engine goes on behind it."""
+    if (engine := new(name, algorithm)).exhaustive:
+        pytest.skip("an engine that enumerates the space is given nothing")
+    warm = [fit(recipe(technique, learning_rate=7e-4, dropout=0.3), SPACE)[0] for technique in Technique]
+    design = fair_start(SPACE, 12, 3, warm=warm)
+    assert design[:3] == warm and len(design) == 6
+    for number, values in enumerate(design):
+        engine.adopt(number, values)
+        engine.observe(number, score_of(number, values))
+    proposed = drive(engine, trials=8, first=len(design))
+    assert len(proposed) == 2
+    for values in proposed:
+        SPACE.recipe(values)
+    if algorithm != "hyperband":  # which trains a recipe again with more epochs
+        assert not {SPACE.recipe(values) for values in proposed} & {SPACE.recipe(values) for values in design}
 
 
 @every_engine

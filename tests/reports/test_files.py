@@ -10,8 +10,9 @@ import pytest
 from tlsearch.reports import summarize
 from tlsearch.reports.files import render, to_dict
 from tlsearch.search.blocks import BLOCKS
-from tlsearch.search.settings import SkippedFile
+from tlsearch.search.settings import SkippedFile, WarmRecipe, WarmStart
 from tlsearch.search.trial import CompleteTrial
+from tlsearch.spaces.recipe import Technique
 
 from ..search.factory import complete, failed, measurement, recipe, values
 from .factory import SKILLS, confirm, store_of, whole_study
@@ -110,6 +111,25 @@ def test_every_metric_follows_the_schema_and_keeps_the_accuracy(tmp_path, metric
         accuracy = entry["test_accuracy"]
         assert accuracy["ci95"][0] <= accuracy["mean"] <= accuracy["ci95"][1]
         assert abs(accuracy["mean"] - SKILLS[entry["technique"]]) < 0.1
+
+
+def test_what_a_study_was_started_from_is_in_every_report(tmp_path):
+    values = {"technique": "frozen", "frozen/learning_rate": 1e-3, "head_units": 0, "dropout": 0.0}
+    one = WarmRecipe(
+        study="/runs/a_b", data="<pets>", technique=Technique.FROZEN, trial=3, metric="accuracy", score=0.94, values=values,
+        changes=("dropout 0.5 → 0.4",),
+    )  # fmt: skip
+    warm = WarmStart(("/runs/a_b", "/runs/c"), (one,))
+    summary = summarize(whole_study(tmp_path / "photos", {"warm_start": warm}).path)
+    assert summary.settings.warm_start == warm
+    report = json.loads(render(summary, "json"))
+    check(report)
+    told = report["study"]["settings"]["warm_start"]
+    assert told["studies"] == ["/runs/a_b", "/runs/c"] and told["recipes"][0]["changes"] == ["dropout 0.5 → 0.4"]
+    line = "/runs/a_b (<pets>): frozen as in trial 3 (94.0% there); /runs/c: nothing of it"
+    assert line in " ".join(render(summary, "terminal").split())
+    assert "Started from: \\/runs\\/a\\_b \\(\\<pets\\>" in render(summary, "markdown")
+    assert "&lt;pets&gt;" in render(summary, "html")
 
 
 def test_an_empty_study_and_one_that_runs_follow_the_schema(tmp_path):

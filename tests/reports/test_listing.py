@@ -35,6 +35,20 @@ def test_json_lists_the_same(tmp_path):
     assert (first["decision"], first["recommended"], first["trials"], first["error"]) == ("win", "fine-tune", 6, None)
     assert second["name"] == "broken" and "damaged" in second["error"] and second["decision"] is None
     assert json.loads(Listing([], tmp_path).to_json()) == []
+    assert first.keys() == second.keys()
+
+
+def test_json_has_what_a_script_needs_to_choose_a_study_to_start_from(tmp_path):
+    whole_study(tmp_path / "photos")
+    (study,) = json.loads(Listing([tmp_path / "photos"], tmp_path).to_json())
+    assert (study["metric"], study["size"], study["alpha"], study["classes"]) == ("accuracy", 160, 0.35, ["cats", "dogs"])
+    assert (study["images"], study["data_size"], study["similarity"]) == (
+        {"train": 160, "val": 40, "test": 200},
+        "small",
+        "similar",
+    )
+    best = {one["technique"]: (one["best_val_score"], one["recipe"]["learning_rate"]) for one in study["techniques"]}
+    assert best == {"frozen": (0.81, 1e-3), "fine-tune": (0.91, 1e-3), "full": (0.84, 1e-3)}
 
 
 def test_the_whole_table(tmp_path):
