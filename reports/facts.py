@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..search.kept import kept_bytes
-from .sentences import from_pixels, rule_of_thumb, started_from, time_spent, trial_overhead
+from .sentences import from_pixels, rule_of_thumb, started_from, time_spent, trained_on, trial_overhead
 from .summary import Summary
 from .text import count, describe, listed, literal
 
@@ -58,6 +58,8 @@ def facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if kept := kept_bytes(summary.path):
         yield "Models", f"the best of each technique is kept, {kept / 1e6:.1f} MB in all; `tlsearch export` takes one out"
     yield "Time", time_spent(summary)
+    if summary.runs:
+        yield "Device", trained_on(summary)
     if summary.ranked:
         yield "Trial overhead", trial_overhead(summary)
     if summary.from_pixels:

@@ -14,7 +14,7 @@ from ..search.settings import WarmStart
 from ..search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from ..spaces.recipe import Recipe, Technique
 from .dataset import imbalance
-from .sentences import DEMONSTRATION, headline, rule_of_thumb, started_from, time_spent
+from .sentences import DEMONSTRATION, headline, rule_of_thumb, started_from, time_spent, trained_on
 from .summary import Summary, TechniqueSummary, TestScore
 from .text import count, duration, in_words, literal, metric_name, score
 
@@ -34,6 +34,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
             "engine": settings.engine,
             "algorithm": settings.algorithm,
             "seed": settings.seed,
+            "runs": [dataclasses.asdict(run) for run in summary.runs],
             "settings": {
                 "metric": settings.metric,
                 "alpha": settings.alpha,
@@ -187,6 +188,7 @@ def _markdown(summary: Summary) -> str:
         "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
         "Time": f"{time_spent(summary)}.",
+        "Device": escape(trained_on(summary)),
         "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",
         "Started from": escape(started_from(summary)),
     }

@@ -74,6 +74,15 @@ def started_from(summary: Summary) -> str:
     return "; ".join(studies)
 
 
+def trained_on(summary: Summary) -> str:
+    """What the trials were trained on; empty where that was not recorded."""
+    seen = dict.fromkeys((run.device, run.workers) for run in summary.runs)
+    return "; ".join(
+        f"{literal(device.name)}, {count(workers, 'worker')}, {literal(device.backend)}, {literal(device.dtype_policy)}"
+        for device, workers in seen
+    )
+
+
 def time_spent(summary: Summary) -> str:
     """Where the time went."""
     timing = summary.timing

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..search.confirm import finalists
 from ..search.metrics import maximized
+from ..search.notes import RunNote
 from ..search.settings import StudySettings
 from ..search.store import StudyStore
 from ..search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
@@ -131,6 +132,7 @@ class Summary:
         pareto_params: The same against trained parameters.
         cost_sentence: What the best score costs beside the quickest technique; empty where fewer than two were confirmed.
         weights_file: Name of the file of the pretrained weights, and whether Keras downloaded it for this study.
+        runs: What each run of its search trained on; none where that was not recorded.
         damage: What of a damaged study could not be read; empty for a sound one.
     """
 
@@ -149,6 +151,7 @@ class Summary:
     cost_sentence: str = ""
     damage: str = ""
     weights_file: tuple[str, bool] = ("", False)
+    runs: tuple[RunNote, ...] = ()
 
     @property
     def failures(self) -> tuple[FailedTrial, ...]:
@@ -236,6 +239,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         cost_sentence=cost_sentence(scores, seconds, params, verdict.comparisons, settings.metric),
         damage=store.damage,
         weights_file=store.notes.weights_file(),
+        runs=store.notes.runs(),
     )
 
 

@@ -61,7 +61,8 @@ def _keras(network: Network, steps: Sequence[int], averaged: bool) -> Forward:
         # Filled up: a smaller batch would be traced anew.
         outputs = model.predict_on_batch(np.resize(images, (BATCH, *images.shape[1:])))
         tensors = outputs if isinstance(outputs, list) else [outputs]
-        wanted = [tensor[: len(images)] for tensor in tensors]
+        # On a GPU layers compute in half precision.
+        wanted = [np.asarray(tensor[: len(images)], np.float32) for tensor in tensors]
         return [tensor.mean(axis=(1, 2)) for tensor in wanted] if averaged else wanted
 
     return forward

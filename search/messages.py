@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cache import EntryKey
+from .devices import Device
 from .extract import Context, Pass
 from .train import Job, Outcome
 from .trial import Measurement
@@ -62,9 +63,10 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From a worker, once: the numbers that one image's activations have at each cut that pays."""
+    """From a worker, once: the numbers that one image's activations have at each cut that pays, and what it trains on."""
 
     values_at: Mapping[int, int]
+    device: Device
 
 
 @dataclass(frozen=True, slots=True)

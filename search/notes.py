@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from .devices import Device
 from .paths import atomic_write
 from .profile import DepthProfile
 from .study_folder import unusable
 
-Note = Literal["similarity", "test_files", "weights"]
+Note = Literal["runs", "similarity", "test_files", "weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunNote:
+    """One run of a study's search.
+
+    Attributes:
+        started: ISO 8601, in UTC: when its first worker was ready.
+        workers: That trained side by side.
+        device: What they trained on.
+    """
+
+    started: str
+    workers: int
+    device: Device
 
 
 class StudyNotes:
@@ -51,6 +70,18 @@ class StudyNotes:
             return DepthProfile.from_dict(self._read("similarity"))
         except (ValueError, KeyError, TypeError):
             return None
+
+    def keep_run(self, device: Device, workers: int) -> None:
+        """Records that a run begins: what it trains on, which is what its times are of."""
+        run = RunNote(datetime.now(UTC).isoformat(timespec="seconds"), workers, device)
+        self._write("runs", [dataclasses.asdict(one) for one in (*self.runs(), run)])
+
+    def runs(self) -> tuple[RunNote, ...]:
+        """Every run that was recorded, the first one first."""
+        try:
+            return tuple(RunNote(**{**run, "device": Device(**run["device"])}) for run in self._read("runs") or ())
+        except (ValueError, KeyError, TypeError):
+            return ()
 
     def _write(self, name: Note, value: Any) -> None:
         try:

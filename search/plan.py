@@ -15,6 +15,7 @@ from ..spaces.recipe import Technique
 from ..spaces.space import SearchSpace
 from .data import Dataset, open_folder
 from .data.demo import write_demo
+from .devices import check_backend
 from .engines import check_algorithm
 from .events import Listener
 from .paths import cache_root
@@ -138,6 +139,7 @@ def plan_run(
     Raises:
         OptionError, SpaceError: An option is out of range or contradicts another.
     """
+    check_backend()
     preset = load_preset(space)
     changes: dict[str, Any] = {}
     if techniques:

@@ -8,6 +8,7 @@
     ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
     ├── models/         each finalist's best seed by the validation split: see `kept`
     ├── timing.json     seconds by phase, over all runs
+    ├── runs.json       what each run of the search trained on
     ├── similarity.json the depth profile of the training images
     ├── test_files.json which files the test predictions are of
     └── study.lock      held while a search runs

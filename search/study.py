@@ -202,7 +202,7 @@ class Study:
         with hold(self.store.path):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
-            count, threads = choose_workers(workers)
+            count, threads, gpus = choose_workers(workers)
             confirmer = Confirmer(
                 self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
             )
@@ -220,7 +220,7 @@ class Study:
                 searcher.check()
                 return
             try:
-                with WorkerPool(count, threads) as pool:
+                with WorkerPool(count, threads, gpus) as pool:
                     self._run(pool, searcher, confirmer, deadline, listener)
             finally:
                 self.store.add_timing("decode", self._context.dataset.decode_seconds)
@@ -230,8 +230,9 @@ class Study:
         self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, deadline: float | None, listener: Listener
     ) -> None:
         pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
-        values_at = pool.wait_until_ready().values_at
-        with CacheFiller(pool, self._context, self.space, values_at, listener) as filler:
+        ready = pool.wait_until_ready()
+        self.store.notes.keep_run(ready.device, len(pool.workers))
+        with CacheFiller(pool, self._context, self.space, ready.values_at, listener) as filler:
             began = time.monotonic()
             with self._timed("extract"):
                 cached = filler.fill("search")

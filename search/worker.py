@@ -14,6 +14,7 @@ from ..spaces.errors import TlsearchError
 from ..spaces.folding import fold
 from .blocks import BlockPooler
 from .cache_plan import cuts_that_pay
+from .devices import current_device, is_out_of_memory, pin, set_up_keras
 from .extract import Extractor
 from .last_words import LastWords
 from .messages import (
@@ -34,26 +35,20 @@ from .parent import end_with_parent
 from .train import DivergedError, Trainer
 
 
-def serve(connection: Connection, threads: int, words: LastWords) -> None:
+def serve(connection: Connection, threads: int, words: LastWords, gpu: str | None = None) -> None:
     """Answers tasks until the pipe closes. Runs as the main function of a process of its own.
 
     Args:
         connection: The worker's end of the pipe.
         threads: Processor cores that this worker may keep busy.
         words: Takes what libraries write to the standard streams.
+        gpu: The one that it sees; None leaves that to the backend.
     """
     words.take_standard_streams()
     # Ctrl-C reaches the whole process group; what becomes of a running trial is for the main process to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    import keras  # the slow part of starting: done while the main process is still decoding
-
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    keras.config.disable_traceback_filtering()
+    import_keras(threads, gpu)
     try:
         begin = connection.recv()
         worker = _Worker(connection, begin, threads)
@@ -61,6 +56,25 @@ def serve(connection: Connection, threads: int, words: LastWords) -> None:
             worker.answer(connection.recv())
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def import_keras(threads: int, gpu: str | None = None) -> None:
+    """The slow part of starting: done while the main process is still decoding.
+
+    Args:
+        threads: Processor cores that this process may keep busy.
+        gpu: As in `serve`.
+    """
+    pin(gpu, os.environ)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    import keras
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    keras.config.disable_traceback_filtering()
+    set_up_keras()
 
 
 class _Worker:
@@ -73,7 +87,8 @@ class _Worker:
             folded = fold(network)
             self._pooler = BlockPooler(folded, context.dataset)
             self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, threads)
-            self._send(Ready(cuts_that_pay(folded if begin.folded else network, begin.first_layers)))
+            values_at = cuts_that_pay(folded if begin.folded else network, begin.first_layers)
+            self._send(Ready(values_at, current_device()))
         except TlsearchError as error:
             self._send(Failed(str(error), cause=error))
 
@@ -95,8 +110,7 @@ class _Worker:
         except TlsearchError as error:
             message = Failed(str(error), cause=error)
         except Exception as error:
-            # By its name: TensorFlow's own out of memory, and no other backend's need is imported for it.
-            if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            if is_out_of_memory(error):
                 self._send(Failed("out of memory", traceback=traceback.format_exc(), spent=True))
                 return
             summary = (str(error).strip().splitlines() or [""])[0]

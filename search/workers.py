@@ -6,12 +6,13 @@ import contextlib
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from ..spaces.errors import SearchFailedError
+from .devices import find_gpus, plan_workers
 from .last_words import LastWords
 from .messages import Begin, Failed, FromWorker, Measured, Ready, ToWorker
 from .watchdog import TICK, Watchdog
@@ -69,13 +70,15 @@ class WorkerPool:
     Args:
         count: Worker processes.
         threads: Cores that each may keep busy.
+        gpus: The GPU that each sees; none where they are to use none, or what the backend finds.
 
     They start at once, importing Keras while the caller goes on; `begin` tells them what the search is about.
     """
 
-    def __init__(self, count: int, threads: int) -> None:
+    def __init__(self, count: int, threads: int, gpus: Sequence[str] = ()) -> None:
         self._spawn = multiprocessing.get_context("spawn")
         self._threads = threads
+        self._gpus = {f"worker-{place}": gpu for place, gpu in enumerate(gpus, start=1)}
         self._begin: Begin | None = None
         self._watchdog = Watchdog()
         self.workers = [self._start(f"worker-{number + 1}") for number in range(count)]
@@ -175,7 +178,8 @@ class WorkerPool:
     def _start(self, name: str) -> Worker:
         ours, theirs = self._spawn.Pipe()
         words = LastWords()
-        process = self._spawn.Process(target=serve, args=(theirs, self._threads, words), name=f"tlsearch {name}", daemon=True)
+        arguments = (theirs, self._threads, words, self._gpus.get(name))
+        process = self._spawn.Process(target=serve, args=arguments, name=f"tlsearch {name}", daemon=True)
         process.start()
         theirs.close()
         if self._begin is not None:
@@ -204,15 +208,13 @@ class WorkerPool:
         worker.ready, worker.doom = False, ""
 
 
-def choose_workers(asked: int | None) -> tuple[int, int]:
-    """How many workers, and threads for each: as asked, or one single-threaded worker a core within memory.
+def choose_workers(asked: int | None) -> tuple[int, int, tuple[str, ...]]:
+    """How many workers, threads for each, and their GPUs: as asked, or one worker a GPU or a core, within memory.
 
     TensorFlow keeps barely 1.2 of 2 cores busy on this network, so workers side by side beat threads.
     """
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if asked is None:
-        affordable = int(psutil.virtual_memory().available // MEMORY_A_WORKER)
-        asked = max(1, min(cores, affordable, 16))
-    return asked, max(1, cores // asked)
+    affordable = int(psutil.virtual_memory().available // MEMORY_A_WORKER)
+    return plan_workers(asked, cores=cores, affordable=affordable, gpus=find_gpus())

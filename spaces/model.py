@@ -26,7 +26,8 @@ def build_head(recipe: Recipe, features: int, classes: int) -> Any:
         x = keras.layers.Dense(recipe.head_units, activation="relu", name=f"head_{number + 1}")(x)
     if recipe.dropout:
         x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
-    return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name="head")
+    # In float32 also where the others compute in half precision: Keras' guide to mixed precision.
+    return keras.Model(inputs, keras.layers.Dense(classes, dtype="float32", name="logits")(x), name="head")
 
 
 def build_trained_part(recipe: Recipe, network: Network, classes: int, *, start: int) -> Any:

@@ -28,5 +28,7 @@ def quiet_native() -> Iterator[None]:
 def import_keras() -> None:
     """Imports Keras without TensorFlow's notices, and keeps its later ones off too where nobody has asked for them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A process that searches may be on the same GPU.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with quiet_native():
         import keras  # noqa: F401

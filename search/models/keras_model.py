@@ -38,6 +38,8 @@ class KerasModel(TrainableModel):
         )
         self._model.optimizer.build(self._model.trainable_variables)
         self._pretrained = self._model.get_weights()
+        # Not zeros throughout: in half precision the scale of the loss is among them.
+        self._fresh = [variable.numpy().copy() for variable in self._model.optimizer.variables]
         self._backbone = {step.config["name"] for step in network.steps}
         self._head_shapes = head_shapes(recipe, network.step(POOL).shape[0], classes)
         self.predict_batch_size = predict_batch_size(cut)
@@ -47,8 +49,8 @@ class KerasModel(TrainableModel):
         """See `TrainableModel`."""
         backbone = self._pretrained[: -len(self._head_shapes)]
         self._model.set_weights([*backbone, *(head if head is not None else draw_head(self._head_shapes, seed))])
-        for variable in self._model.optimizer.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype))
+        for variable, value in zip(self._model.optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
         self._model.optimizer.learning_rate = recipe.learning_rate
         for layer in self._model._flatten_layers():
             if (generator := getattr(layer, "seed_generator", None)) is not None:

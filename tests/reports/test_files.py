@@ -10,6 +10,7 @@ import pytest
 from tlsearch.reports import summarize
 from tlsearch.reports.files import render, to_dict
 from tlsearch.search.blocks import BLOCKS
+from tlsearch.search.devices import Device
 from tlsearch.search.settings import SkippedFile, WarmRecipe, WarmStart
 from tlsearch.search.trial import CompleteTrial
 from tlsearch.spaces.recipe import Technique
@@ -111,6 +112,25 @@ def test_every_metric_follows_the_schema_and_keeps_the_accuracy(tmp_path, metric
         accuracy = entry["test_accuracy"]
         assert accuracy["ci95"][0] <= accuracy["mean"] <= accuracy["ci95"][1]
         assert abs(accuracy["mean"] - SKILLS[entry["technique"]]) < 0.1
+
+
+def test_what_each_run_trained_on_is_in_every_report(tmp_path):
+    store = whole_study(tmp_path / "photos")
+    for device, workers in ((Device("tensorflow"), 2), (Device("tensorflow"), 2), (Device("jax", "<GPU>", "mixed_float16"), 1)):
+        store.notes.keep_run(device, workers)
+    summary = summarize(store.path)
+    report = json.loads(render(summary, "json"))
+    check(report)
+    assert [(run["device"]["name"], run["workers"]) for run in report["study"]["runs"]] == [
+        ("CPU", 2),
+        ("CPU", 2),
+        ("<GPU>", 1),
+    ]
+    line = "CPU, 2 workers, tensorflow, float32; <GPU>, 1 worker, jax, mixed_float16"
+    assert line in " ".join(render(summary, "terminal").split())
+    assert "Device: CPU\\, 2 workers" in render(summary, "markdown") and "&lt;GPU&gt;, 1 worker" in render(summary, "html")
+    (store.path / "runs.json").write_text('[{"started": 1}]')
+    assert json.loads(render(summarize(store.path), "json"))["study"]["runs"] == []
 
 
 def test_what_a_study_was_started_from_is_in_every_report(tmp_path):

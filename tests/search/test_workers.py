@@ -158,8 +158,8 @@ def test_closing_ends_every_process(context):
 
 
 @pytest.mark.parametrize(("cores", "gigabytes", "asked", "expected"), [
-    (8, 64, None, (8, 1)), (8, 4, None, (2, 4)), (8, 1, None, (1, 8)), (64, 500, None, (16, 4)),
-    (8, 64, 3, (3, 2)), (2, 64, 5, (5, 1)),
+    (8, 64, None, (8, 1, ())), (8, 4, None, (2, 4, ())), (8, 1, None, (1, 8, ())), (64, 500, None, (16, 4, ())),
+    (8, 64, 3, (3, 2, ())), (2, 64, 5, (5, 1, ())),
 ])  # fmt: skip
 def test_as_many_workers_as_cores_and_memory_allow(monkeypatch, cores, gigabytes, asked, expected):
     import psutil
@@ -167,3 +167,18 @@ def test_as_many_workers_as_cores_and_memory_allow(monkeypatch, cores, gigabytes
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": gigabytes * 10**9}))
     assert choose_workers(asked) == expected
+
+
+def tell_gpu(connection, threads, words, gpu):
+    """In place of `serve`: says which GPU this process was given."""
+    connection.send(gpu)
+
+
+def test_each_worker_has_its_gpu_and_so_has_its_replacement(monkeypatch):
+    monkeypatch.setattr(workers, "serve", tell_gpu)
+    with WorkerPool(3, 1, ("GPU-a", "GPU-b", "GPU-a")) as pool:
+        told = [worker.connection.recv() for worker in pool.workers]
+        pool._renew(pool.workers[1])
+        assert [*told, pool.workers[1].connection.recv()] == ["GPU-a", "GPU-b", "GPU-a", "GPU-b"]
+    with WorkerPool(1, 1) as pool:
+        assert pool.workers[0].connection.recv() is None

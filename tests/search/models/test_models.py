@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -95,6 +96,51 @@ def test_a_reset_model_does_what_a_new_one_does(kind, network, batches):
     fresh = make(kind, recipe, network, cut, tensors)
     fresh.reset(recipe, 1, None)
     np.testing.assert_allclose(fresh.train(tensors, labels, weights), first, rtol=1e-5)
+
+
+@pytest.fixture
+def half_precision():
+    """As on a GPU: what is made meanwhile computes in float16, and the loss is scaled."""
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_half_precision_trains_alike_and_a_reset_begins_anew(network, batches, half_precision):
+    """MobileNetV2's layers keep the policy that they were loaded under, so the network is loaded again."""
+    recipe = RECIPES[1]
+    cut, tensors, labels, weights = batches(recipe)
+    half = KerasModel(recipe, fold(load_network(SPEC, SPEC.locate())), CLASSES, cut)
+    assert {layer.compute_dtype for layer in half._model._flatten_layers() if layer.weights} >= {"float16", "float32"}
+    assert all(variable.dtype == "float32" for variable in half._model.trainable_variables)
+
+    def run(model):
+        model.reset(recipe, 5, None)
+        losses, _ = model.train(tensors, labels, weights)
+        return losses, model.predict([t[0] for t in tensors])
+
+    first, logits = run(half)
+    assert logits.dtype == np.float32
+    run(half)
+    again, repeated = run(half)
+    np.testing.assert_array_equal(again, first)
+    np.testing.assert_array_equal(repeated, logits)
+    keras.config.set_dtype_policy("float32")
+    exact, _ = run(KerasModel(recipe, network, CLASSES, cut))
+    np.testing.assert_allclose(first[0], exact[0], rtol=0.01)
+    assert first[-1] < first[0] or np.isclose(first, exact, rtol=0.05).all()
+
+
+def test_the_fast_model_stays_in_single_precision(network, batches, half_precision):
+    recipe = RECIPES[1]
+    cut, tensors, labels, weights = batches(recipe)
+    told = []
+    for policy in ("mixed_float16", "float32"):
+        keras.config.set_dtype_policy(policy)
+        model = FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
+        model.reset(recipe, 5, None)
+        told.append(model.train(tensors, labels, weights)[0])
+    np.testing.assert_array_equal(*told)
 
 
 @pytest.mark.parametrize("kind", [FlatModel, KerasModel])

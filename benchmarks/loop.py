@@ -1,0 +1,285 @@
+"""What the search itself costs beside training: proposals, the store, and the loop with up to 1,000 workers that train nothing.
+
+    python benchmarks/loop.py --out costs.json
+    python benchmarks/loop.py --only proposals
+
+runs three things, each of the real code, and prints one JSON line, which `simulate_scaling.py` reads:
+
+- proposals: for each engine, the time to propose and to observe a trial when so many were observed before;
+- store: the time that the start, an epoch and the end of a trial take to record in SQLite, and the bytes that they take;
+- loop: the real search loop, in real time, with workers that answer after a while instead of training: how many trials an hour
+  it keeps up with, by the number of workers, and without any training at all. The processor time that real worker processes
+  would take is not part of it; waiting for the messages of so many pipes is measured apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import itertools
+import json
+import multiprocessing
+import os
+import pickle
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import trial_seconds
+
+from tlsearch.search.engines import ALGORITHMS, WAIT, make_engine
+from tlsearch.search.loop import Searcher
+from tlsearch.search.messages import Measured, Trained
+from tlsearch.search.settings import DataSettings, StudySettings
+from tlsearch.search.store import StudyStore
+from tlsearch.search.train import Job, Outcome
+from tlsearch.search.trial import Measurement
+from tlsearch.spaces.space import SearchSpace
+
+SPACE = SearchSpace()
+EPOCHS = 5
+"""That a made-up trial takes."""
+
+AT = (10, 100, 300, 1000, 3000)
+"""Observed trials at which proposals are timed."""
+
+PATIENCE = 60.0
+"""Seconds after which an engine is not asked with more trials still."""
+
+LAYOUTS = ((1, 8), (2, 16), (8, 64), (32, 160), (128, 384), (512, 1024), (1000, 1500))
+"""Workers, and trials that they are given: enough for most of the time to be spent with all of them busy."""
+
+
+class TimedWorker:
+    """Answers when its time has come."""
+
+    def __init__(self, number: int) -> None:
+        self.name = f"worker-{number}"
+        self.task: Any = None
+        self.epoch = 0
+        self.each = 0.0
+        self.go_on = True
+
+    def send(self, message: Any) -> None:
+        """Takes a `Continue`."""
+        self.go_on = message.go_on
+
+
+class TimedPool:
+    """Workers whose trials take so many seconds and nothing else; see `WorkerPool.drive`."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self.workers = [TimedWorker(number) for number in range(1, count + 1)]
+        self.seconds = seconds
+        self.slept = 0.0
+        self.trained = 0.0
+        self._rng = np.random.default_rng(0)
+
+    def drive(self, next_task: Callable[[Any], Any], handle: Callable[[Any, Any, Any], None]) -> None:
+        """Hands out tasks and hears answers, each at its time."""
+        due: list[tuple[float, int, TimedWorker]] = []
+        order = itertools.count()
+        idle = self.workers[::-1]
+        while True:
+            while idle and (task := next_task(idle[-1])) is not None:
+                worker = idle.pop()
+                worker.task, worker.epoch = task, 0
+                worker.each = trial_seconds(self._rng, self.seconds) / EPOCHS
+                heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
+            if not due:
+                return
+            at, _, worker = heapq.heappop(due)
+            if (left := at - time.monotonic()) > 0:
+                time.sleep(left)
+                self.slept += left
+            self.trained += worker.each
+            worker.epoch += 1
+            score = (worker.task.job.seed % 997) / 997
+            handle(worker, worker.task, Measured(worker.task.ticket, measurement(worker.epoch, score)))
+            if worker.go_on and worker.epoch < EPOCHS:
+                heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
+                continue
+            ended = outcome(worker.epoch, score) if worker.go_on else None
+            task, worker.task, worker.go_on = worker.task, None, True
+            idle.append(worker)
+            handle(worker, task, Trained(task.ticket, ended))
+
+
+def measurement(epoch: int, score: float) -> Measurement:
+    """A made-up epoch."""
+    return Measurement(epoch, 0.5, 0.7, 1 - score, score, score, 1.0)
+
+
+def outcome(epoch: int, score: float) -> Outcome:
+    """A made-up end."""
+    return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features")
+
+
+def new_store(folder: Path, engine: str = "optuna", algorithm: str = "tpe") -> StudyStore:
+    """An empty study."""
+    data = DataSettings(
+        path="made up", fingerprint="f", classes=("a", "b"), train=160, val=40, test=40, train_per_class=(80, 80),
+        test_per_class=(20, 20),
+    )  # fmt: skip
+    settings = StudySettings(
+        name=folder.name, created="2026-01-01T00:00:00+00:00", engine=engine, algorithm=algorithm, seed=0, metric="accuracy",
+        space=SPACE.as_dict(), data=data, alpha=0.35, size=160, weights="random", weights_fingerprint="w", version="",
+    )  # fmt: skip
+    return StudyStore.create(folder, settings)
+
+
+def search(store: StudyStore, trials: int, pool: TimedPool) -> float:
+    """The real loop; its wall time in seconds."""
+    searcher = Searcher(store, SPACE, trials, prune=True, patience=3, deadline=None, listener=lambda event: None)
+    began = time.monotonic()
+    searcher.run(pool, frozenset())  # type: ignore[arg-type]
+    return time.monotonic() - began
+
+
+def proposals(engine_name: str, algorithm: str) -> list[dict[str, float]]:
+    """Milliseconds to propose and to observe, by the number of trials that were observed before."""
+    engine = make_engine(engine_name, algorithm, SPACE, seed=0, maximize=True)
+    proposer = make_engine("optuna", "random", SPACE, seed=1, maximize=True)
+    known = 0
+    found = []
+    began = time.monotonic()
+    for wanted in AT:
+        for number in range(known, wanted):
+            values = proposer.propose(number)
+            assert isinstance(values, dict)
+            engine.adopt(number, values)
+            engine.observe(number, (number % 97) / 97)
+            if time.monotonic() - began > PATIENCE:
+                return found
+        proposing, observing = [], []
+        known = wanted + 5
+        for number in range(wanted, known):
+            start = time.perf_counter()
+            values = engine.propose(number)
+            proposing.append(time.perf_counter() - start)
+            assert values is not None and values is not WAIT
+            start = time.perf_counter()
+            engine.observe(number, 0.5)
+            observing.append(time.perf_counter() - start)
+        found.append(
+            {
+                "trials": wanted,
+                "propose_ms": round(1e3 * statistics.median(proposing), 2),
+                "observe_ms": round(1e3 * statistics.median(observing), 2),
+            }
+        )
+    return found
+
+
+def store_costs(scratch: Path, trials: int = 300) -> dict[str, float]:
+    """Milliseconds of what the loop asks of the store, and the bytes that it writes."""
+    store = new_store(scratch / "store", algorithm="random")
+    spent: dict[str, list[float]] = defaultdict(list)
+    for name in ("start", "measure", "finish"):
+        setattr(store, name, _timed(getattr(store, name), spent[name]))
+    size = (store.path / "study.db").stat().st_size
+    search(store, trials, TimedPool(1, 0.0))
+    grown = (store.path / "study.db").stat().st_size - size
+    found = {f"{name}_ms": round(1e3 * statistics.median(times), 2) for name, times in spent.items()}
+    last = {f"{name}_ms_last_50": round(1e3 * statistics.median(times[-50:]), 2) for name, times in spent.items()}
+    return {**found, **last, "bytes_a_trial": round(grown / trials), "epochs": EPOCHS}
+
+
+def loop_rates(scratch: Path, seconds: float) -> list[dict[str, float]]:
+    """What the real loop keeps up with, by the number of workers; the first without any training."""
+    found = []
+    for workers, trials in ((1, 200), *LAYOUTS):
+        each = 0.0 if not found else seconds
+        pool = TimedPool(workers, each)
+        wall = search(new_store(scratch / f"loop-{len(found)}"), trials, pool)
+        found.append(
+            {
+                "workers": workers,
+                "trials": trials,
+                "trial_seconds": each,
+                "wall": round(wall, 2),
+                "trials_per_hour": round(3600 * trials / wall),
+                "utilisation": round(pool.trained / workers / wall, 4),
+                "driver_busy": round(1 - pool.slept / wall, 4),
+            }
+        )
+    return found
+
+
+def waiting(pipes: int) -> float:
+    """Milliseconds to find the one of so many pipes that has a message."""
+    pairs = [multiprocessing.Pipe() for _ in range(pipes)]
+    ours = [pair[0] for pair in pairs]
+    times = []
+    for turn in range(20):
+        pairs[turn * 7 % pipes][1].send(None)
+        start = time.perf_counter()
+        (ready,) = wait(ours)
+        times.append(time.perf_counter() - start)
+        ready.recv()  # type: ignore[union-attr]
+    for one, other in pairs:
+        one.close()
+        other.close()
+    return round(1e3 * statistics.median(times), 3)
+
+
+def message_bytes() -> dict[str, int]:
+    """What goes through the pipe to and from a worker for a trial of the search."""
+    from tlsearch.search.messages import Continue, Train
+
+    recipe = SPACE.recipe({"technique": "full", "full/learning_rate": 1e-4, "head_units": 0, "dropout": 0.0})
+    messages = {
+        "train": Train(0, Job(recipe, 2**31, 2**31), frozenset(SPACE.cuts)),
+        "epoch": (Measured(0, measurement(1, 0.5)), Continue(True)),
+        "end": Trained(0, outcome(1, 0.5)),
+    }
+    return {name: len(pickle.dumps(message)) for name, message in messages.items()}
+
+
+def _timed(call: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
+    def timed(*arguments: Any, **options: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return call(*arguments, **options)
+        finally:
+            times.append(time.perf_counter() - began)
+
+    return timed
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="file of the JSON; what it holds of another --only stays")
+    parser.add_argument("--only", choices=["proposals", "store", "loop"])
+    parser.add_argument("--seconds", type=float, default=2.0, help="that a made-up trial takes")
+    asked = parser.parse_args()
+    found: dict[str, Any] = {"benchmark": "loop", "cores": os.cpu_count()}
+    if asked.out and asked.out.exists():
+        found = json.loads(asked.out.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        if asked.only in (None, "proposals"):
+            engines = [
+                (engine, algorithm) for engine, known in ALGORITHMS.items() for algorithm in known if algorithm != "grid"
+            ]
+            found["proposals"] = {f"{engine} {algorithm}": proposals(engine, algorithm) for engine, algorithm in engines}
+        if asked.only in (None, "store"):
+            found["store"] = store_costs(scratch)
+            found["wait_ms"] = {str(pipes): waiting(pipes) for pipes in (1, 10, 100, 400)}
+            found["message_bytes"] = message_bytes()
+        if asked.only in (None, "loop"):
+            found["loop"] = loop_rates(scratch, asked.seconds)
+    print(json.dumps(found))
+    if asked.out:
+        asked.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
