@@ -84,11 +84,12 @@ class _Worker:
         try:
             network = load_network(context.backbone, context.weights)
             self._extractor = Extractor(context, network)
-            folded = fold(network)
+            device, folded = current_device(), fold(network)
             self._pooler = BlockPooler(folded, context.dataset)
-            self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, threads)
+            in_pieces = threads == 1 and device.name == "CPU"
+            self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, in_pieces)
             values_at = cuts_that_pay(folded if begin.folded else network, begin.first_layers)
-            self._send(Ready(values_at, current_device()))
+            self._send(Ready(values_at, device))
         except TlsearchError as error:
             self._send(Failed(str(error), cause=error))
 

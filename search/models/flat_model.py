@@ -41,11 +41,12 @@ class FlatModel(TrainableModel):
         classes: Number of classes.
         cut: Where the model begins.
         dtype: Of the tensors at the cut.
-        threads: Cores that it may keep busy.
+        in_pieces: Whether a batch's gradient is added up from pieces that stay in the cache of the only core. Several
+            cores, and a GPU, are kept busy by large batches alone.
     """
 
     def __init__(
-        self, recipe: Recipe, network: Network, classes: int, cut: int, dtype: np.dtype[Any], threads: int = 1
+        self, recipe: Recipe, network: Network, classes: int, cut: int, dtype: np.dtype[Any], *, in_pieces: bool = True
     ) -> None:
         import keras
 
@@ -63,7 +64,7 @@ class FlatModel(TrainableModel):
         self._optimizer.build([self._weights])
         self._dropout, self._seed, self._steps = 0.0, 0, 0
         shapes = [network.step(IMAGE).shape] if cut == IMAGE else network.shapes_at(cut)
-        piece = _piece_images(network, cut, threads)
+        piece = _piece_images(network, cut) if in_pieces else None
         self._train = trace_training(self._weights, self._optimizer, self._logits, self._shapes, shapes, dtype, piece)
         self._predict = trace_prediction(self._weights, self._logits, self._shapes, shapes, dtype)
         self._warm_up([np.zeros((1, *shape), dtype) for shape in shapes])
@@ -142,12 +143,9 @@ class FlatModel(TrainableModel):
         return keras.ops.add(keras.ops.matmul(drop(x), kernel), bias)
 
 
-def _piece_images(network: Network, cut: int, threads: int) -> int | None:
-    """Images whose gradient is computed at a time; None for all of a batch.
-
-    A head's step takes less than a loop over pieces, and several threads are kept busy by large batches alone.
-    """
-    if cut > POOL or threads > 1:
+def _piece_images(network: Network, cut: int) -> int | None:
+    """Images whose gradient is computed at a time; None for a head, whose step takes less than a loop over pieces."""
+    if cut > POOL:
         return None
     largest = max(math.prod(step.shape) for step in network.steps if step.index >= cut) * np.dtype(np.float32).itemsize
     return int(np.clip(PIECE_BYTES // largest, LEAST_PIECE, MOST_PIECE))

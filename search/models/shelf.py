@@ -22,13 +22,13 @@ class ModelShelf:
     Args:
         network: The backbone, BatchNorm not folded.
         classes: Number of classes.
-        threads: Cores that a model may keep busy.
+        in_pieces: See `FlatModel`.
     """
 
-    def __init__(self, network: Network, classes: int, threads: int = 1) -> None:
+    def __init__(self, network: Network, classes: int, *, in_pieces: bool = True) -> None:
         self._network = network
         self._classes = classes
-        self._threads = threads
+        self._in_pieces = in_pieces
         self._networks: dict[bool, Network] = {}
         self._models: OrderedDict[tuple[Any, ...], TrainableModel] = OrderedDict()
 
@@ -60,7 +60,7 @@ class ModelShelf:
         if fast:
             from .flat_model import FlatModel
 
-            return FlatModel(recipe, network, self._classes, cut, dtype, self._threads)
+            return FlatModel(recipe, network, self._classes, cut, dtype, in_pieces=self._in_pieces)
         from .keras_model import KerasModel
 
         return KerasModel(recipe, network, self._classes, cut)
