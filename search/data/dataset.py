@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import DataError, OptionError
+from ...spaces.errors import OptionError
 from ..events import Listener, ignore
 from ..paths import cache_root
 from ..settings import DataSettings, SkippedFile
@@ -178,10 +178,7 @@ def _split(
             return [rows[part] for part in split([digests[row] for row in rows], labels[rows], shares, seed)]
         except TooFewImagesError as error:
             label = classes[error.label]
-            raise DataError(
-                f"a class must have at least {error.needed} different images to be split, got {error.found} of class "
-                f"{label!r} in {layout.place(source, label)}. Add some, or take the class away."
-            ) from error
+            raise error.explained(label, layout.place(source, label)) from error
 
     if "all" in layout.splits:
         val, test, train = cut("all", *FLAT_SHARES)

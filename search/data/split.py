@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...spaces.errors import DataError
+
 FLAT_SHARES = (0.15, 0.15)
 """Shares of validation and test where nothing is held out."""
 
@@ -31,6 +33,33 @@ class TooFewImagesError(Exception):
     def __init__(self, label: int, found: int, needed: int) -> None:
         super().__init__(f"class {label} has {found} different pictures, at least {needed} are needed")
         self.label, self.found, self.needed = label, found, needed
+
+    def explained(self, label: str, place: str) -> DataError:
+        """The same in the user's words: the name of the class, and where its images are."""
+        return DataError(
+            f"a class must have at least {self.needed} different images to be split, got {self.found} of class "
+            f"{label!r} in {place}. Add some, or take the class away."
+        )
+
+
+def part_sizes(images: int, shares: Sequence[float], *, label: int = 0) -> list[int]:
+    """Images of each held-out part, and last of what remains, of a class whose images are all different.
+
+    Args:
+        images: Of the class.
+        shares: Fraction that each held-out part gets.
+        label: Number of the class, for the error.
+
+    Raises:
+        TooFewImagesError: There is not one for each part.
+    """
+    if images <= len(shares):
+        raise TooFewImagesError(label, images, len(shares) + 1)
+    sizes = []
+    for part, share in enumerate(shares):
+        # Every later part, the remainder among them, keeps at least one picture.
+        sizes.append(min(max(1, round(share * images)), images - sum(sizes) - (len(shares) - part)))
+    return [*sizes, images - sum(sizes)]
 
 
 def split(digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsearch.search.data.split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, split
+from tlsearch.search.data.split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, part_sizes, split
 
 SHARES = st.sampled_from([FLAT_SHARES, (VAL_SHARE,)])
 SEEDS = st.integers(0, 2**32)
@@ -112,3 +112,20 @@ def test_a_class_of_large_groups_of_copies_gives_its_smallest():
     val, test, train = split(digests, labels, FLAT_SHARES, 0)
 
     assert [{digests[row] for row in part} for part in (val, test, train)] == [{"b"}, {"c"}, {"a"}]
+
+
+@given(collections(copies=1), SHARES, SEEDS)
+def test_sizes_of_parts_are_known_beforehand_where_no_two_images_are_the_same(collection, shares, seed):
+    digests, labels = collection
+    parts = split(digests, labels, shares, seed)
+    for label in np.unique(labels):
+        sizes = [int((labels[part] == label).sum()) for part in parts]
+        assert sizes == part_sizes(int((labels == label).sum()), shares)
+
+
+@pytest.mark.parametrize("images", [0, 2])
+def test_too_few_for_the_parts_are_an_error_beforehand_too(images):
+    with pytest.raises(TooFewImagesError) as caught:
+        part_sizes(images, FLAT_SHARES)
+    assert (caught.value.found, caught.value.needed) == (images, 3)
+    assert part_sizes(3, FLAT_SHARES) == [1, 1, 1]

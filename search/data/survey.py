@@ -1,0 +1,101 @@
+"""How large a data set is and how it would be split, told without opening a single image."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..paths import cache_root
+from .checks import check_classes
+from .folder import Layout, Split
+from .images import find_decoded
+from .labels import read_layout
+from .split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, part_sizes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A data set as its files' names and sizes tell it: what cannot be read, and copies, are counted as if all were well.
+
+    Attributes:
+        path: As the user named it, or ``demo:<variant>``.
+        layout: Its files.
+        classes: Their names, in order.
+        train, val, test: Images of each split.
+        decoded: Images that an earlier run has decoded at this size.
+        file_bytes: Of all images.
+        pixel_bytes: That the decoded images take on disk.
+    """
+
+    path: str
+    layout: Layout
+    classes: tuple[str, ...]
+    train: int
+    val: int
+    test: int
+    decoded: int
+    file_bytes: int
+    pixel_bytes: int
+
+    @property
+    def images(self) -> int:
+        """Of all splits."""
+        return len(self.layout.candidates)
+
+
+def survey_folder(
+    path: Path | str,
+    *,
+    size: int,
+    cache_dir: Path | None = None,
+    name: str | None = None,
+    labels: Path | str | None = None,
+    follow_symlinks: bool = False,
+) -> Survey:
+    """Looks at a data set; arguments as of `open_folder`.
+
+    Raises:
+        DataError: It cannot be searched on, as far as names tell.
+    """
+    layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
+    classes = check_classes(layout, layout.candidates, layout.skipped)
+    train, val, test = _splits(layout)
+    return Survey(
+        path=name or str(path),
+        layout=layout,
+        classes=classes,
+        train=train,
+        val=val,
+        test=test,
+        decoded=find_decoded(layout.root, layout.candidates, size, cache_root(cache_dir) / "images"),
+        file_bytes=sum(file.size for file in layout.candidates),
+        pixel_bytes=len(layout.candidates) * size * size * 3,
+    )
+
+
+def _splits(layout: Layout) -> tuple[int, int, int]:
+    """Images of training, validation and test."""
+
+    def given(split: Split) -> int:
+        return sum(file.split == split for file in layout.candidates)
+
+    if "all" in layout.splits:
+        val, test, train = _cut(layout, "all", *FLAT_SHARES)
+        return train, val, test
+    if "val" in layout.splits:
+        return given("train"), given("val"), given("test")
+    val, train = _cut(layout, "train", VAL_SHARE)
+    return train, val, given("test")
+
+
+def _cut(layout: Layout, source: Split, *shares: float) -> list[int]:
+    """Images of each held-out part, and last of what remains; as `split.split` cuts where no two images are the same."""
+    parts = [0] * (len(shares) + 1)
+    for label, images in Counter(file.label for file in layout.candidates if file.split == source).items():
+        try:
+            sizes = part_sizes(images, shares)
+        except TooFewImagesError as error:
+            raise error.explained(label, layout.place(source, label)) from error
+        parts = [sum(pair) for pair in zip(parts, sizes, strict=True)]
+    return parts
