@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..search.settings import CacheType
 from ..search.trial import Metric
 from ..spaces.recipe import BatchNorm, ClassWeight, Technique
-from .console import print_error, print_report, watching
-from .options import CacheDir, EngineName, FollowSymlinks, Labels, at_least, parse_bytes, parse_duration, parse_workers
+from .console import make_console, print_error, print_report, watching, write
+from .options import (
+    CacheDir,
+    EngineName,
+    FollowSymlinks,
+    Labels,
+    ListFormat,
+    at_least,
+    parse_bytes,
+    parse_duration,
+    parse_workers,
+)
 
 if TYPE_CHECKING:
+    from ..search.plan import Plan
     from ..search.study import Study
 
 
@@ -66,7 +79,10 @@ def run(
         typer.Option(help="Most that activations take on disk, such as 500MB or 20GB.  [default: half of the free disk]"),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and the report only.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    form: Annotated[ListFormat, typer.Option("--format", help="Of the report, or of --dry-run.")] = "terminal",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, what it takes on disk, and about how long.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder and start it anew.")] = False,
 ) -> None:
     """Search for the best technique, or go on with a search; then report."""
@@ -95,14 +111,23 @@ def run(
         warm_start=warm_start or (),
     )
     plan.check_folders(fresh=fresh)
+    patience = None if no_early_stopping or not plan.early_stopping else 3
+    if dry_run:
+        return _show_plan(
+            plan,
+            form,
+            trials=trials,
+            confirm=confirm,
+            seed=seed,
+            workers=count,
+            stops_early=patience is not None,
+            cache_dir=cache_dir,
+            cache_dtype=cache_dtype,
+            cache_limit=cache_bytes,
+        )
     with watching(metric, quiet=quiet) as listener:
         started_from = plan.read_warm_start(fresh=fresh, listener=listener)
         dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=listener)
-        if dry_run:
-            from ..reports.plan import outline
-
-            typer.echo(outline(plan, dataset, trials, confirm))
-            return
         from ..search.study import Budget, Study
 
         if fresh:
@@ -121,7 +146,6 @@ def run(
             cache_limit=cache_bytes,
             warm_start=started_from,
         )
-        patience = None if no_early_stopping or not plan.early_stopping else 3
         try:
             searching.run(
                 Budget(trials=trials, seconds=limit, confirm=confirm),
@@ -133,7 +157,26 @@ def run(
         except KeyboardInterrupt:
             _say_how_to_go_on(searching, trials)
             raise
-    print_report(searching.store.path, 10)
+    if form == "terminal":
+        return print_report(searching.store.path, 10)
+    from ..reports.files import render
+    from ..reports.summary import summarize
+
+    return write(render(summarize(searching.store.path), form, 10), None, form, searching.store.path)
+
+
+def _show_plan(plan: Plan, form: ListFormat, **asked: Any) -> None:
+    """What a run would do."""
+    from ..reports.plan import PlanReport, to_json
+    from ..search.dry_run import dry_run
+
+    console = make_console(stderr=True)
+    with console.status("looking and measuring …") if console.is_terminal else nullcontext():
+        found = dry_run(plan, **asked)
+    if form == "json":
+        sys.stdout.write(to_json(found))
+    else:
+        make_console().print(PlanReport(found))
 
 
 def _say_how_to_go_on(study: Study, trials: int) -> None:

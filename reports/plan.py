@@ -1,32 +1,223 @@
-"""What a run would do, for ``--dry-run``."""
+"""What a run would do and how long it would take, for ``--dry-run``."""
 
 from __future__ import annotations
 
-from ..search.data import Dataset
-from ..search.plan import Plan
-from .text import literal
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from ..search.dry_run import DryRun, PlannedCut
+from ..spaces.recipe import LAYERS
+from .tables import colored, heading, indented, plain_table, stacked
+from .text import count, duration, listed, literal
 
 
-def outline(plan: Plan, dataset: Dataset, trials: int, confirm: int) -> str:
-    """The plan in a few lines.
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """A dry run, as the terminal shows it."""
 
-    Args:
-        plan: What was asked for.
-        dataset: The images that were found.
-        trials: Of the whole study.
-        confirm: Seeds that each finalist is to be trained again with.
-    """
-    space, backbone = plan.space, plan.backbone
-    most = trials if space.size is None else min(trials, space.size)
-    splits = f"{len(dataset.train)} training, {len(dataset.val)} validation, {len(dataset.test)} test images"
+    found: DryRun
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Renders the parts one below the other."""
+        yield from stacked(self._parts())
+
+    def _parts(self) -> Iterator[RenderableType]:
+        rows = Table.grid(padding=(0, 2))
+        for label, value in facts(self.found):
+            rows.add_row(Text(label, style="bold"), Text(value, overflow="fold"))
+        yield rows
+        if concerns := concerns_of(self.found):
+            yield Group(*(Text(sentence, style="yellow") for sentence in concerns))
+        yield self._cache()
+        yield self._time()
+
+    def _cache(self) -> RenderableType:
+        found = self.found
+        table = plain_table()
+        table.add_column("cut", justify="right")
+        table.add_column("for")
+        table.add_column("on disk", justify="right")
+        table.add_column("")
+        for cut in found.cuts:
+            state = "there already" if cut.kept and not cut.missing else "" if cut.kept else "does not fit"
+            table.add_row(str(cut.cut), _purpose(cut), size(cut.bytes), state)
+        limit = f"at most {size(found.limit)}; --cache-limit sets another limit"
+        parts: list[RenderableType] = [heading("Activations kept on disk", limit), indented(table)]
+        parts += [indented(Text(sentence)) for sentence in uncached(found)]
+        return Group(*parts)
+
+    def _time(self) -> RenderableType:
+        forecast = self.found.forecast
+        if forecast is None:
+            return Text(f"How long it would take could not be measured: {self.found.unmeasured}.")
+        table = plain_table()
+        for column in ("technique", "trials", "a trial", "with confirmation"):
+            table.add_column(column, justify="left" if column == "technique" else "right")
+        for one in forecast.techniques:
+            table.add_row(colored(one.technique), str(one.trials), about(one.trial_seconds), about(one.seconds))
+        phases = [f"{name} {about(seconds)}" for name, seconds in phases_of(self.found) if round(seconds, 1)]
+        total = Text(f"In all about {about(forecast.total)}: {', '.join(phases)}.")
+        measured = f"about; measured with {count(self.found.workers, 'worker')} for 2 s"
+        return Group(heading("Expected time", measured), indented(table), indented(total))
+
+
+def facts(found: DryRun) -> Iterator[tuple[str, str]]:
+    """What was asked for and what was found, each with its label; safe to print."""
+    plan, survey, space, backbone = found.plan, found.survey, found.plan.space, found.plan.backbone
+    data = found.dataset
+    train, val, test = (survey.train, survey.val, survey.test) if data is None else map(len, (data.train, data.val, data.test))
+    skipped = len(survey.layout.skipped if data is None else data.skipped)
+    about = "about " if data is None else ""
+    yield (
+        "Data",
+        f"{literal(survey.path)}: {count(len(survey.classes), 'class')}, {about}{train:,} training, {val:,} validation, "
+        f"{test:,} test images, {count(skipped, 'file')} skipped",
+    )
+    if plan.labels:
+        yield "Labels", literal(str(plan.labels))
+    state = "decoded already" if not found.to_decode else f"{found.to_decode:,} to decode"
+    if found.to_decode and survey.decoded:
+        state += f", {survey.decoded:,} decoded by an earlier run"
+    yield (
+        "Images",
+        f"{survey.images:,} files of {size(survey.file_bytes)}, {state}; {size(survey.pixel_bytes)} on disk at "
+        f"{backbone.size} × {backbone.size} pixels",
+    )
+    yield "Backbone", f"MobileNetV2, alpha {backbone.alpha:g}, {backbone.size} px, weights {literal(backbone.weights)}"
     cuts = ", ".join(str(cut) for cut in space.cuts if cut)
-    lines = {
-        "data": f"{dataset.path}: {len(dataset.classes)} classes, {splits}, {len(dataset.skipped)} files skipped",
-        "backbone": f"MobileNetV2, alpha {backbone.alpha:g}, {backbone.size} px, weights {backbone.weights}",
-        "space": f"{', '.join(space.techniques)}; fine_tune_at {cuts or 'not asked for'}",
-        "search": f"{most} trials with {plan.engine} ({plan.algorithm}), then {confirm} seeds a finalist",
-        "study": str(plan.study),
+    yield "Space", f"{', '.join(space.techniques)}; fine_tune_at {cuts or 'not asked for'}"
+    yield (
+        "Search",
+        f"{count(found.trials, 'trial')} with {plan.engine} ({plan.algorithm}), then {count(found.confirm, 'seed')} a finalist",
+    )
+    yield "Study", literal(str(plan.study))
+
+
+def concerns_of(found: DryRun) -> list[str]:
+    """What one should know before it is begun, in sentences."""
+    sentences = []
+    if found.bytes_to_decode > found.disk_free:
+        sentences.append(
+            f"The decoded images will not fit: they need {size(found.bytes_to_decode)}, and {size(found.disk_free)} are free. "
+            "Free some space, or name another folder with --cache-dir."
+        )
+    if found.in_blocks:
+        named = listed([f"{name} ({size(taken)})" for name, taken in found.in_blocks.items()])
+        sentences.append(f"Larger than half of the memory, and so read from disk in shuffled blocks: {named}.")
+    return sentences
+
+
+def uncached(found: DryRun) -> list[str]:
+    """What is not kept on disk and why, in sentences."""
+    sentences = []
+    if 0 in found.from_pixels:
+        sentences.append("full trains from pixels: nothing of it is frozen.")
+    if layers := [str(layer) for layer in found.from_pixels if layer]:
+        sentences.append(f"fine_tune_at {', '.join(layers)}: trains from pixels, which are smaller than the activations there.")
+    if large := [cut for cut in found.cuts if not cut.kept]:
+        taken = size(sum(cut.missing for cut in large))
+        sentences.append(
+            f"{'; '.join(_purpose(cut) for cut in large)}: trains from pixels, since {taken} more do not fit in the limit."
+        )
+    return sentences
+
+
+def phases_of(found: DryRun) -> list[tuple[str, float]]:
+    """The phases and their seconds, in the order in which they come."""
+    forecast = found.forecast
+    if forecast is None:
+        return []
+    return [
+        ("start", forecast.start),
+        ("decoding", forecast.decode),
+        ("frozen features", forecast.extract),
+        ("search", forecast.search),
+        ("confirmation", forecast.confirm),
+    ]
+
+
+def to_dict(found: DryRun) -> dict[str, Any]:
+    """The same, fit for JSON; sizes in bytes, times in seconds."""
+    survey, forecast = found.survey, found.forecast
+    data = found.dataset
+    counts = (survey.train, survey.val, survey.test) if data is None else tuple(map(len, (data.train, data.val, data.test)))
+    return {
+        "schema": 1,
+        "data": {
+            "path": survey.path,
+            "labels": str(found.plan.labels) if found.plan.labels else None,
+            "classes": list(survey.classes),
+            **dict(zip(("train", "val", "test"), counts, strict=True)),
+            "exact": data is not None,
+            "skipped": len(survey.layout.skipped if data is None else data.skipped),
+        },
+        "images": {
+            "files": survey.images,
+            "file_bytes": survey.file_bytes,
+            "to_decode": found.to_decode,
+            "bytes_to_decode": found.bytes_to_decode,
+            "decoded_bytes": survey.pixel_bytes,
+            "disk_free": found.disk_free,
+        },
+        "study": str(found.plan.study),
+        "trials": found.trials,
+        "confirm": found.confirm,
+        "workers": found.workers,
+        "cache": {
+            "limit": found.limit,
+            "cuts": [
+                {"cut": cut.cut, "for": _purpose(cut), "bytes": cut.bytes, "missing": cut.missing, "kept": cut.kept}
+                for cut in found.cuts
+            ],
+            "not_kept": uncached(found),
+        },
+        "concerns": concerns_of(found),
+        "expected": None
+        if forecast is None
+        else {
+            "seconds": forecast.total,
+            "phases": dict(phases_of(found)),
+            "techniques": [
+                {
+                    "technique": str(one.technique),
+                    "trials": one.trials,
+                    "trial_seconds": one.trial_seconds,
+                    "seconds": one.seconds,
+                }
+                for one in forecast.techniques
+            ],
+        },
+        "unmeasured": found.unmeasured or None,
     }
-    if plan.warm_start:
-        lines["start"] = f"the best recipes of {', '.join(map(str, plan.warm_start))}"
-    return "\n".join(f"{name:<9} {literal(text)}" for name, text in lines.items())
+
+
+def to_json(found: DryRun) -> str:
+    """`to_dict` as text."""
+    return json.dumps(to_dict(found), indent=2) + "\n"
+
+
+def size(number: float) -> str:
+    """Bytes as disks are sold."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number / 1e3:,.1f} kB"
+
+
+def about(seconds: float) -> str:
+    """A time that is not known well: tenths of seconds below ten, whole seconds, whole minutes, tenths of hours."""
+    if seconds < 90:
+        return duration(seconds)
+    return f"{round(seconds / 60)} min" if seconds < 90 * 60 else f"{seconds / 3600:,.1f} h"
+
+
+def _purpose(cut: PlannedCut) -> str:
+    layers = [str(layer) for layer in cut.layers if layer != LAYERS]
+    tuned = [f"fine_tune_at {', '.join(layers)}"] if layers else []
+    return "; ".join([*(["frozen, and the heads that others start from"] if LAYERS in cut.layers else []), *tuned])

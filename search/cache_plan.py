@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..spaces.network import IMAGE, POOL, Network
 from ..spaces.recipe import LAYERS
 from ..spaces.space import SearchSpace
 from .cache import EntryKey
+from .eviction import affordable
 from .extract import Context, Pass, passes
 
 
@@ -24,6 +26,38 @@ def cuts_that_pay(network: Network, first_layers: Sequence[int]) -> dict[int, in
     """
     cuts = {network.cut_for(layer) for layer in (*first_layers, LAYERS)} - {IMAGE}
     return {cut: network.values_at(cut) for cut in sorted(cuts)}
+
+
+@dataclass(frozen=True, slots=True)
+class CachePlan:
+    """What is to be written to the cache.
+
+    Attributes:
+        passes: That fill every entry of the space, those included that are there or do not fit.
+        sizes: Cut → bytes of its missing entries when they are whole.
+        fitting: The cuts whose missing entries fit.
+    """
+
+    passes: tuple[Pass, ...]
+    sizes: Mapping[int, int]
+    fitting: frozenset[int]
+
+
+def plan_cache(
+    context: Context, planned: Sequence[Pass], missing: Collection[EntryKey], values_at: Mapping[int, int], limit: int
+) -> CachePlan:
+    """Decides which of the missing entries are written: cheap cuts first, as far as the limit goes.
+
+    Args:
+        context: What the search trains on.
+        planned: As `planned_passes` gives them.
+        missing: Those of their keys whose entries are not complete.
+        values_at: As `cuts_that_pay` gives it.
+        limit: Bytes of the whole cache.
+    """
+    sizes = bytes_of(context, planned, missing, values_at)
+    fitting = affordable(sizes, context.cache, limit, replaced={key.name for key in missing})
+    return CachePlan(tuple(planned), sizes, frozenset(fitting))
 
 
 def planned_passes(context: Context, space: SearchSpace, cuts: Collection[int], rows: str) -> list[Pass]:

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 from ..spaces.space import SearchSpace
 from .cache import ActivationCache, EntryKey, shard_rows, shards_of
-from .cache_plan import bytes_of, planned_passes
+from .cache_plan import plan_cache, planned_passes
 from .events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
-from .eviction import affordable, default_limit, make_room, using
+from .eviction import default_limit, make_room, using
 from .extract import Context, Pass
 from .messages import Extract, Extracted, Failed, FromWorker, ToWorker
 from .paths import folder_bytes
@@ -75,9 +75,8 @@ class CacheFiller:
         return frozenset(cut for cut in self._values_at if all(self._cache.has(key) for key in keys if key.cut == cut))
 
     def _fill(self, planned: list[Pass], missing: set[EntryKey]) -> None:
-        sizes = bytes_of(self._context, planned, missing, self._values_at)
-        folder = self._context.cache
-        fitting = affordable(sizes, folder, self._limit, replaced={key.name for key in missing})
+        plan = plan_cache(self._context, planned, missing, self._values_at, self._limit)
+        folder, sizes, fitting = self._context.cache, plan.sizes, plan.fitting
         if too_large := set(sizes) - fitting:
             self._listener(
                 Warned(

@@ -15,6 +15,7 @@ from ..spaces.recipe import Technique
 from ..spaces.space import SearchSpace
 from .data import Dataset, open_folder
 from .data.demo import write_demo
+from .data.survey import Survey, survey_folder
 from .devices import check_backend
 from .engines import check_algorithm
 from .events import Listener
@@ -89,15 +90,35 @@ class Plan:
             return resumed_warm_start(self.warm_start, read_settings(self.study).warm_start)
         return read_warm_start(self.warm_start, self.space, within=self.study, listener=listener)
 
+    def survey(self, *, cache_dir: Path | None) -> Survey:
+        """The data set as names and sizes tell it; no image is opened.
+
+        Raises:
+            DataError: It cannot be searched on, as far as they tell.
+        """
+        folder, name = self._data(cache_dir)
+        return survey_folder(
+            folder,
+            size=self.backbone.size,
+            cache_dir=cache_dir,
+            name=name,
+            labels=self.labels,
+            follow_symlinks=self.follow_symlinks,
+        )
+
+    def _data(self, cache_dir: Path | None) -> tuple[Path, str | None]:
+        """The folder of images, and its name where reports are to call it by another."""
+        if self.folder is not None:
+            return self.folder, None
+        return write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
+
     def open_data(self, *, seed: int, cache_dir: Path | None, listener: Listener) -> Dataset:
         """The data set, decoded.
 
         Raises:
             DataError: The folder cannot be searched on.
         """
-        folder, name = self.folder, None
-        if folder is None:
-            folder, name = write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
+        folder, name = self._data(cache_dir)
         return open_folder(
             folder,
             size=self.backbone.size,

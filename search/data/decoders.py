@@ -135,7 +135,7 @@ def usable(processes: int | None, images: int) -> int:
     """
     if processes is None:
         processes = 1 if images <= ONE_PROCESS else _cores()
-    if processes and _has_main_guard():
+    if processes and has_main_guard():
         return processes
     return 0
 
@@ -145,7 +145,7 @@ def _cores() -> int:
 
 
 @functools.cache
-def _has_main_guard() -> bool:
+def has_main_guard() -> bool:
     """Whether a spawned process starts without running what this one is running."""
     pool = _pool(1)
     try:

@@ -55,7 +55,7 @@ def part_sizes(images: int, shares: Sequence[float], *, label: int = 0) -> list[
     """
     if images <= len(shares):
         raise TooFewImagesError(label, images, len(shares) + 1)
-    sizes = []
+    sizes: list[int] = []
     for part, share in enumerate(shares):
         # Every later part, the remainder among them, keeps at least one picture.
         sizes.append(min(max(1, round(share * images)), images - sum(sizes) - (len(shares) - part)))
