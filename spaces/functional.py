@@ -19,15 +19,18 @@ Weights = Mapping[int, Sequence[Any]]
 """Kernel and bias by step, as tensors of the backend."""
 
 
-def apply(network: Network, tensors: Mapping[int, Any], weights: Weights, outputs: Sequence[int]) -> list[Any]:
+def apply(
+    network: Network, tensors: Mapping[int, Any], weights: Weights, outputs: Sequence[int], *, dtype: str = "float32"
+) -> list[Any]:
     """Runs the steps that ``outputs`` need.
 
     Args:
         network: Folded: a step is a convolution with bias, ReLU6, an addition or the pooling.
         tensors: What is known, by step: the outputs of a frontier, each ``(n, …)``, or the images under `IMAGE`, pixels from
-            0 to 255. They may be of any type; the steps compute in float32.
+            0 to 255. They may be of any type.
         weights: Of every step that runs and has some.
-        outputs: Steps whose outputs are asked for, each ``(n, …)`` in the shape that the step gives.
+        outputs: Steps whose outputs are asked for, each ``(n, …)`` in the shape that the step gives, in float32.
+        dtype: What the steps compute in.
 
     Raises:
         ValueError: A BatchNorm layer would have to run: the network is not folded.
@@ -38,12 +41,15 @@ def apply(network: Network, tensors: Mapping[int, Any], weights: Weights, output
     if IMAGE in known:
         known[IMAGE] = known[IMAGE] / 127.5 - 1.0
     needed = _needed(network, set(known), outputs)
+    if dtype != "float32" and needed:
+        known = {index: keras.ops.cast(tensor, dtype) for index, tensor in known.items()}
+        weights = {step.index: [keras.ops.cast(array, dtype) for array in weights.get(step.index, ())] for step in needed}
     if any(step.kind == "BatchNormalization" for step in needed):
         raise ValueError("BatchNorm layers have no function of their own here: fold the network first")
     for step in needed:
         shapes = [network.step(index).shape for index in step.inputs]
         known[step.index] = _run(step, [known[index] for index in step.inputs], shapes, weights.get(step.index, ()))
-    return [_spatial(known[index], network.step(index).shape) for index in outputs]
+    return [keras.ops.cast(_spatial(known[index], network.step(index).shape), "float32") for index in outputs]
 
 
 def _needed(network: Network, known: set[int], outputs: Sequence[int]) -> list[Step]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .loss_scale import LossScale
+
 Logits = Callable[[list[Any], list[Any], Callable[[Any], Any]], Any]
 """From the weights in their shapes, the tensors at the cut and what drops some of the head's inputs."""
 
@@ -19,6 +21,7 @@ def trace_training(
     shapes: Sequence[tuple[int, ...]],
     dtype: Any,
     piece_images: int | None,
+    scale: LossScale | None = None,
 ) -> Any:
     """A function that trains for some steps.
 
@@ -30,6 +33,7 @@ def trace_training(
         shapes: Of the tensors at the cut, for one image.
         dtype: Of these tensors.
         piece_images: Most images whose gradient is computed at a time, the batch's being their sum; None for the whole batch.
+        scale: Where ``logits`` computes in half precision.
 
     Returns:
         A function of tensors, each ``(steps, batch, …)``, labels and weights ``(steps, batch)``, the rate of dropout and a seed
@@ -50,6 +54,11 @@ def trace_training(
             drawn = tf.random.stateless_uniform(shape, tf.stack([seed[0], seed[1] + step]))
             return tf.cast(drawn >= dropout, tf.float32) / (1 - dropout)
 
+        def update(gradient: Any) -> None:
+            # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
+            optimizer.update_step(gradient, variable, optimizer.learning_rate)
+            optimizer.iterations.assign_add(1)
+
         def one(step: Any, told: Any) -> Any:
             label, weight = labels[step], weights[step]
             size = tf.shape(label)[0]
@@ -65,7 +74,8 @@ def trace_training(
                     guess = logits(parts, [tensor[step, at:to] for tensor in tensors], lambda x: x * kept[at:to])
                     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(label[at:to], guess) * weight[at:to]
                     loss = tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(size, tf.float32))
-                gradient = tf.concat([tf.reshape(part, [-1]) for part in tape.gradient(loss, parts)], axis=0)
+                    scaled = loss if scale is None else loss * scale.factor.value
+                gradient = tf.concat([tf.reshape(part, [-1]) for part in tape.gradient(scaled, parts)], axis=0)
                 right = tf.argmax(guess, axis=1, output_type=tf.int32) == label[at:to]
                 return gradient, loss, tf.reduce_sum(tf.cast(right, tf.float32) * weight[at:to])
 
@@ -73,9 +83,10 @@ def trace_training(
                 gradient, loss, hits = piece(0, size)
             else:
                 gradient, loss, hits = _added_up(piece, size, piece_images, variable.shape)
-            # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
-            optimizer.update_step(gradient, variable, optimizer.learning_rate)
-            optimizer.iterations.assign_add(1)
+            if scale is None:
+                update(gradient)
+            else:
+                scale.apply(gradient, update)
             accuracy = tf.math.divide_no_nan(hits, tf.reduce_sum(weight))
             return step + 1, told.write(step, tf.stack([loss, accuracy]))
 

@@ -9,6 +9,7 @@ import pytest
 from tlsearch.search.models.base import head_shapes
 from tlsearch.search.models.flat_model import FlatModel
 from tlsearch.search.models.keras_model import KerasModel
+from tlsearch.search.models.loss_scale import STEPS_TO_DOUBLE, LossScale
 from tlsearch.search.models.shelf import KEPT_MODELS, ModelShelf
 from tlsearch.spaces.backbone import BackboneSpec, load_network
 from tlsearch.spaces.folding import fold
@@ -131,16 +132,50 @@ def test_half_precision_trains_alike_and_a_reset_begins_anew(network, batches, h
     assert first[-1] < first[0] or np.isclose(first, exact, rtol=0.05).all()
 
 
-def test_the_fast_model_stays_in_single_precision(network, batches, half_precision):
+@pytest.mark.parametrize("recipe", RECIPES, ids=[str(recipe.technique) for recipe in RECIPES])
+def test_the_fast_model_trains_alike_in_half_precision(recipe, network, batches, half_precision):
+    cut, tensors, labels, weights = batches(recipe)
+    half = FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
+    for _ in range(2):
+        half.reset(recipe, 5, None)
+        losses, _ = half.train(tensors, labels, weights)
+    logits = half.predict([t[0] for t in tensors])
+    keras.config.set_dtype_policy("float32")
+    exact = FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
+    exact.reset(recipe, 5, None)
+    expected, _ = exact.train(tensors, labels, weights)
+    assert logits.dtype == half.snapshot().dtype == np.float32
+    np.testing.assert_allclose(losses, expected, rtol=0.02)
+    # A head alone stays in single precision.
+    assert np.array_equal(losses, expected) == (cut > POOL)
+
+
+def test_a_gradient_that_overflows_is_left_out_and_the_next_is_scaled_less(network, batches, half_precision):
     recipe = RECIPES[1]
     cut, tensors, labels, weights = batches(recipe)
-    told = []
-    for policy in ("mixed_float16", "float32"):
-        keras.config.set_dtype_policy(policy)
-        model = FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
-        model.reset(recipe, 5, None)
-        told.append(model.train(tensors, labels, weights)[0])
-    np.testing.assert_array_equal(*told)
+    model = FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
+    model.reset(recipe, 5, None)
+    before = model.snapshot()
+    model._scale.factor.assign(np.float32(3e38))
+    first = [t[:1] for t in tensors]
+    losses, _ = model.train(first, labels[:1], weights[:1])
+    assert np.isfinite(losses).all() and float(model._scale.factor.numpy()) == np.float32(1.5e38)
+    np.testing.assert_array_equal(model.snapshot(), before)
+    assert int(model._optimizer.iterations.numpy()) == 0
+    model.reset(recipe, 5, None)
+    assert float(model._scale.factor.numpy()) == 2.0**15
+    model.train(first, labels[:1], weights[:1])
+    assert int(model._optimizer.iterations.numpy()) == 1 and not np.array_equal(model.snapshot(), before)
+
+
+def test_the_scale_of_the_loss_is_doubled_after_many_steps(half_precision):
+    import tensorflow as tf
+
+    scale, applied = LossScale(), []
+    scale._steps.assign(STEPS_TO_DOUBLE - 2)
+    for _ in range(2):
+        scale.apply(tf.constant([2.0**15]), lambda gradient: applied.append(gradient.numpy().tolist()))
+    assert applied == [[1.0], [1.0]] and float(scale.factor.numpy()) == 2.0**16 and int(scale._steps.numpy()) == 0
 
 
 @pytest.mark.parametrize("kind", [FlatModel, KerasModel])
