@@ -3,13 +3,15 @@
     python benchmarks/loop.py --out costs.json
     python benchmarks/loop.py --only proposals
 
-runs three things, each of the real code, and prints one JSON line, which `simulate_scaling.py` reads:
+runs four things, each of the real code, and prints one JSON line, which `simulate_scaling.py` reads:
 
-- proposals: for each engine, the time to propose and to observe a trial when so many were observed before;
+- proposals: for each engine, the time to propose, to adopt (one of the fair start) and to observe a trial when so many were
+  observed before;
 - store: the time that the start, an epoch and the end of a trial take to record in SQLite, and the bytes that they take;
 - loop: the real search loop, in real time, with workers that answer after a while instead of training: how many trials an hour
   it keeps up with, by the number of workers, and without any training at all. The processor time that real worker processes
-  would take is not part of it; waiting for the messages of so many pipes is measured apart.
+  would take is not part of it; waiting for the messages of so many pipes is measured apart;
+- training: a real search on the built-in pictures, with one worker and with two.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import trial_seconds
+from common import report, trial_seconds
+from common import search as run_search
 
 from tlsearch.search.engines import ALGORITHMS, WAIT, make_engine
 from tlsearch.search.loop import Searcher
@@ -143,35 +146,34 @@ def search(store: StudyStore, trials: int, pool: TimedPool) -> float:
 
 
 def proposals(engine_name: str, algorithm: str) -> list[dict[str, float]]:
-    """Milliseconds to propose and to observe, by the number of trials that were observed before."""
+    """Milliseconds to propose, to adopt and to observe, by the number of trials that were observed before."""
     engine = make_engine(engine_name, algorithm, SPACE, seed=0, maximize=True)
     proposer = make_engine("optuna", "random", SPACE, seed=1, maximize=True)
     known = 0
     found = []
     began = time.monotonic()
     for wanted in AT:
+        adopting: list[float] = []
         for number in range(known, wanted):
             values = proposer.propose(number)
             assert isinstance(values, dict)
-            engine.adopt(number, values)
+            _timed(engine.adopt, adopting)(number, values)
             engine.observe(number, (number % 97) / 97)
             if time.monotonic() - began > PATIENCE:
                 return found
-        proposing, observing = [], []
+        proposing: list[float] = []
+        observing: list[float] = []
         known = wanted + 5
         for number in range(wanted, known):
-            start = time.perf_counter()
-            values = engine.propose(number)
-            proposing.append(time.perf_counter() - start)
+            values = _timed(engine.propose, proposing)(number)
             assert values is not None and values is not WAIT
-            start = time.perf_counter()
-            engine.observe(number, 0.5)
-            observing.append(time.perf_counter() - start)
+            _timed(engine.observe, observing)(number, 0.5)
         found.append(
             {
                 "trials": wanted,
                 "propose_ms": round(1e3 * statistics.median(proposing), 2),
                 "observe_ms": round(1e3 * statistics.median(observing), 2),
+                "adopt_ms": round(1e3 * statistics.median(adopting[-50:]), 2),
             }
         )
     return found
@@ -210,6 +212,27 @@ def loop_rates(scratch: Path, seconds: float) -> list[dict[str, float]]:
             }
         )
     return found
+
+
+def training(scratch: Path, workers: int, trials: int = 24) -> dict[str, float]:
+    """A real search: what `loop_rates` says of made-up ones."""
+    study = scratch / f"training-{workers}"
+    options = ["--algorithm", "random", "--epochs", EPOCHS, "--confirm", 0, "--no-prune", "--no-early-stopping"]
+    run_search("--study", study, "--trials", trials, "--workers", workers, *options, cache=scratch / "cache")
+    found = report(study)
+    wall, seconds = found["timing"]["train"], [trial["seconds"] for trial in found["trials"]]
+    return {
+        "workers": workers,
+        "trials": trials,
+        "trial_seconds": round(statistics.fmean(seconds), 2),
+        "wall": round(wall, 2),
+        "trials_per_hour": round(3600 * trials / wall),
+        "utilisation": round(sum(seconds) / workers / wall, 4),
+        "images_per_second": {
+            name: round(statistics.median(one["images_per_second"] for one in found["trials"] if one["technique"] == name))
+            for name in ("frozen", "fine-tune", "full")
+        },
+    }
 
 
 def waiting(pipes: int) -> float:
@@ -257,7 +280,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="file of the JSON; what it holds of another --only stays")
-    parser.add_argument("--only", choices=["proposals", "store", "loop"])
+    parser.add_argument("--only", choices=["proposals", "store", "loop", "training"])
     parser.add_argument("--seconds", type=float, default=2.0, help="that a made-up trial takes")
     asked = parser.parse_args()
     found: dict[str, Any] = {"benchmark": "loop", "cores": os.cpu_count()}
@@ -276,6 +299,8 @@ def main() -> None:
             found["message_bytes"] = message_bytes()
         if asked.only in (None, "loop"):
             found["loop"] = loop_rates(scratch, asked.seconds)
+        if asked.only in (None, "training"):
+            found["training"] = [training(scratch, workers) for workers in (1, 2)]
     print(json.dumps(found))
     if asked.out:
         asked.out.write_text(json.dumps(found, indent=1) + "\n")

@@ -1,0 +1,68 @@
+"""The simulation's laws: what it says where the answer is known without it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("simpy")
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import simulate_scaling
+
+        yield simulate_scaling
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+def costs(simulation, seconds, epochs=5):
+    """All of the driver's time for a trial goes into recording its end."""
+    return simulation.Costs([1], [0.0], [0.0], [0.0], start=0.0, measure=0.0, finish=seconds, rest=0.0, epochs=epochs)
+
+
+def test_a_driver_that_costs_nothing_is_no_limit(simulation):
+    found = simulation.simulate(1, 50, 60.0, costs(simulation, 0.0))
+    assert found["trials_per_hour"] == pytest.approx(60, rel=0.1) and found["utilisation"] == 1.0 and found["driver_busy"] == 0
+    assert simulation.simulate(50, 1000, 60.0, costs(simulation, 0.0))["trials_per_hour"] == pytest.approx(3000, rel=0.15)
+
+
+def test_a_driver_that_is_never_idle_is_the_limit(simulation):
+    found = simulation.simulate(200, 2000, 1.0, costs(simulation, 0.1))
+    assert found["trials_per_hour"] == pytest.approx(36_000, rel=0.02) and found["driver_busy"] > 0.98
+    assert found["utilisation"] == pytest.approx(1.0 / (200 * 0.1), rel=0.05), "10 of 200 workers' time"
+    shared = simulation.simulate(200, 2000, 1.0, costs(simulation, 0.1), drivers=4)
+    assert shared["trials_per_hour"] == pytest.approx(4 * 36_000, rel=0.05)
+
+
+def test_costs_come_from_what_was_measured(simulation):
+    points = [{"trials": n, "propose_ms": 10.0, "adopt_ms": 2.0, "observe_ms": 1.0} for n in (10, 100)]
+    points.append({"trials": 200, "propose_ms": 20.0, "adopt_ms": 2.0, "observe_ms": 1.0})
+    measured = {
+        "proposals": {"optuna tpe": points, "optuna random": points[:1]},
+        "store": {"start_ms": 5.0, "measure_ms": 1.0, "finish_ms": 6.0, "epochs": 5},
+        # 100 trials: 2 + 5 + 5 + 6 + 1 ms of each in the first half, 8 ms more in the second, and 3 ms of something else.
+        "loop": [{"trials": 100, "trial_seconds": 0.0, "wall": 2.6}],
+    }
+    own = simulation.Costs.of(measured, "optuna tpe")
+    assert own.rest == pytest.approx(0.003) and own.at(own.propose, 150) == pytest.approx(0.015)
+    assert own.at(own.propose, 300) == pytest.approx(0.03), "on the line of the last two points"
+    assert own.before(49, 100) == pytest.approx(0.002 + 0.005 + 0.003) and own.before(50, 100) == pytest.approx(0.018)
+    other = simulation.Costs.of(measured, "optuna random", transaction_ms=4.0)
+    assert (other.start, other.measure, other.finish, other.rest) == pytest.approx((0.008, 0.004, 0.036, 0.003))
+
+
+def test_the_committed_measurements_can_be_simulated_and_drawn(simulation):
+    measured = json.loads((BENCHMARKS.parent / "docs" / "scaling.json").read_text())
+    own = simulation.Costs.of(measured, simulation.MEASURED)
+    compared = simulation.beside(measured, own)
+    assert {point["kind"] for point in compared} == {"made-up training", "training"}
+    assert max(point["workers"] for point in compared) == 1000
+    curves = [{"trial": "2 s", "workers": workers, **simulation.simulate(workers, 20, 2.0, own)} for workers in (1, 4)]
+    svg = simulation.plot({"curves": curves, "measured": compared}, measured, own)
+    assert svg.startswith("<svg") and "training on this machine" in svg
