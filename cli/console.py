@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..reports.live import LiveProgress
     from ..reports.log import Log
     from ..reports.summary import Summary
+    from ..search.study_folder import StudyPlace
 
 
 def make_console(**options: Any) -> Console:
@@ -35,20 +37,36 @@ def watching(metric: Metric = "accuracy", *, quiet: bool) -> LiveProgress | Log:
     return LiveProgress(progress, metric) if progress.is_terminal and not quiet else Log(progress, metric, quiet=quiet)
 
 
-def newest_study() -> Path:
-    """The newest study under ``runs/``.
+def chosen_studies(names: Sequence[str | Path], storage: str | None) -> list[StudyPlace]:
+    """The studies that a user names, by folders or by names in a database; the newest one where none is named.
+
+    Args:
+        names: Folders or names.
+        storage: URL of the database, as the user gave it; None for that of the environment, if any.
 
     Raises:
-        OptionError: There is none.
+        OptionError: There is none, or the URL is none.
+        StorageError: The database cannot be read.
     """
-    from ..search.study_folder import list_studies
+    from ..search.shared.address import SharedStudy, chosen_storage
+    from ..search.study_folder import list_studies, place_of
 
-    if found := list_studies(Path("runs")):
-        return found[0]
-    raise OptionError("there is no study under runs/ in this folder. Make one with `tlsearch run`, or name its folder.")
+    database = chosen_storage(storage)
+    if database is None:
+        if found := [Path(name) for name in names] or list_studies(Path("runs"))[:1]:
+            return [*found]
+        raise OptionError("there is no study under runs/ in this folder. Make one with `tlsearch run`, or name its folder.")
+    if not names:
+        from ..search.shared.studies import list_shared
+
+        if shared := list_shared(database)[:1]:
+            return [*shared]
+        raise OptionError(f"there is no study in {database}. Make one with `tlsearch run --storage`.")
+    # With the variable set for good, folders are still folders.
+    return [place_of(name, database) if storage is None else SharedStudy(database, str(name)) for name in names]
 
 
-def print_report(path: Path, top: int) -> None:
+def print_report(path: StudyPlace, top: int) -> None:
     """The report of a study, with so many trials in its leaderboard."""
     from ..reports.summary import summarize
     from ..reports.terminal import Report
@@ -58,10 +76,11 @@ def print_report(path: Path, top: int) -> None:
     say_what_is_damaged(summary)
 
 
-def write(text: str, output: str | None, form: str, about: Path) -> None:
+def write(text: str, output: str | None, form: str, about: StudyPlace) -> None:
     """To a file, or to the standard output; a page that nobody has named a file for does not flood a terminal."""
     if output is None and form == "html" and sys.stdout.isatty():
-        output = f"{about.resolve().name or 'report'}.html"
+        name = about.resolve().name if isinstance(about, Path) else Path(about.name).name
+        output = f"{name or 'report'}.html"
         typer.echo(f"Writing {output}, {len(text.encode()) / 1e6:.1f} MB, to be opened in a browser.", err=True)
     if output is None or output == "-":
         sys.stdout.write(text)

@@ -10,8 +10,8 @@ import typer
 
 from ..search.export.formats import Format, Quantize
 from ..spaces.errors import OptionError
-from .console import make_console, newest_study, print_error
-from .options import CacheDir, PredictionFormat, TechniqueChoice, at_least
+from .console import chosen_studies, make_console, print_error
+from .options import CacheDir, PredictionFormat, StorageUrl, TechniqueChoice, at_least
 
 SKIPPED = 3
 """Exit code of `predict` where an image could not be read."""
@@ -20,7 +20,9 @@ SKIPPED = 3
 def export(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="[STUDY] OUT", help="Folder of a study, by default the newest under runs/, and file to write."),
+        typer.Argument(
+            metavar="[STUDY] OUT", help="Folder of a study or its name in --storage, by default the newest, and file to write."
+        ),
     ],
     form: Annotated[Format | None, typer.Option("--format", help="What to write.  [default: by OUT's suffix]")] = None,
     technique: Annotated[TechniqueChoice, typer.Option(help="Whose model; winner is the one that is recommended.")] = "winner",
@@ -28,6 +30,7 @@ def export(
     refit: Annotated[bool, typer.Option("--refit", help="Train it again first, on training and validation images.")] = False,
     data: Annotated[Path | None, typer.Option(help="The study's folder of images.  [default: where it was]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    storage: StorageUrl = None,
     cache_dir: CacheDir = None,
 ) -> None:
     """Take a model out of a study as a file that needs no tlsearch, with a model card."""
@@ -35,7 +38,7 @@ def export(
         raise OptionError(f"export takes STUDY and OUT, got {len(paths)} paths. Give --format once for each call.")
     from ..reports.takeout import take_out
 
-    source = paths[0] if len(paths) == 2 else newest_study()
+    (source,) = chosen_studies(paths[:-1], storage)
     console = make_console(stderr=True)
     with console.status("exporting and measuring …") if console.is_terminal else nullcontext():
         report = take_out(

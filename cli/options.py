@@ -27,6 +27,18 @@ Labels = Annotated[
     Path | None,
     typer.Option(help="CSV with columns path, label and optionally split (train, val, test), instead of class folders."),
 ]
+StorageUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="Database of shared studies, such as postgresql://user:password@host/database. The environment variable "
+        "TLSEARCH_STORAGE does the same, without showing the password to whoever lists processes.",
+    ),
+]
+StudyName = Annotated[
+    list[str] | None, typer.Option("--study", metavar="NAME", help="Study in --storage. Repeat it for several, side by side.")
+]
 CacheDir = Annotated[
     Path | None, typer.Option(help="Folder of decoded images and activations.  [default: the user's cache folder]")
 ]

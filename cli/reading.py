@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..spaces.errors import OptionError
-from .console import make_console, newest_study, print_report, say_what_is_damaged, watching, write
-from .options import CacheDir, FollowSymlinks, InspectFormat, Labels, ListFormat, Output, ReportFormat, at_least
+from .console import chosen_studies, make_console, print_report, say_what_is_damaged, watching, write
+from .options import (
+    CacheDir,
+    FollowSymlinks,
+    InspectFormat,
+    Labels,
+    ListFormat,
+    Output,
+    ReportFormat,
+    StorageUrl,
+    StudyName,
+    at_least,
+)
+
+if TYPE_CHECKING:
+    from ..search.study_folder import StudyPlace
 
 
 def report(
     study: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folder of a study; several stand side by side.  [default: the newest under runs/]"),
+        typer.Argument(help="Folder of a study, or its name in --storage; several stand side by side.  [default: the newest]"),
     ] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
     output: Output = None,
     top: Annotated[int, typer.Option(callback=at_least(1), help="Trials in the leaderboard.")] = 10,
+    storage: StorageUrl = None,
+    name: StudyName = None,
 ) -> None:
     """Say which technique wins, by how much, and whether the difference is real."""
-    paths = study or [newest_study()]
+    paths = chosen_studies([*(study or ()), *(name or ())], storage)
     if len(paths) > 1:
         return _compare(paths, form, output)
     if form == "terminal" and output in (None, "-"):
@@ -79,33 +95,47 @@ def inspect(
 
 
 def dashboard(
-    study: Annotated[Path | None, typer.Argument(help="Folder of a study.  [default: the newest under runs/]")] = None,
+    study: Annotated[
+        Path | None, typer.Argument(help="Folder of a study, or its name in --storage.  [default: the newest]")
+    ] = None,
     port: Annotated[int, typer.Option(callback=at_least(0), help="Port to listen on; 0 for any that is free.")] = 8080,
+    storage: StorageUrl = None,
+    name: StudyName = None,
 ) -> None:
     """Show a study in optuna-dashboard, on this machine only, until Ctrl-C."""
     from ..reports.dashboard import serve
     from ..search.store import StudyStore
 
-    path = study or newest_study()
+    (path, *_) = chosen_studies([*([study] if study else []), *(name or ())], storage)
     serve(StudyStore.open(path), port, lambda address: typer.echo(f"{path}: {address}  (Ctrl-C stops it)"))
 
 
 def studies(
-    runs: Annotated[Path, typer.Argument(help="Folder that holds studies.")] = Path("runs"),
+    runs: Annotated[Path | None, typer.Argument(help="Folder that holds studies.  [default: runs]")] = None,
     form: Annotated[ListFormat, typer.Option("--format", help="What to write.")] = "terminal",
+    storage: StorageUrl = None,
 ) -> None:
-    """List the studies in a folder, the newest first."""
+    """List the studies in a folder or a database, the newest first."""
     from ..reports.listing import Listing
+    from ..search.shared.address import chosen_storage
     from ..search.study_folder import list_studies
 
-    listing = Listing(list_studies(runs), runs)
+    # A folder that is named goes before what the environment says.
+    database = None if runs is not None and storage is None else chosen_storage(storage)
+    if database is not None:
+        from ..search.shared.studies import list_shared
+
+        listing = Listing(list_shared(database), database)
+    else:
+        runs = runs or Path("runs")
+        listing = Listing(list_studies(runs), runs)
     if form == "json":
         sys.stdout.write(listing.to_json())
     else:
         make_console().print(listing)
 
 
-def _compare(paths: list[Path], form: ReportFormat, output: str | None) -> None:
+def _compare(paths: list[StudyPlace], form: ReportFormat, output: str | None) -> None:
     from ..reports.beside import SideBySide
     from ..reports.beside import render as render_comparison
     from ..reports.summary import summarize

@@ -19,6 +19,7 @@ from .options import (
     FollowSymlinks,
     Labels,
     ListFormat,
+    StorageUrl,
     at_least,
     parse_bytes,
     parse_duration,
@@ -36,7 +37,10 @@ def run(
         int, typer.Option(callback=at_least(1, 100_000), help="Trials of the whole study, over all of its runs.")
     ] = 20,
     epochs: Annotated[int | None, typer.Option(callback=at_least(1), help="Most epochs a stage.  [default: 10]")] = None,
-    study: Annotated[Path | None, typer.Option(help="Folder of the study.  [default: runs/<name of DATA>]")] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="Folder of the study, or its name in --storage.  [default: runs/<name of DATA>]")
+    ] = None,
+    storage: StorageUrl = None,
     engine: Annotated[EngineName, typer.Option(help="Who proposes.")] = "optuna",
     algorithm: Annotated[
         str | None,
@@ -87,12 +91,14 @@ def run(
 ) -> None:
     """Search for the best technique, or go on with a search; then report."""
     from ..search.plan import plan_run
+    from ..search.shared.address import chosen_storage
 
     count, limit, cache_bytes = parse_workers(workers), parse_duration(time_limit), parse_bytes(cache_limit)
     plan = plan_run(
         data,
         demo=demo,
         study=study,
+        storage=chosen_storage(storage),
         space=space,
         techniques=technique or (),
         fine_tune_at=fine_tune_at or (),

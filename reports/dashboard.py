@@ -58,11 +58,14 @@ def readable_storage(store: StudyStore) -> RDBStorage:
     from optuna.storages import RDBStorage
 
     class Readable(RDBStorage):
-        def get_all_trials(self, *arguments: Any, **options: Any) -> list[FrozenTrial]:
+        def get_all_trials(self, study_id: int, *arguments: Any, **options: Any) -> list[FrozenTrial]:
+            trials = super().get_all_trials(study_id, *arguments, **options)
+            if study_id != self.get_study_id_from_name(store.settings.name):
+                return trials  # a shared database holds others, of other programs too
             confirmations = store.confirmations()
-            return [readable(trial, confirmations, store) for trial in super().get_all_trials(*arguments, **options)]
+            return [readable(trial, confirmations, store) for trial in trials]
 
-    return Readable(f"sqlite:///{(store.path / 'study.db').resolve()}", engine_kwargs={"connect_args": {"timeout": 60}})
+    return store.storage(Readable)
 
 
 def readable(frozen: FrozenTrial, confirmations: tuple[Confirmation, ...], store: StudyStore) -> FrozenTrial:

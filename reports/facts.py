@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..search.kept import kept_bytes
 from .sentences import from_pixels, rule_of_thumb, started_from, time_spent, trained_on, trial_overhead
 from .summary import Summary
 from .text import count, describe, listed, literal
@@ -55,7 +54,7 @@ def facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if failures:
         named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures[:SHOWN]]
         yield f"Failed trials ({len(failures)})", _and_more(named, len(failures))
-    if kept := kept_bytes(summary.path):
+    if kept := summary.kept_bytes:
         yield "Models", f"the best of each technique is kept, {kept / 1e6:.1f} MB in all; `tlsearch export` takes one out"
     yield "Time", time_spent(summary)
     if summary.runs:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -13,6 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from ..search.study_folder import StudyPlace
 from ..spaces.errors import StudyError
 from .files import technique_dict
 from .sentences import headline
@@ -32,12 +32,12 @@ class Listing:
     """One row a study.
 
     Attributes:
-        studies: Their folders, in the order of the rows.
-        runs: The folder that was looked in.
+        studies: Where they are, in the order of the rows.
+        runs: The folder or database that was looked in.
     """
 
-    studies: Sequence[Path]
-    runs: Path
+    studies: Sequence[StudyPlace]
+    runs: object
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Renders the table, or a line where there is none."""
@@ -58,7 +58,7 @@ class Listing:
         return json.dumps([_entry(path) for path in self.studies], indent=2) + "\n"
 
 
-def _entry(path: Path) -> dict[str, Any]:
+def _entry(path: StudyPlace) -> dict[str, Any]:
     entry: dict[str, Any] = dict.fromkeys(_FIELDS) | {"name": path.name, "path": str(path)}
     try:
         summary = summarize(path)
@@ -87,7 +87,7 @@ def _entry(path: Path) -> dict[str, Any]:
     }
 
 
-def _cells(path: Path) -> tuple[Text, Text, Text]:
+def _cells(path: StudyPlace) -> tuple[Text, Text, Text]:
     """Data, trials and verdict of one study; one that is damaged says so and hides none of the others."""
     try:
         summary = summarize(path)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..search.confirm import finalists
+from ..search.kept import kept_bytes
 from ..search.metrics import maximized
 from ..search.notes import RunNote
 from ..search.settings import StudySettings
 from ..search.store import StudyStore
+from ..search.study_folder import StudyPlace
 from ..search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from ..spaces.recipe import Technique
 from ..spaces.space import SearchSpace
@@ -131,12 +132,13 @@ class Summary:
         pareto_seconds: Confirmed techniques on the Pareto front of test score against training seconds.
         pareto_params: The same against trained parameters.
         cost_sentence: What the best score costs beside the quickest technique; empty where fewer than two were confirmed.
+        kept_bytes: Of all models that it keeps.
         weights_file: Name of the file of the pretrained weights, and whether Keras downloaded it for this study.
         runs: What each run of its search trained on; none where that was not recorded.
         damage: What of a damaged study could not be read; empty for a sound one.
     """
 
-    path: Path
+    path: StudyPlace
     settings: StudySettings
     trials: tuple[Trial, ...]
     techniques: tuple[TechniqueSummary, ...]
@@ -152,6 +154,7 @@ class Summary:
     damage: str = ""
     weights_file: tuple[str, bool] = ("", False)
     runs: tuple[RunNote, ...] = ()
+    kept_bytes: int = 0
 
     @property
     def failures(self) -> tuple[FailedTrial, ...]:
@@ -187,7 +190,7 @@ class Summary:
         return tuple(t for t in self.trials if isinstance(t, RunningTrial))
 
 
-def summarize(study: Path | str | StudyStore) -> Summary:
+def summarize(study: StudyPlace | str | StudyStore) -> Summary:
     """Reads a study; of a damaged one, what is still sound.
 
     Raises:
@@ -240,6 +243,7 @@ def summarize(study: Path | str | StudyStore) -> Summary:
         damage=store.damage,
         weights_file=store.notes.weights_file(),
         runs=store.notes.runs(),
+        kept_bytes=kept_bytes(store.files),
     )
 
 

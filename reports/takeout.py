@@ -7,6 +7,7 @@ from typing import Any
 
 from ..search.export.export import chosen_model, export_model
 from ..search.store import StudyStore
+from ..search.study_folder import StudyPlace
 from ..spaces.errors import OptionError, StudyError
 from ..spaces.recipe import Technique
 from .card import check_card, write_card
@@ -14,11 +15,11 @@ from .exported import ExportReport
 from .summary import summarize
 
 
-def take_out(study: Path, out: Path, *, technique: str, refit: bool, force: bool, **options: Any) -> ExportReport:
+def take_out(study: StudyPlace, out: Path, *, technique: str, refit: bool, force: bool, **options: Any) -> ExportReport:
     """Exports a model and writes its card.
 
     Args:
-        study: Folder of the study.
+        study: Folder of the study, or its name and database.
         out: File to write, or the folder of a SavedModel.
         technique: Its name, or ``winner`` for the one that the study recommends.
         refit: As in `export_model`.

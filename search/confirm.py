@@ -24,6 +24,7 @@ from .seeds import derive
 from .store import StudyStore
 from .train import Job
 from .trial import CompleteTrial, Confirmation, Metric, Trial
+from .trials import POLL_SECONDS
 from .workers import Died, Worker, WorkerPool
 
 RESERVED_AT_MOST = 0.5
@@ -158,21 +159,54 @@ class Confirmer:
         self._waiting = self.remaining()
         self._done = self.total - len(self._waiting)
         self._tasks: dict[int, tuple[CompleteTrial, int]] = {}
+        self._looked = -math.inf
         pool.drive(self._next, self._handle)
+        self._wait_for_others(pool)
         if self._waiting:
             self._listener(Warned(f"The time limit left {len(self._waiting)} of {self.total} confirmation runs undone."))
+
+    def _wait_for_others(self, pool: WorkerPool) -> None:
+        """Until every run is done: one whose driver has died is done here."""
+        told = False
+        while self._store.shared and self._waiting and not self._out_of_time():
+            if not told:
+                plural = "s" if len(self._waiting) > 1 else ""
+                self._listener(Warned(f"Waiting for {len(self._waiting)} confirmation run{plural} of other drivers."))
+                told = True
+            time.sleep(POLL_SECONDS)
+            pool.drive(self._next, self._handle)
+
+    def _out_of_time(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _finalists(self) -> dict[Technique, CompleteTrial]:
         return finalists(self._store.trials(), self._store.settings.metric)
 
     def _next(self, worker: Worker) -> ToWorker | None:
-        if not self._waiting or (self._deadline is not None and time.monotonic() >= self._deadline):
+        if self._out_of_time() or (self._store.shared and time.monotonic() < self._looked + POLL_SECONDS):
             return None
-        trial, seed = self._waiting.pop(0)
+        if (taken := self._take()) is None:
+            self._looked = time.monotonic() if self._store.shared else self._looked
+            return None
+        trial, seed = taken
         ticket = len(self._tasks)
-        self._tasks[ticket] = (trial, seed)
+        self._tasks[ticket] = taken
         job = Job(trial.recipe, seed, head_seed=seed, patience=self._patience, test=True, keep=True)
         return Train(ticket, job, self._cached_cuts)
+
+    def _take(self) -> tuple[CompleteTrial, int] | None:
+        """The next run that no other driver is at; it waits no longer."""
+        for trial, seed in [*self._waiting]:
+            if not self._store.claim(_claim(trial, seed)):
+                continue
+            self._waiting.remove((trial, seed))
+            if not self._store.shared or (trial, seed) in self.remaining():
+                return trial, seed
+            # Another driver has done it.
+            self._store.release(_claim(trial, seed))
+            self._done += 1
+            self._listener(PhaseAdvanced("confirm", self._done))
+        return None
 
     def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
         assert isinstance(task, Train)
@@ -182,6 +216,7 @@ class Confirmer:
         trial, seed = self._tasks[task.ticket]
         if isinstance(message, Failed | Died):
             technique = trial.recipe.technique
+            self._store.release(_claim(trial, seed))
             self._listener(Warned(f"A confirmation run of {technique} failed ({message.error}); its seed is left out."))
             return
         assert isinstance(message, Trained) and message.outcome is not None and message.outcome.test is not None
@@ -197,8 +232,26 @@ class Confirmer:
         )
         if message.outcome.weights is not None:
             # Before the confirmation: a kill between the two then costs a training run, not the model.
-            kept = KeptModel.of(confirmation, message.outcome, order=self._seeds.index(seed))
-            keep_better(self._store.path, kept, self._store.settings.metric)
+            self._keep(KeptModel.of(confirmation, message.outcome, order=self._seeds.index(seed)))
+        recorded = self._store.confirm(confirmation, message.outcome.test, labels, claim=_claim(trial, seed))
+        if recorded is None:
+            # Another driver has taken it over.
+            self._waiting.append((trial, seed))
+            return
         self._done += 1
-        self._listener(Confirmed(self._store.confirm(confirmation, message.outcome.test, labels)))
+        self._listener(Confirmed(recorded))
         self._listener(PhaseAdvanced("confirm", self._done))
+
+    def _keep(self, model: KeptModel) -> None:
+        """Keeps a model unless a better one is there, and while no other driver does the same."""
+        claim = f"model {model.recipe.technique}"
+        while not self._store.claim(claim):
+            time.sleep(POLL_SECONDS / 10)
+        try:
+            keep_better(self._store.files, model, self._store.settings.metric)
+        finally:
+            self._store.release(claim)
+
+
+def _claim(trial: CompleteTrial, seed: int) -> str:
+    return f"confirm {trial.number} {seed}"

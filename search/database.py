@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from ..spaces.errors import DamagedStudyError, StudyError
+from .lock import hold
+from .trials import Notify, StudyTrials
 
 LOCK_SECONDS = 60.0
 """Time that another program may keep the database locked before a read or a write of ours gives up."""
@@ -31,8 +34,8 @@ SIDE_FILES = ("-journal", "-wal", "-shm")
 _ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError, sqlite3.Error, UnicodeDecodeError)
 
 
-class Database:
-    """The trials of one study. Made by `create` and `open`.
+class Database(StudyTrials):
+    """See `StudyTrials`. Made by `create` and `open`; one driver at a time holds it.
 
     Raises:
         StudyError: From every method: the file is locked, its disk full or not writable, or its folder is gone.
@@ -70,8 +73,18 @@ class Database:
             except KeyError as error:
                 raise DamagedStudyError(path.parent, f"{path.name} does not hold the study {name!r}") from error
 
-    def start(self, trial: FrozenTrial) -> int:
-        """Records a trial that begins, and gives its number."""
+    def hold(self, notify: Notify) -> AbstractContextManager[None]:
+        """See `StudyTrials`."""
+        return hold(self._path.parent)
+
+    def storage(self, kind: type[RDBStorage]) -> RDBStorage:
+        """See `StudyTrials`."""
+        return _storage(self._path, "rw", kind)
+
+    def begin(self, propose: Callable[[], FrozenTrial | None]) -> int | None:
+        """See `StudyTrials`."""
+        if (trial := propose()) is None:
+            return None
         with _explained(self._path):
             trial_id = self._storage.create_new_trial(self._study_id, trial)
             number = self._storage.get_trial_number_from_id(trial_id)
@@ -79,19 +92,24 @@ class Database:
         return number
 
     def measure(self, number: int, step: int, value: float) -> None:
-        """Records an intermediate value."""
+        """See `StudyTrials`."""
         with _explained(self._path):
             self._storage.set_trial_intermediate_value(self._id(number), step, value)
 
-    def finish(self, number: int, attributes: dict[str, Any], state: TrialState, values: Sequence[float] | None) -> None:
-        """Records a trial's end. A kill before the last of these writes leaves the trial running."""
+    def finish(self, number: int, attributes: dict[str, Any], state: TrialState, values: Sequence[float] | None) -> bool:
+        """See `StudyTrials`. A kill before the last of these writes leaves the trial running."""
         with _explained(self._path):
             for name, value in attributes.items():
                 self._storage.set_trial_user_attr(self._id(number), name, value)
             self._storage.set_trial_state_values(self._id(number), state, values)
+        return True
+
+    def take_over(self, running: Sequence[int]) -> list[int]:
+        """See `StudyTrials`. Whoever holds the study is its only driver."""
+        return [*running]
 
     def trials(self) -> list[FrozenTrial]:
-        """Every trial, by number. Those that were finished at the last call are not read again."""
+        """See `StudyTrials`."""
         verbosity = optuna.logging.get_verbosity()
         # It would warn of what is raised here.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -115,11 +133,11 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=LOCK_SECONDS, check_same_thread=False)
 
 
-def _storage(path: Path, mode: str) -> RDBStorage:
+def _storage(path: Path, mode: str, kind: type[RDBStorage] = RDBStorage) -> RDBStorage:
     optuna.logging.disable_default_handler()
     options = {"creator": lambda: _connect(path, mode), "poolclass": QueuePool}
     try:
-        return RDBStorage("sqlite://", engine_kwargs=options, skip_table_creation=mode == "rw")
+        return kind("sqlite://", engine_kwargs=options, skip_table_creation=mode == "rw")
     except RuntimeError as error:
         raise StudyError(
             f"{path} was written by another version of Optuna, got {error} "

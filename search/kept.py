@@ -13,10 +13,10 @@ holds more than these, each as large as one MobileNetV2 (1.7 MB at α = 0.35, 9 
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,13 @@ import numpy as np
 from ..spaces.errors import SpaceError, StudyError
 from ..spaces.recipe import Recipe, Technique
 from ..spaces.trained import Weights
+from .files import StudyFiles
 from .metrics import better
-from .paths import atomic_write
 from .train import Outcome
 from .trial import Confirmation, Metric
 
 FOLDER = "models"
-"""Within the study's folder."""
+"""Of the study's files."""
 
 SCHEMA = 1
 
@@ -79,35 +79,35 @@ class KeptModel:
         return {**fields, "recipe": self.recipe.as_dict()}
 
 
-def model_path(study: Path, technique: Technique, *, refit: bool = False) -> Path:
-    """Where a study keeps a technique's model."""
-    return study / FOLDER / f"{technique}{'-refit' if refit else ''}.npz"
+def model_name(technique: Technique, *, refit: bool = False) -> str:
+    """The name of the file that a study keeps a technique's model in."""
+    return f"{FOLDER}/{technique}{'-refit' if refit else ''}.npz"
 
 
-def keep(study: Path, model: KeptModel) -> None:
+def keep(files: StudyFiles, model: KeptModel) -> None:
     """Writes a model in place of the one that is there.
 
     Raises:
         StudyError: The study's folder cannot be written, or the disk is full.
     """
-    path = model_path(study, model.recipe.technique, refit=model.refit)
+    name = model_name(model.recipe.technique, refit=model.refit)
     arrays: dict[str, Any] = {f"{number:04}": array for number, array in enumerate(model.weights)}
     arrays["facts"] = np.array(json.dumps({"schema": SCHEMA, **model.facts()}))
+    content = io.BytesIO()
+    np.savez(content, **arrays)
     try:
-        path.parent.mkdir(exist_ok=True)
-        with atomic_write(path) as file:
-            np.savez(file, **arrays)
+        files.write({name: content.getvalue()})
     except OSError as error:
         raise StudyError(
-            f"a model must be kept in {path}, but it cannot be written ({error.strerror or error}). Free some space, then try "
-            "again: what was finished is kept."
+            f"a model must be kept in {files.where(name)}, but it cannot be written ({error.strerror or error}). "
+            "Free some space, then try again: what was finished is kept."
         ) from error
 
 
-def keep_better(study: Path, model: KeptModel, metric: Metric) -> None:
+def keep_better(files: StudyFiles, model: KeptModel, metric: Metric) -> None:
     """Writes a model unless the same finalist's that is there is better on the validation split; of equals the earlier seed."""
     try:
-        there = kept_model(study, model.recipe.technique)
+        there = kept_model(files, model.recipe.technique)
     except StudyError:
         there = None  # damaged: replaced
     if there is not None and there.trial == model.trial:
@@ -115,32 +115,32 @@ def keep_better(study: Path, model: KeptModel, metric: Metric) -> None:
             return
         if there.val_score == model.val_score and there.order < model.order:
             return
-    keep(study, model)
+    keep(files, model)
 
 
-def kept_model(study: Path, technique: Technique, *, refit: bool = False) -> KeptModel | None:
+def kept_model(files: StudyFiles, technique: Technique, *, refit: bool = False) -> KeptModel | None:
     """The model that a study keeps of a technique; None where there is none.
 
     Raises:
         StudyError: Its file is damaged.
     """
-    path = model_path(study, technique, refit=refit)
+    name = model_name(technique, refit=refit)
     try:
-        # Opened here: NumPy leaves a file open that turns out to be no archive.
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with np.load(io.BytesIO(files.read(name)), allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
-            weights = tuple(file[name] for name in sorted(file.files) if name != "facts")
+            weights = tuple(file[array] for array in sorted(file.files) if array != "facts")
         if facts.pop("schema") > SCHEMA:
-            raise StudyError(f"{path} was made by a later version of tlsearch. Update tlsearch.")
+            raise StudyError(f"{files.where(name)} was made by a later version of tlsearch. Update tlsearch.")
         return KeptModel(**{**facts, "recipe": Recipe.from_dict(facts["recipe"]), "weights": weights})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, SpaceError) as error:
         raise StudyError(
-            f"the kept model {path} is damaged. Restore it, or delete it and export with --refit, which trains it anew."
+            f"the kept model {files.where(name)} is damaged. Restore it, or delete it and export with --refit, which trains "
+            "it anew."
         ) from error
 
 
-def kept_bytes(study: Path) -> int:
-    """Bytes on disk of all models that a study keeps."""
-    return sum(path.stat().st_size for path in (study / FOLDER).glob("*.npz"))
+def kept_bytes(files: StudyFiles) -> int:
+    """Bytes of all models that a study keeps."""
+    return files.total_bytes(FOLDER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -11,12 +12,14 @@ from ..spaces.errors import SearchFailedError
 from ..spaces.ranges import Values
 from ..spaces.space import SearchSpace
 from .design import fair_start
-from .engines import WAIT, Engine, make_engine
-from .events import Listener, PhaseAdvanced, TrialFinished, TrialMeasured, TrialStarted
+from .engines import WAIT, make_engine
+from .events import Listener, PhaseAdvanced, TrialFinished, TrialMeasured, TrialStarted, Warned
 from .messages import Continue, Failed, FromWorker, Measured, ToWorker, Train, Trained
 from .metrics import better, maximized
 from .pruning import falls_behind
+from .records import Proposal
 from .seeds import derive
+from .slots import Slots, was_interrupted
 from .store import StudyStore, interrupted
 from .train import Job, Outcome
 from .trial import (
@@ -28,6 +31,7 @@ from .trial import (
     RunningTrial,
     Trial,
 )
+from .trials import POLL_SECONDS
 from .workers import Died, Worker, WorkerPool
 
 HOPELESS = 5
@@ -36,9 +40,8 @@ HOPELESS = 5
 
 @dataclasses.dataclass(slots=True)
 class _Running:
-    """A trial that a worker is training, and the slot of the search that it fills."""
+    """A trial that a worker is training."""
 
-    slot: int
     trial: RunningTrial
     curve: list[Measurement]
     pruned: bool = False
@@ -48,7 +51,8 @@ class Searcher:
     """Fills the slots of a search, from 0 to the study's total, each with one trial that was not interrupted.
 
     A trial's seed follows from its slot, and an interrupted trial is trained again in its slot with the same recipe and seed:
-    so the slots come out the same whether or not a search was cut off.
+    so the slots come out the same whether or not a search was cut off. Where several drivers search in one study, each slot is
+    filled by one of them, and all wait until the last is filled.
 
     Args:
         store: Where trials are recorded.
@@ -92,7 +96,7 @@ class Searcher:
     @property
     def done(self) -> int:
         """Slots that are filled."""
-        return sum(not _was_interrupted(trial) for trial in self._finished)
+        return sum(not was_interrupted(trial) for trial in self._finished)
 
     @property
     def complete(self) -> bool:
@@ -119,13 +123,23 @@ class Searcher:
         self._design = (
             [] if self._engine.exhaustive else fair_start(self._space, self.total, self._seed, self.suggested_cut, first)
         )
-        self._next_slot, self._retries = self._replay(self._engine)
+        self._slots = Slots(self._engine, self._seed)
+        # What ended since this was made is in no list yet; the engine is told of everything.
+        self._finished = self._slots.note(self._store.trials(), self._store.values)
+        self._drafts: dict[int, Values] = {}
+        self._looked = -math.inf
         try:
             pool.drive(self._next, self._handle)
+            self._wait_for_others(pool)
         finally:
             for running in self._running.values():
                 self._record(running, interrupted(running.trial, "stopped before it was finished"))
         self.check()
+
+    @property
+    def others_running(self) -> int:
+        """Trials that other drivers are training, as of the last look."""
+        return len(self._slots.running - self._own()) if self._store.shared else 0
 
     def check(self) -> None:
         """Raises where nothing but failures has come of the search.
@@ -136,57 +150,68 @@ class Searcher:
         if not any(isinstance(trial, CompleteTrial) for trial in self._finished):
             self._give_up()
 
-    def _replay(self, engine: Engine) -> tuple[int, list[tuple[int, Values]]]:
-        """Tells a new engine what happened before; gives the next slot, and the slots that a cut-off trial left empty."""
-        values = self._store.values()
-        # Slots are taken in order, and each that was taken has a trial.
-        slot_of = {derive(self._seed, slot): slot for slot in range(len(self._finished))}
-        ends: list[tuple[datetime, int, FinishedTrial]] = []
-        adopted: dict[int, Values] = {}
-        filled: set[int] = set()
-        for trial in sorted(self._finished, key=lambda trial: trial.number):
-            slot = slot_of[trial.seed]
-            while ends and ends[0][0] <= trial.started:
-                self._observe(engine, *ends.pop(0)[1:])
-            if slot not in adopted:
-                adopted[slot] = values[trial.number]
-                engine.adopt(slot, adopted[slot])
-            if not _was_interrupted(trial):
-                filled.add(slot)
-                ends = sorted([*ends, (trial.ended, slot, trial)], key=lambda end: end[:2])
-        for _, slot, trial in ends:
-            self._observe(engine, slot, trial)
-        return len(adopted), [(slot, adopted[slot]) for slot in sorted(set(adopted) - filled)]
+    def _own(self) -> frozenset[int]:
+        return frozenset(running.trial.number for running in self._running.values())
 
-    def _observe(self, engine: Engine, slot: int, trial: FinishedTrial) -> None:
-        engine.observe(slot, trial.score if isinstance(trial, CompleteTrial | PrunedTrial) else None)
+    def _wait_for_others(self, pool: WorkerPool) -> None:
+        """Until every slot is filled: one whose driver has died is trained here."""
+        told = False
+        while self.others_running and not self._out_of_time():
+            if not told:
+                plural = "s" if self.others_running > 1 else ""
+                self._listener(Warned(f"Waiting for {self.others_running} trial{plural} that other drivers are training."))
+                told = True
+            time.sleep(POLL_SECONDS)
+            pool.drive(self._next, self._handle)
+
+    def _catch_up(self) -> None:
+        """Takes note of what other drivers have done, and records what one that has died left running."""
+        for swept in self._store.sweep(self._own()):
+            self._listener(Warned(f"The driver of trial {swept.number} is gone; its recipe is trained again."))
+        for trial in self._slots.note(self._store.trials(), self._store.values):
+            self._finished.append(trial)
+            self._listener(TrialFinished(trial))
+            self._listener(PhaseAdvanced("search", self.done))
 
     def _next(self, worker: Worker) -> ToWorker | None:
         """The next trial for an idle worker; None when there is none, or none yet."""
         if self._out_of_time():
             return None
-        if self._retries:
-            slot, values = self._retries.pop(0)
-        elif self._next_slot >= self.total:
+        if self._store.shared and time.monotonic() < self._looked + POLL_SECONDS:
             return None
-        else:
-            slot = self._next_slot
-            if slot < len(self._design):
-                values = self._design[slot]
-                self._engine.adopt(slot, values)
-            else:
-                proposed = self._engine.propose(slot)
-                if proposed is None or proposed is WAIT:
-                    return None
-                values = proposed
-            self._next_slot += 1
-        recipe = self._space.recipe(values)
-        seed = derive(self._seed, slot)
-        trial = self._store.start(values, recipe, seed=seed, worker=worker.name)
-        self._running[worker.name] = _Running(slot, trial, [])
+        if (trial := self._store.begin(lambda: self._choose(worker))) is None:
+            self._looked = time.monotonic() if self._store.shared else self._looked
+            return None
+        slot, values = self._chosen
+        self._slots.began(slot, values, trial.number)
+        self._running[worker.name] = _Running(trial, [])
         self._listener(TrialStarted(trial))
-        job = Job(recipe, seed, head_seed=derive(self._seed, 0, 1), patience=self._patience)
+        job = Job(trial.recipe, trial.seed, head_seed=derive(self._seed, 0, 1), patience=self._patience)
         return Train(trial.number, job, self._cached_cuts)
+
+    def _choose(self, worker: Worker) -> Proposal | None:
+        """What to try next; asked again where the database went away before it was recorded."""
+        if self._store.shared:
+            self._catch_up()
+        slot, values = self._slots.free()
+        if slot >= self.total:
+            return None
+        if values is None:
+            if slot not in self._drafts:
+                proposed = self._propose(slot)
+                if proposed is None:
+                    return None
+                self._drafts[slot] = proposed
+            values = self._drafts[slot]
+        self._chosen = slot, values
+        return Proposal(values, self._space.recipe(values), self._slots.seed_of(slot), worker.name)
+
+    def _propose(self, slot: int) -> Values | None:
+        if slot < len(self._design):
+            self._engine.adopt(slot, self._design[slot])
+            return self._design[slot]
+        proposed = self._engine.propose(slot)
+        return None if proposed is None or proposed is WAIT else proposed
 
     def _out_of_time(self) -> bool:
         if self._deadline is None:
@@ -197,22 +222,23 @@ class Searcher:
         running = self._running[worker.name]
         if isinstance(message, Measured):
             running.curve.append(message.measurement)
-            self._store.measure(running.trial.number, message.measurement)
-            self._listener(TrialMeasured(running.trial.number, message.measurement))
+            if not self._is_lost(running):
+                self._store.measure(running.trial.number, message.measurement)
+                self._listener(TrialMeasured(running.trial.number, message.measurement))
             worker.send(Continue(self._goes_on(running)))
             return
         del self._running[worker.name]
-        finished = self._finished_trial(running, message)
-        self._record(running, finished)
-        if not _was_interrupted(finished):
-            self._observe(self._engine, running.slot, finished)
-        self._listener(PhaseAdvanced("search", self.done))
+        self._record(running, self._finished_trial(running, message))
         failures = sum(isinstance(t, FailedTrial) and not t.interrupted for t in self._finished)
         if failures >= HOPELESS and not any(isinstance(t, CompleteTrial) for t in self._finished):
             self._give_up()
 
+    def _is_lost(self, running: _Running) -> bool:
+        """Whether another driver has taken the trial over."""
+        return running.trial.number not in self._slots.running or not self._store.owns(running.trial.number)
+
     def _goes_on(self, running: _Running) -> bool:
-        if self._out_of_time():
+        if self._out_of_time() or self._is_lost(running):
             return False
         technique = running.trial.recipe.technique
         rivals = [trial for trial in self._finished if trial.recipe.technique is technique]
@@ -243,9 +269,19 @@ class Searcher:
         return best
 
     def _record(self, running: _Running, trial: FinishedTrial) -> None:
-        self._store.finish(trial)
+        if not self._store.finish(trial):
+            # What became of it is taken note of with the other drivers' trials.
+            self._listener(
+                Warned(
+                    f"Trial {trial.number} was given to another driver, because this one had not been heard of for too long; "
+                    "what it did is not recorded."
+                )
+            )
+            return
+        self._slots.ended(trial)
         self._finished.append(trial)
         self._listener(TrialFinished(trial))
+        self._listener(PhaseAdvanced("search", self.done))
 
     def _give_up(self) -> None:
         errors = [trial.error for trial in self._finished if isinstance(trial, FailedTrial) and not trial.interrupted]
@@ -264,7 +300,3 @@ def _complete(common: dict[str, object], outcome: Outcome) -> CompleteTrial:
         images_per_second=outcome.images_per_second,
         trained_from=outcome.trained_from,
     )
-
-
-def _was_interrupted(trial: FinishedTrial) -> bool:
-    return isinstance(trial, FailedTrial) and trial.interrupted

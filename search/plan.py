@@ -21,7 +21,8 @@ from .engines import check_algorithm
 from .events import Listener
 from .paths import cache_root
 from .settings import WarmStart
-from .study_folder import check_folder, holds_study, read_settings
+from .shared.address import SharedStudy, Storage
+from .study_folder import StudyPlace, check_folder, is_there, place_of, read_settings
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
@@ -37,16 +38,16 @@ class Plan:
     Attributes:
         folder: Of the images; None for a built-in set.
         demo: Variant of the built-in set that is used where there is no folder.
-        study: Folder of the study.
+        study: Folder of the study, or its name and database.
         early_stopping: Whether training may end before its last epoch.
         labels: CSV file that names the images and their classes; None for class folders.
         follow_symlinks: Whether links that leave the folder of images are followed.
-        warm_start: Folders of the studies whose best recipes are tried first.
+        warm_start: Places of the studies whose best recipes are tried first.
     """
 
     folder: Path | None
     demo: str
-    study: Path
+    study: StudyPlace
     space: SearchSpace
     backbone: BackboneSpec
     engine: str
@@ -54,7 +55,7 @@ class Plan:
     early_stopping: bool
     labels: Path | None = None
     follow_symlinks: bool = False
-    warm_start: tuple[Path, ...] = ()
+    warm_start: tuple[StudyPlace, ...] = ()
 
     def check_folders(self, *, fresh: bool) -> None:
         """Finds what would end the run only after its images are decoded.
@@ -64,9 +65,13 @@ class Plan:
 
         Raises:
             StudyError: The study's folder holds something else, or cannot be made.
+            StorageError: Its database refuses.
             WeightsError: The file of the weights does not exist.
         """
-        check_folder(self.study, fresh=fresh)
+        if isinstance(self.study, SharedStudy):
+            is_there(self.study)
+        else:
+            check_folder(self.study, fresh=fresh)
         # ImageNet's may have to be downloaded, which the folder of images should be worth first.
         if self.backbone.weights != "imagenet":
             self.backbone.locate()
@@ -86,7 +91,7 @@ class Plan:
             return None
         from .warm_start import read_warm_start, resumed_warm_start
 
-        if holds_study(self.study) and not fresh:
+        if is_there(self.study) and not fresh:
             return resumed_warm_start(self.warm_start, read_settings(self.study).warm_start)
         return read_warm_start(self.warm_start, self.space, within=self.study, listener=listener)
 
@@ -136,6 +141,7 @@ def plan_run(
     *,
     demo: str,
     study: Path | None,
+    storage: Storage | None = None,
     space: str,
     techniques: Sequence[str] = (),
     fine_tune_at: Sequence[int] = (),
@@ -196,7 +202,7 @@ def plan_run(
     return Plan(
         folder=folder,
         demo=demo,
-        study=study or Path("runs") / name,
+        study=SharedStudy(storage, str(study or name)) if storage else study or Path("runs") / name,
         space=preset.space.replace(**changes),
         backbone=backbone,
         engine=engine,
@@ -204,7 +210,7 @@ def plan_run(
         early_stopping=preset.early_stopping,
         labels=labels,
         follow_symlinks=follow_symlinks,
-        warm_start=tuple(warm_start),
+        warm_start=tuple(place_of(one, storage) for one in warm_start),
     )
 
 

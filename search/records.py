@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ..spaces.ranges import Values
 from ..spaces.recipe import Recipe, Technique
+from ..spaces.space import SearchSpace
+from .distributions import distributions
 from .settings import DataSettings, SkippedFile, StudySettings, WarmRecipe, WarmStart
 from .trial import (
     CompleteTrial,
@@ -25,6 +31,40 @@ from .trial import (
 
 _STORED_APART = frozenset({"number", "recipe", "seed", "started", "worker", "ended", "score"})
 """Fields that the storage has a place of its own for, or that were written when the trial began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is to be tried next.
+
+    Attributes:
+        values: As the engine gave them.
+        recipe: That they make.
+        seed: Of the trial.
+        worker: That will train it.
+    """
+
+    values: Values
+    recipe: Recipe
+    seed: int
+    worker: str = ""
+
+
+def begun_trial(proposal: Proposal, space: SearchSpace) -> FrozenTrial:
+    """A trial that begins, as it is stored."""
+    return create_trial(
+        state=TrialState.RUNNING,
+        params={name: value for name, value in proposal.values.items() if name != "epochs"},
+        distributions=distributions(space, proposal.values),
+        user_attrs={
+            "technique": str(proposal.recipe.technique),
+            "recipe": proposal.recipe.as_dict(),
+            "values": proposal.values,
+            "seed": proposal.seed,
+            "worker": proposal.worker,
+            "owner": {"host": socket.gethostname(), "pid": os.getpid()},
+        },
+    )
 
 
 def result_of(trial: FinishedTrial) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""A study on disk: what it was made for, every trial, every confirmation, where the time went.
+"""A study as it is kept: what it was made for, every trial, every confirmation, where the time went.
 
-::
+Either in a folder, or in a database (see `shared`) that holds the same trials and files::
 
     runs/photos/
     ├── study.json      what the study was made for; written once
@@ -11,57 +11,82 @@
     ├── runs.json       what each run of the search trained on
     ├── similarity.json the depth profile of the training images
     ├── test_files.json which files the test predictions are of
-    └── study.lock      held while a search runs
+    └── study.lock      held while a search runs; a database has leases instead
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
-import os
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
 
 from ..spaces.errors import DamagedStudyError, StudyError
 from ..spaces.ranges import Values
 from ..spaces.recipe import Recipe
 from ..spaces.space import SearchSpace
+from .confirmations import ConfirmationRecords
 from .database import Database
-from .distributions import distributions
+from .events import Listener, Warned, ignore
+from .files import FolderFiles, StudyFiles
 from .lock import hold
 from .metrics import maximized
 from .notes import StudyNotes
-from .paths import atomic_write
-from .records import confirmation_of, record_of, result_of
+from .records import Proposal, begun_trial, record_of, result_of
 from .salvage import Salvage
 from .settings import StudySettings
-from .study_folder import DATABASE, MALFORMED, check_folder, holds_study, read_settings, unusable, write_settings
+from .shared.address import SharedStudy
+from .study_folder import (
+    DATABASE,
+    MALFORMED,
+    StudyPlace,
+    check_folder,
+    holds_study,
+    read_settings,
+    unusable,
+    write_settings,
+)
+from .timing import PhaseTimes
 from .trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
+from .trials import StudyTrials
 
 
 class StudyStore:
-    """The folder of one study. Reading it changes nothing and may be done while a search writes.
+    """What is kept of one study. Reading it changes nothing and may be done while a search writes.
 
     Made by `create` and `open`.
 
     Attributes:
-        path: Of the folder.
+        path: Of its folder, or its name and database.
         settings: What the study was made for.
+        files: Beside its trials.
         notes: What it has learned once.
     """
 
-    def __init__(self, path: Path, settings: StudySettings, source: Database | Salvage, *, lenient: bool = False) -> None:
+    def __init__(
+        self,
+        path: StudyPlace,
+        settings: StudySettings,
+        source: StudyTrials | Salvage,
+        files: StudyFiles,
+        *,
+        driver: str = "",
+        lenient: bool = False,
+    ) -> None:
         self.path = path
         self.settings = settings
-        self.notes = StudyNotes(path)
+        self.files = files
+        self.notes = StudyNotes(path, files, driver)
+        self._times = PhaseTimes(files, driver)
+        self._confirmed = ConfirmationRecords(path, files)
         self._source = source
         self._lenient = lenient
         self._unread: dict[str, str] = {}
@@ -75,12 +100,17 @@ class StudyStore:
         return "; ".join([*parts, *(f"{what} cannot be read ({why})" for what, why in self._unread.items())])
 
     @classmethod
-    def create(cls, path: Path, settings: StudySettings) -> StudyStore:
-        """A new study in a new or empty folder; the one that is there where another process has just made it.
+    def create(cls, path: StudyPlace, settings: StudySettings) -> StudyStore:
+        """A new study in a new or empty folder or in a database; the one that is there where another process just made it.
 
         Raises:
-            StudyError: The folder holds something else, or cannot be written.
+            StudyError: The folder holds something else, or cannot be written; or the database.
         """
+        if isinstance(path, SharedStudy):
+            from .shared.studies import create_shared
+
+            made = create_shared(path, settings, maximize=maximized(settings.metric))
+            return cls(path, made.settings, made.trials, made.files, driver=made.driver)
         check_folder(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -89,66 +119,98 @@ class StudyStore:
                     return cls.open(path)
                 database = Database.create(path / DATABASE, settings.name, maximize=maximized(settings.metric))
                 # Last: a database without settings is what a kill leaves between the two.
-                write_settings(path, settings)
+                write_settings(files := FolderFiles(path), settings)
         except OSError as error:
             raise unusable(path, error) from error
-        return cls(path, settings, database)
+        return cls(path, settings, database, files)
 
     @classmethod
-    def open(cls, path: Path | str, *, salvage: bool = False) -> StudyStore:
-        """The study in a folder.
+    def open(cls, path: StudyPlace | str, *, salvage: bool = False) -> StudyStore:
+        """The study that is there.
 
         Args:
-            path: The folder.
+            path: Its folder, or its name and database.
             salvage: Whether a damaged study is to be read as far as it is sound; what is not is in `damage`.
 
         Raises:
             StudyError: There is none, or another version of tlsearch made it.
             DamagedStudyError: It is damaged; with ``salvage``, beyond what can be read.
         """
+        if isinstance(path, SharedStudy):
+            from .shared.studies import open_shared
+
+            opened = open_shared(path)
+            return cls(path, opened.settings, opened.trials, opened.files, driver=opened.driver, lenient=salvage)
         path = Path(path)
-        settings = read_settings(path)
+        settings, files = read_settings(path), FolderFiles(path)
         database = path / DATABASE
         try:
             if not database.is_file():
                 raise DamagedStudyError(path, f"{DATABASE} is missing")
-            return cls(path, settings, Database.open(database, settings.name), lenient=salvage)
+            return cls(path, settings, Database.open(database, settings.name), files, lenient=salvage)
         except DamagedStudyError as error:
             if not salvage:
                 raise
-            return cls(path, settings, _salvaged(database, error), lenient=True)
+            return cls(path, settings, _salvaged(database, error), files, lenient=True)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other drivers may be working on the study."""
+        return self._trials.shared
+
+    def storage(self, kind: type[RDBStorage]) -> RDBStorage:
+        """Optuna's storage that holds the trials: see `StudyTrials.storage`."""
+        return self._trials.storage(kind)
+
+    def hold(self, listener: Listener = ignore) -> AbstractContextManager[None]:
+        """For the time of a search: against other drivers in a folder, beside them in a database.
+
+        Args:
+            listener: Told of trouble that the search goes on in spite of.
+
+        Raises:
+            StudyError: Another process searches in the folder, and the message names it; or it cannot be written.
+        """
+        return self._trials.hold(lambda sentence: listener(Warned(sentence)))
+
+    def begin(self, propose: Callable[[], Proposal | None]) -> RunningTrial | None:
+        """Records the trial that ``propose`` gives; None where it gives none. See `StudyTrials.begin`."""
+        proposed: list[Proposal] = []
+
+        def make() -> FrozenTrial | None:
+            if (proposal := propose()) is None:
+                return None
+            proposed[:] = [proposal]
+            return begun_trial(proposal, self._space)
+
+        if (number := self._trials.begin(make)) is None:
+            return None
+        (proposal,) = proposed
+        return RunningTrial(
+            number=number, recipe=proposal.recipe, seed=proposal.seed, started=datetime.now(UTC), worker=proposal.worker
+        )
 
     def start(self, values: Values, recipe: Recipe, *, seed: int, worker: str = "") -> RunningTrial:
         """Records that a trial begins."""
-        number = self._database.start(
-            create_trial(
-                state=TrialState.RUNNING,
-                params={name: value for name, value in values.items() if name != "epochs"},
-                distributions=distributions(self._space, values),
-                user_attrs={
-                    "technique": str(recipe.technique),
-                    "recipe": recipe.as_dict(),
-                    "values": values,
-                    "seed": seed,
-                    "worker": worker,
-                    "owner": {"host": socket.gethostname(), "pid": os.getpid()},
-                },
-            )
-        )
-        return RunningTrial(number=number, recipe=recipe, seed=seed, started=datetime.now(UTC), worker=worker)
+        begun = self.begin(lambda: Proposal(values, recipe, seed, worker))
+        assert begun is not None
+        return begun
 
     def measure(self, number: int, measurement: Measurement) -> None:
         """Records one epoch of a running trial, for those who watch the storage."""
         if math.isfinite(measurement.score):
-            self._database.measure(number, measurement.epoch, measurement.score)
+            self._trials.measure(number, measurement.epoch, measurement.score)
 
-    def finish(self, trial: FinishedTrial) -> None:
-        """Records a trial's end."""
+    def finish(self, trial: FinishedTrial) -> bool:
+        """Records a trial's end; gives False and records nothing where another driver has taken it over."""
         if isinstance(trial, FailedTrial):
-            self._database.finish(trial.number, result_of(trial), TrialState.FAIL, None)
-        else:
-            state = TrialState.PRUNED if isinstance(trial, PrunedTrial) else TrialState.COMPLETE
-            self._database.finish(trial.number, result_of(trial), state, [trial.score])  # type: ignore[attr-defined]
+            return self._trials.finish(trial.number, result_of(trial), TrialState.FAIL, None)
+        state = TrialState.PRUNED if isinstance(trial, PrunedTrial) else TrialState.COMPLETE
+        return self._trials.finish(trial.number, result_of(trial), state, [trial.score])  # type: ignore[attr-defined]
+
+    def owns(self, number: int) -> bool:
+        """Whether a trial that this driver has begun is still its own, as far as it knows."""
+        return self._trials.owns(number)
 
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, in the order of the numbers; those that other programs put into the storage are left out.
@@ -174,44 +236,54 @@ class StudyStore:
         """What was proposed, by trial."""
         return {frozen.number: frozen.user_attrs["values"] for frozen in self._frozen()}
 
-    def sweep(self) -> tuple[FailedTrial, ...]:
-        """Records trials that a kill has cut off as interrupted. To be called by the one who `hold`s the study."""
-        swept = []
-        for trial in self.trials():
-            if isinstance(trial, RunningTrial):
-                failed = interrupted(trial, "cut off: the search was killed")
-                self.finish(failed)
-                swept.append(failed)
-        return tuple(swept)
+    def sweep(self, own: Container[int] = ()) -> tuple[FailedTrial, ...]:
+        """Records trials that no driver trains any more as interrupted. To be called by one who `hold`s the study.
+
+        Args:
+            own: Numbers of those that this driver trains.
+        """
+        running = {
+            trial.number: trial for trial in self.trials() if isinstance(trial, RunningTrial) and trial.number not in own
+        }
+        swept = [
+            interrupted(running[number], "cut off: the search was killed") for number in self._trials.take_over([*running])
+        ]
+        return tuple(trial for trial in swept if self.finish(trial))
+
+    def claim(self, task: str) -> bool:
+        """Takes something that only one driver should do; False where another is at it."""
+        return self._trials.claim(task)
+
+    def release(self, task: str) -> None:
+        """Gives a claim back undone."""
+        self._trials.release(task)
 
     def confirm(
-        self, confirmation: Confirmation, probabilities: NDArray[np.float32], labels: NDArray[np.int64]
-    ) -> Confirmation:
-        """Records a confirmation and its test predictions, ``(n_test, classes)`` and ``(n_test,)``."""
-        folder = self.path / "confirm"
-        stem = f"{confirmation.recipe.technique}-{confirmation.trial:05}-{confirmation.seed}"
-        stored = dataclasses.replace(confirmation, predictions=f"confirm/{stem}.npz")
+        self, confirmation: Confirmation, probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, claim: str = ""
+    ) -> Confirmation | None:
+        """Records a confirmation and its test predictions, ``(n_test, classes)`` and ``(n_test,)``.
+
+        Args:
+            confirmation: Without the path of its predictions.
+            probabilities: Of the test images.
+            labels: Of the same.
+            claim: Under which it was done; where another driver has taken that over, nothing is recorded and None is given.
+        """
         with self._writing():
-            folder.mkdir(exist_ok=True)
-            with atomic_write(folder / f"{stem}.npz") as file:
-                np.savez_compressed(file, probabilities=probabilities, labels=labels)
-            with atomic_write(folder / f"{stem}.json") as file:
-                fields = {**dataclasses.asdict(stored), "recipe": stored.recipe.as_dict()}
-                file.write(json.dumps(fields).encode())
-        return stored
+            return self._confirmed.record(confirmation, probabilities, labels, claim=claim)
 
     def confirmations(self) -> tuple[Confirmation, ...]:
         """Every confirmation, technique by technique."""
         found = []
-        for path in sorted((self.path / "confirm").glob("*.json")):
+        for name in self._confirmed.names():
             try:
-                confirmation = confirmation_of(json.loads(path.read_bytes()))
+                confirmation = self._confirmed.read(name)
                 if self._lenient:
                     self.predictions(confirmation)
             except DamagedStudyError as error:
-                self._unread[f"confirm/{path.name}"] = error.what
+                self._unread[name] = error.what
             except (OSError, *MALFORMED) as error:
-                self._cannot_read(f"confirm/{path.name}", error)
+                self._cannot_read(name, error)
             else:
                 found.append(confirmation)
         return tuple(found)
@@ -222,34 +294,19 @@ class StudyStore:
         Raises:
             DamagedStudyError: They are missing, cut short or altered.
         """
-        # By its last part alone: nothing outside the study is opened, whatever its file says.
-        path = self.path / "confirm" / Path(confirmation.predictions).name
-        try:
-            # Opened here: NumPy leaves a damaged file open.
-            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return file["probabilities"], file["labels"]
-        except Exception as error:
-            # From the parsers of a file that may hold anything: zipfile and NumPy promise no closed set.
-            raise DamagedStudyError(self.path, f"confirm/{path.name} cannot be read") from error
+        return self._confirmed.predictions(confirmation)
 
     def add_timing(self, phase: str, seconds: float) -> None:
         """Adds to the seconds that a phase has taken."""
-        timing = self.timing()
-        timing[phase] = timing.get(phase, 0.0) + seconds
-        with self._writing(), atomic_write(self.path / "timing.json") as file:
-            file.write(json.dumps(timing).encode())
+        with self._writing():
+            self._times.add(phase, seconds)
 
     def timing(self) -> dict[str, float]:
-        """Seconds by phase, over all runs."""
-        try:
-            return {
-                str(phase): float(seconds) for phase, seconds in json.loads((self.path / "timing.json").read_bytes()).items()
-            }
-        except (OSError, *MALFORMED):
-            return {}
+        """Seconds by phase, over all runs and drivers."""
+        return self._times.total()
 
     @property
-    def _database(self) -> Database:
+    def _trials(self) -> StudyTrials:
         if isinstance(self._source, Salvage):
             raise DamagedStudyError(self.path, self._source.damage)
         return self._source
@@ -258,7 +315,7 @@ class StudyStore:
         try:
             found = self._source.trials()
         except DamagedStudyError as error:
-            if not self._lenient:
+            if not self._lenient or isinstance(self.path, SharedStudy):
                 raise
             self._source = _salvaged(self.path / DATABASE, error)
             found = self._source.trials()
@@ -274,7 +331,8 @@ class StudyStore:
         try:
             yield
         except OSError as error:
-            what = f"{error.strerror or error}" if self.path.exists() else "deleted or moved"
+            gone = isinstance(self.path, Path) and not self.path.exists()
+            what = "deleted or moved" if gone else f"{error.strerror or error}"
             raise StudyError(
                 f"the study's folder must stay and be writable while it is searched, got {self.path} ({what}). "
                 "What was finished is kept, and the same command goes on."

@@ -31,9 +31,10 @@ from .messages import Begin
 from .paths import cache_root
 from .records import differences
 from .settings import CacheType, StudySettings, WarmStart
+from .shared.address import SharedStudy
 from .similarity import measure_profile
 from .store import StudyStore
-from .study_folder import check_folder, holds_study
+from .study_folder import StudyPlace, check_folder, is_there
 from .trial import FailedTrial, FinishedTrial, Metric
 from .workers import WorkerPool, choose_workers
 
@@ -67,7 +68,7 @@ class Study:
     @classmethod
     def open(
         cls,
-        path: Path | str,
+        path: StudyPlace | str,
         data: Dataset,
         *,
         backbone: BackboneSpec,
@@ -81,10 +82,10 @@ class Study:
         cache_limit: int | None = None,
         warm_start: WarmStart | None = None,
     ) -> Study:
-        """The study in the folder ``path``: a new one, or the one that is there if it was made for the same search.
+        """The study at ``path``: a new one, or the one that is there if it was made for the same search.
 
         Args:
-            path: Folder of the study; made where there is none.
+            path: Folder of the study, or its name and database; made where there is none.
             data: What to search on; its size must be the backbone's.
             backbone: Which MobileNetV2.
             space: What may be tried; the default space where left out.
@@ -100,15 +101,16 @@ class Study:
 
         Raises:
             StudyError: The folder holds something else, or a study of another search: the message says what differs.
+            StorageError: The database refuses.
             WeightsError: The weights cannot be found.
         """
         space = space or SearchSpace()
         at_hand = backbone.at_hand()
         weights = backbone.locate()
         fingerprint = weights_fingerprint(backbone, weights)
-        path = Path(path)
+        path = Path(path) if isinstance(path, str) else path
         settings = StudySettings(
-            name=path.resolve().name,
+            name=path.name if isinstance(path, SharedStudy) else path.resolve().name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             engine=engine,
             algorithm=algorithm,
@@ -123,13 +125,13 @@ class Study:
             version=__version__,
             warm_start=warm_start,
         )
-        store = StudyStore.open(path) if holds_study(path) else StudyStore.create(path, settings)
+        store = StudyStore.open(path) if is_there(path) else StudyStore.create(path, settings)
         if warm_start is None:
             settings = dataclasses.replace(settings, warm_start=store.settings.warm_start)
         if differing := differences(store.settings, settings):
             raise StudyError(
                 f"{path} holds a study of another search: {'; '.join(differing)}. "
-                "Give the same options to go on with it, --study for another folder, or --fresh to start it anew."
+                "Give the same options to go on with it, --study for another one, or --fresh to start it anew."
             )
         if not store.notes.test_files():
             store.notes.keep_test_files([data.files[row] for row in data.test])
@@ -150,12 +152,16 @@ class Study:
         return cls(store, space, context)
 
     @staticmethod
-    def delete(path: Path) -> None:
-        """Deletes the study in a folder; does nothing where there is no folder.
+    def delete(path: StudyPlace) -> None:
+        """Deletes a study; does nothing where there is none.
 
         Raises:
             StudyError: The folder holds something else, or another process is searching in it.
         """
+        if isinstance(path, SharedStudy):
+            from .shared.studies import delete_shared
+
+            return delete_shared(path)
         check_folder(path, fresh=True)
         if not path.exists():
             return
@@ -199,7 +205,7 @@ class Study:
         """
         started = time.monotonic()
         deadline = None if budget.seconds is None else started + budget.seconds
-        with hold(self.store.path):
+        with self.store.hold(listener):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
             count, threads, gpus = choose_workers(workers)
@@ -242,6 +248,10 @@ class Study:
             if not searcher.complete:
                 with self._phase("search", searcher.total, searcher.done, listener):
                     searcher.run(pool, cached)
+                if searcher.others_running:
+                    # Finalists are chosen when all is tried.
+                    listener(Warned("The time limit has come; drivers that go on will confirm what the search has found."))
+                    return
             if confirmer.remaining():
                 with self._timed("extract"):
                     tested = filler.fill("test")

@@ -9,10 +9,15 @@ from pathlib import Path
 
 from ..spaces.errors import DamagedStudyError, StudyError
 from ..spaces.space import SearchSpace
+from .files import StudyFiles
 from .lock import LOCK_FILES
-from .paths import atomic_write, is_draft
+from .paths import is_draft
 from .records import settings_of
 from .settings import StudySettings
+from .shared.address import SharedStudy, Storage
+
+StudyPlace = Path | SharedStudy
+"""Where a study is: in a folder, or by a name in a database. Its text is fit for messages."""
 
 SCHEMA = 1
 """Of the study's folder. A study of a later one is refused."""
@@ -29,6 +34,27 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 def holds_study(path: Path) -> bool:
     """Whether there is a study in the folder."""
     return (path / SETTINGS).is_file()
+
+
+def place_of(name: Path | str, storage: Storage | None) -> StudyPlace:
+    """Where the study is that a user names: in a folder, or, where a database is named too and no folder holds it, in that."""
+    if storage is None or holds_study(Path(name)):
+        return Path(name)
+    return SharedStudy(storage, str(name))
+
+
+def is_there(place: StudyPlace) -> bool:
+    """Whether there is a study, in a folder or a database.
+
+    Raises:
+        StorageError: The database cannot be read.
+        StudyError: Another program made a study of this name in it.
+    """
+    if isinstance(place, SharedStudy):
+        from .shared.studies import shared_is_there
+
+        return shared_is_there(place)
+    return holds_study(place)
 
 
 def check_folder(path: Path, *, fresh: bool = False) -> None:
@@ -60,31 +86,45 @@ def check_folder(path: Path, *, fresh: bool = False) -> None:
         )
 
 
-def write_settings(path: Path, settings: StudySettings) -> None:
-    """Makes the folder a study.
+def write_settings(files: StudyFiles, settings: StudySettings) -> None:
+    """Makes a study of the place that the files are in.
 
     Raises:
         OSError: It cannot be written.
     """
-    with atomic_write(path / SETTINGS) as file:
-        fields = {"schema": SCHEMA, **dataclasses.asdict(settings)}
-        file.write(json.dumps(fields, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    fields = {"schema": SCHEMA, **dataclasses.asdict(settings)}
+    files.write({SETTINGS: json.dumps(fields, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass")})
 
 
-def read_settings(path: Path) -> StudySettings:
-    """What the study in a folder was made for.
+def read_settings(path: StudyPlace) -> StudySettings:
+    """What a study was made for.
 
     Raises:
         StudyError: There is none, or a later version of tlsearch made it.
         DamagedStudyError: It cannot be read.
     """
+    if isinstance(path, SharedStudy):
+        from .shared.studies import open_shared
+
+        return open_shared(path).settings
     try:
         if not holds_study(path):
             what = "no such folder" if not path.exists() else "no study in it"
             raise StudyError(f"STUDY must be a folder that `tlsearch run` made, got {path} ({what}).")
-        fields = json.loads((path / SETTINGS).read_bytes().decode("utf-8", "surrogatepass"))
+        return parse_settings((path / SETTINGS).read_bytes(), path)
     except OSError as error:
         raise StudyError(f"STUDY must be readable, got {path} ({error.strerror or error}).") from error
+
+
+def parse_settings(content: bytes, path: StudyPlace) -> StudySettings:
+    """What a study was made for, from what `write_settings` wrote.
+
+    Raises:
+        StudyError: A later version of tlsearch made it.
+        DamagedStudyError: It cannot be read.
+    """
+    try:
+        fields = json.loads(content.decode("utf-8", "surrogatepass"))
     except MALFORMED as error:
         raise DamagedStudyError(path, f"{SETTINGS} cannot be read") from error
     try:
@@ -130,7 +170,7 @@ def _is_left_by_a_kill(name: str) -> bool:
     return name in _LEFT_BY_A_KILL or is_draft(name)
 
 
-def unusable(path: Path, error: OSError) -> StudyError:
+def unusable(path: StudyPlace, error: OSError) -> StudyError:
     """That a study's folder cannot be made or written."""
     return StudyError(
         f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."

@@ -20,34 +20,37 @@ from ..spaces.space import SearchSpace
 from .confirm import finalists
 from .events import Listener, Warned, ignore
 from .settings import WarmRecipe, WarmStart
+from .shared.address import SharedStudy
 from .store import StudyStore
+from .study_folder import StudyPlace
 
 _NOT_THE_RECIPES = frozenset({"technique", "epochs", "head_epochs"})
 """Fields that are not fitted: there is no other technique to choose, and how long is trained is for the new study to say."""
 
 
 def read_warm_start(
-    studies: Sequence[Path | str], space: SearchSpace, *, within: Path | None = None, listener: Listener = ignore
+    studies: Sequence[StudyPlace | str], space: SearchSpace, *, within: StudyPlace | None = None, listener: Listener = ignore
 ) -> WarmStart:
     """The best recipe of each technique in other studies, fitted to a space.
 
     Args:
-        studies: Their folders; one may still be searched.
+        studies: Their folders, or names and databases; one may still be searched.
         space: Of the new study. A number that it does not have becomes the nearest that it has, anything else its first choice;
             the listener is told.
-        within: Folder of the new study, which cannot start from itself.
+        within: Where the new study will be, which cannot start from itself.
         listener: Told what is not taken over as it was.
 
     Raises:
         StudyError: A study is missing, damaged or has no completed trial.
         OptionError: The new study is among them, or they leave a technique of the space without a recipe.
     """
-    names = tuple(dict.fromkeys(_name(study) for study in studies))
+    places = {_name(study): study for study in studies}
+    names = tuple(places)
     if within is not None and _name(within) in names:
         raise OptionError(f"--warm-start takes another study, got {within}, which is the one to be searched. Leave it out.")
     found: dict[Technique, dict[Recipe, WarmRecipe]] = {technique: {} for technique in space.techniques}
     for name in names:
-        for recipe in _best(name, space):
+        for recipe in _best(name, places[name], space):
             found[recipe.technique].setdefault(space.recipe(recipe.values), recipe)
     count = min(len(recipes) for recipes in found.values())
     if not count:
@@ -69,7 +72,7 @@ def read_warm_start(
     return WarmStart(names, taken)
 
 
-def resumed_warm_start(studies: Sequence[Path | str], stored: WarmStart | None) -> WarmStart:
+def resumed_warm_start(studies: Sequence[StudyPlace | str], stored: WarmStart | None) -> WarmStart:
     """What a study that exists was started from, which is not read again: the others may have gone on, or be gone.
 
     Args:
@@ -99,9 +102,9 @@ def fit(recipe: Recipe, space: SearchSpace) -> tuple[Values, tuple[str, ...]]:
     return reader.found, tuple(f"{name} {_plain(before[name])} → {_plain(after[name])}" for name in changed)
 
 
-def _best(name: str, space: SearchSpace) -> list[WarmRecipe]:
+def _best(name: str, study: StudyPlace | str, space: SearchSpace) -> list[WarmRecipe]:
     """A study's best recipe of each technique that the space has."""
-    store = StudyStore.open(name)
+    store = StudyStore.open(study if isinstance(study, SharedStudy) else name)
     best = finalists(store.trials(), store.settings.metric)
     if not best:
         raise StudyError(
@@ -177,5 +180,5 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _name(study: Path | str) -> str:
-    return str(Path(study).expanduser().absolute())
+def _name(study: StudyPlace | str) -> str:
+    return str(study) if isinstance(study, SharedStudy) else str(Path(study).expanduser().absolute())

@@ -10,15 +10,14 @@ A message states the rule, what was got, and the remedy. The command line prints
     ├── WeightsError            2   pretrained weights missing, damaged or of another shape
     ├── DataError               2   a folder of images that cannot be searched on
     ├── StudyError              2   a study folder that is foreign, busy, or made for something else
-    │   └── DamagedStudyError   2   one whose files cannot be read, or hold what tlsearch never wrote
+    │   ├── DamagedStudyError   2   one whose files cannot be read, or hold what tlsearch never wrote
+    │   └── StorageError        2   a database of shared studies that refuses, or was away for too long
     ├── ModelError              2   a model file that is none, that tlsearch did not export, or that holds code
     ├── OptionError             2   options that contradict each other or ask for what is not installed
     └── SearchFailedError       1   a search in which no trial succeeded
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 
 class TlsearchError(Exception):
@@ -47,16 +46,20 @@ class DamagedStudyError(StudyError):
     """A study's files cannot be read. What is still sound in them can be reported.
 
     Args:
-        path: Folder of the study.
+        path: Folder of the study, or its name and database.
         what: Which file, and what is wrong with it.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: object, what: str) -> None:
         super().__init__(
             f"the study in {path} is damaged: {what}. Nothing was changed. `tlsearch report` shows what can still be read; "
             "restore it from a copy, name another folder with --study, or start it anew with --fresh."
         )
         self.what = what
+
+
+class StorageError(StudyError):
+    """A database of shared studies refuses, is no such database, or was away for too long."""
 
 
 class ModelError(TlsearchError):

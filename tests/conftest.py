@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
+
+from .postgres import Server, binaries
 
 # Two slow cores are no reason to fail, and nothing is left in the checkout.
 settings.register_profile("tlsearch", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,3 +59,25 @@ def real_data() -> Path:
     if not (folder := os.environ.get("TLSEARCH_TEST_DATA")):
         pytest.skip("TLSEARCH_TEST_DATA names no folder with data/ and weights/")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server, running; a test that stops it starts it again."""
+    if (programs := binaries()) is None:
+        pytest.skip("PostgreSQL is not installed")
+    server = Server(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """The URL of an empty database."""
+    name = f"tl{secrets.token_hex(4)}"
+    postgres.sql(f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")

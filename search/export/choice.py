@@ -44,7 +44,7 @@ def confirmed_model(store: StudyStore, technique: Technique) -> KeptModel:
         StudyError: There is none: the finalist is not confirmed, or its file is damaged.
     """
     finalist = finalist_of(store, technique)
-    kept = kept_model(store.path, technique)
+    kept = kept_model(store.files, technique)
     if kept is None or kept.trial != finalist.number:
         confirmed = any(c.trial == finalist.number for c in store.confirmations())
         why = "an earlier version of tlsearch confirmed it" if confirmed else "its best trial has not been confirmed"

@@ -21,6 +21,7 @@ from ..events import Listener, ignore
 from ..kept import KeptModel
 from ..seeds import derive
 from ..store import StudyStore
+from ..study_folder import StudyPlace
 from . import metadata as meta
 from .choice import confirmed_model, finalist_of, model_id, study_data
 from .formats import Format, Quantize, check_installed, choose_format
@@ -54,7 +55,7 @@ class Export:
 
 
 def export_model(
-    study: Path | str,
+    study: StudyPlace | str,
     out: Path | str,
     *,
     technique: Technique | str,
@@ -72,7 +73,7 @@ def export_model(
     the convolutions. The file is there whole or not at all.
 
     Args:
-        study: Its folder.
+        study: Its folder, or its name and database.
         out: File to write, or the folder of a SavedModel.
         technique: Whose model; ``summarize(study).verdict.recommended`` is the one that a report recommends.
         format: ``keras``, ``tflite``, ``onnx`` or ``saved-model``; None goes by the suffix of ``out``.

@@ -42,7 +42,7 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
         WeightsError, StudyError: The pretrained weights are gone, or are others than the study's.
         SearchFailedError: Training failed.
     """
-    there = kept_model(store.path, model.recipe.technique, refit=True)
+    there = kept_model(store.files, model.recipe.technique, refit=True)
     if there is not None and there.facts() == model.facts():
         return there
     context = _context(store.settings, dataset, cache_dir)
@@ -50,7 +50,7 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
     outcome = _train(context, SearchSpace.from_dict(store.settings.space), recipe, model.seed, listener)
     assert outcome.weights is not None
     trained = dataclasses.replace(model, weights=outcome.weights)
-    keep(store.path, trained)
+    keep(store.files, trained)
     return trained
 
 

@@ -37,7 +37,7 @@ def store(tmp_path):
 def keeping(store, **changes):
     """The store of a study that keeps fine-tuning's model, which ran with the confirmation's second seed."""
     recipe = store.trials()[1].recipe
-    keep(store.path, KeptModel(recipe=recipe, trial=1, seed=1, order=1, epoch=3, val_score=0.91, weights=(), **changes))
+    keep(store.files, KeptModel(recipe=recipe, trial=1, seed=1, order=1, epoch=3, val_score=0.91, weights=(), **changes))
     return store
 
 

@@ -84,7 +84,7 @@ def test_of_each_technique_the_best_seed_on_validation_is_kept_and_no_other(stor
     confirming.run(pool(lambda job: {first: 0.8, second: 0.9, third: 0.85}[job.seed]), frozenset())
     assert sorted(path.name for path in (store.path / "models").iterdir()) == ["fine-tune.npz", "frozen.npz"]
     for technique, trial in ((Technique.FROZEN, 2), (Technique.FINE_TUNE, 1)):
-        kept = kept_model(store.path, technique)
+        kept = kept_model(store.files, technique)
         assert (kept.trial, kept.seed, kept.val_score, kept.epoch) == (trial, second, 0.9, 2)
         np.testing.assert_array_equal(kept.weights, np.float32([[second]]))
 
@@ -93,7 +93,7 @@ def test_of_seeds_that_do_equally_well_the_first_is_kept(store, context):
     confirming = confirmer(store, context, 3)
     first = confirming.remaining()[0][1]
     confirming.run(pool(), frozenset())
-    assert kept_model(store.path, Technique.FROZEN).seed == first
+    assert kept_model(store.files, Technique.FROZEN).seed == first
 
 
 def test_nothing_is_confirmed_twice_and_more_seeds_add_to_those_there(store, context):

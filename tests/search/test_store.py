@@ -37,7 +37,7 @@ def test_a_note_that_cannot_be_written_is_said(store, monkeypatch):
     def full(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tlsearch.search.notes.atomic_write", full)
+    monkeypatch.setattr("tlsearch.search.files.atomic_write", full)
     with pytest.raises(StudyError, match=r"study's folder must be writable, got .* \(No space left on device\)"):
         store.notes.keep_test_files(["cats/1.jpg"])
 

@@ -39,7 +39,7 @@ def made(tmp_path_factory):
         store.start(values(str(trial.recipe.technique)), trial.recipe, seed=trial.seed)
         store.finish(trial)
     model = KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.9, weights=weights)
-    keep(store.path, model)
+    keep(store.files, model)
     return store, dataset, trained_model(RECIPE, network, 2, weights)
 
 
@@ -131,7 +131,7 @@ def test_an_earlier_finalists_model_is_not_taken_for_the_present_ones(made, tmp_
     for trial in (complete(0, "fine-tune", (0.7,)), complete(1, "fine-tune", (0.9,))):
         store.start(values("fine-tune"), trial.recipe, seed=trial.seed)
         store.finish(trial)
-    keep(store.path, KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.7, weights=()))
+    keep(store.files, KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.7, weights=()))
     with pytest.raises(StudyError, match="its best trial has not been confirmed"):
         export((store, *made[1:]), tmp_path / "pets.keras")
 
@@ -148,7 +148,7 @@ def test_a_damaged_model_is_said(made, tmp_path):
     store = made[0]
     before = (store.path / "models" / "fine-tune.npz").read_bytes()
     try:
-        keep(store.path, KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.9, weights=()))
+        keep(store.files, KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.9, weights=()))
         with pytest.raises(StudyError, match=r"is damaged\. Use --refit"):
             export(made, tmp_path / "pets.keras")
     finally:

@@ -33,5 +33,5 @@ def test_other_weights_than_the_studys_are_refused(tmp_path):
 
 def test_what_was_refitted_before_is_taken_as_it_is(tmp_path):
     begin, store = refit(tmp_path, weights="gone.h5")
-    keep(store.path, MODEL)
+    keep(store.files, MODEL)
     assert begin().refit
