@@ -36,7 +36,7 @@ class Leases:
         study_id: Optuna's number of the study.
         owner: This driver's name.
         clock: Seconds on the clock that all drivers share.
-        seconds: As `LEASE_SECONDS`.
+        seconds: Of a lease; None for `LEASE_SECONDS`.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Leases:
         owner: str,
         *,
         clock: Callable[[], ColumnElement[float]] = now,
-        seconds: float = LEASE_SECONDS,
+        seconds: float | None = None,
     ) -> None:
         self.owner = owner
-        self.seconds = seconds
+        self.seconds = LEASE_SECONDS if seconds is None else seconds
         self._engine = engine
         self._clock = clock
         self._study = study_id

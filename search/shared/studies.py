@@ -16,7 +16,7 @@ from ..study_folder import SETTINGS, parse_settings, write_settings
 from .address import SharedStudy, Storage
 from .connection import Connection, NoStudiesError
 from .files import SharedFiles
-from .leases import LEASE_SECONDS, Leases
+from .leases import Leases
 from .owner import new_owner, shown
 from .tables import FILES, LEASES
 from .trials import SharedTrials
@@ -78,7 +78,7 @@ def shared_is_there(place: SharedStudy) -> bool:
         return False
 
 
-def open_shared(place: SharedStudy, *, lease: float = LEASE_SECONDS) -> OpenedStudy:
+def open_shared(place: SharedStudy) -> OpenedStudy:
     """The study that is there.
 
     Raises:
@@ -92,10 +92,10 @@ def open_shared(place: SharedStudy, *, lease: float = LEASE_SECONDS) -> OpenedSt
             f"STUDY must be the name of a study in {place.storage}, got {place.name} (no such study). "
             "`tlsearch studies --storage` lists those there are."
         )
-    return _opened(place, connection, study_id, lease)
+    return _opened(place, connection, study_id)
 
 
-def create_shared(place: SharedStudy, settings: StudySettings, *, maximize: bool, lease: float = LEASE_SECONDS) -> OpenedStudy:
+def create_shared(place: SharedStudy, settings: StudySettings, *, maximize: bool) -> OpenedStudy:
     """A new study; the one that is there where another driver has just made it.
 
     Raises:
@@ -110,7 +110,7 @@ def create_shared(place: SharedStudy, settings: StudySettings, *, maximize: bool
             # A kill between the two leaves a study of Optuna's without trials, which `_made` takes for its own.
             leases = Leases(connection.engine, study_id, new_owner())
             write_settings(SharedFiles(place, connection, leases, study_id), settings)
-    return _opened(place, connection, study_id, lease)
+    return _opened(place, connection, study_id)
 
 
 def delete_shared(place: SharedStudy) -> None:
@@ -136,9 +136,9 @@ def delete_shared(place: SharedStudy) -> None:
     connection.persist(remove)
 
 
-def _opened(place: SharedStudy, connection: Connection, study_id: int, lease: float) -> OpenedStudy:
+def _opened(place: SharedStudy, connection: Connection, study_id: int) -> OpenedStudy:
     driver = new_owner()
-    leases = Leases(connection.engine, study_id, driver, seconds=lease)
+    leases = Leases(connection.engine, study_id, driver)
     files = SharedFiles(place, connection, leases, study_id)
     settings = parse_settings(files.read(SETTINGS), place)
     return OpenedStudy(settings, files, SharedTrials(place, connection, leases, study_id), driver)
