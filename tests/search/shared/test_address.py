@@ -64,7 +64,7 @@ def test_a_password_is_never_shown(password, query):
     storage = Storage(url)
     shown = [str(storage), repr(storage), str(SharedStudy(storage, "s")), repr(SharedStudy(storage, "s"))]
     assert not any(password in text for text in shown) or password in "postgresql://u:***@h:1/d SharedStudy(storage=Storage()"
-    said = f'<<{password}>> and {url.render_as_string(hide_password=False)}'
+    said = f"<<{password}>> and {url.render_as_string(hide_password=False)}"
     assert f"<<{password}>>" not in storage.redact(said)
 
 

@@ -73,13 +73,11 @@ class Claims(RuleBasedStateMachine):
         if not hasattr(self, "engine"):
             return
         with self.engine.connect() as connection:
-            rows = {task: owner for task, owner in connection.execute(select(LEASES.c.task, LEASES.c.owner))}
+            rows = dict(connection.execute(select(LEASES.c.task, LEASES.c.owner)))
         assert rows == {task: owner for task, (owner, _) in self.beats.items()}
         for name, leases in self.drivers.items():
             alive = {
-                task: owner
-                for task, (owner, beat) in self.beats.items()
-                if owner != name and self.clock - beat <= SECONDS
+                task: owner for task, (owner, beat) in self.beats.items() if owner != name and self.clock - beat <= SECONDS
             }
             assert leases.others() == alive
 
