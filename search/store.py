@@ -34,26 +34,14 @@ from ..spaces.ranges import Values
 from ..spaces.recipe import Recipe
 from ..spaces.space import SearchSpace
 from .confirmations import ConfirmationRecords
-from .database import Database
 from .events import Listener, Warned, ignore
-from .files import FolderFiles, StudyFiles
-from .lock import hold
-from .metrics import maximized
 from .notes import StudyNotes
+from .opened import OpenedStudy, create_in_folder, open_in_folder, salvaged
 from .records import Proposal, begun_trial, record_of, result_of
 from .salvage import Salvage
 from .settings import StudySettings
 from .shared.address import SharedStudy
-from .study_folder import (
-    DATABASE,
-    MALFORMED,
-    StudyPlace,
-    check_folder,
-    holds_study,
-    read_settings,
-    unusable,
-    write_settings,
-)
+from .study_folder import MALFORMED, StudyPlace
 from .timing import PhaseTimes
 from .trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
 from .trials import StudyTrials
@@ -71,27 +59,18 @@ class StudyStore:
         notes: What it has learned once.
     """
 
-    def __init__(
-        self,
-        path: StudyPlace,
-        settings: StudySettings,
-        source: StudyTrials | Salvage,
-        files: StudyFiles,
-        *,
-        driver: str = "",
-        lenient: bool = False,
-    ) -> None:
+    def __init__(self, path: StudyPlace, parts: OpenedStudy, *, lenient: bool = False) -> None:
         self.path = path
-        self.settings = settings
-        self.files = files
-        self.notes = StudyNotes(path, files, driver)
-        self._times = PhaseTimes(files, driver)
-        self._confirmed = ConfirmationRecords(path, files)
-        self._source = source
+        self.settings = parts.settings
+        self.files = parts.files
+        self.notes = StudyNotes(path, parts.files, parts.driver)
+        self._times = PhaseTimes(parts.files, parts.driver)
+        self._confirmed = ConfirmationRecords(path, parts.files)
+        self._source = parts.trials
         self._lenient = lenient
         self._unread: dict[str, str] = {}
         self._finished: dict[int, FinishedTrial] = {}
-        self._space = SearchSpace.from_dict(settings.space)
+        self._space = SearchSpace.from_dict(parts.settings.space)
 
     @property
     def damage(self) -> str:
@@ -109,20 +88,8 @@ class StudyStore:
         if isinstance(path, SharedStudy):
             from .shared.studies import create_shared
 
-            made = create_shared(path, settings, maximize=maximized(settings.metric))
-            return cls(path, made.settings, made.trials, made.files, driver=made.driver)
-        check_folder(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            with hold(path):
-                if holds_study(path):
-                    return cls.open(path)
-                database = Database.create(path / DATABASE, settings.name, maximize=maximized(settings.metric))
-                # Last: a database without settings is what a kill leaves between the two.
-                write_settings(files := FolderFiles(path), settings)
-        except OSError as error:
-            raise unusable(path, error) from error
-        return cls(path, settings, database, files)
+            return cls(path, create_shared(path, settings))
+        return cls(path, create_in_folder(path, settings))
 
     @classmethod
     def open(cls, path: StudyPlace | str, *, salvage: bool = False) -> StudyStore:
@@ -139,19 +106,9 @@ class StudyStore:
         if isinstance(path, SharedStudy):
             from .shared.studies import open_shared
 
-            opened = open_shared(path)
-            return cls(path, opened.settings, opened.trials, opened.files, driver=opened.driver, lenient=salvage)
+            return cls(path, open_shared(path), lenient=salvage)
         path = Path(path)
-        settings, files = read_settings(path), FolderFiles(path)
-        database = path / DATABASE
-        try:
-            if not database.is_file():
-                raise DamagedStudyError(path, f"{DATABASE} is missing")
-            return cls(path, settings, Database.open(database, settings.name), files, lenient=salvage)
-        except DamagedStudyError as error:
-            if not salvage:
-                raise
-            return cls(path, settings, _salvaged(database, error), files, lenient=True)
+        return cls(path, open_in_folder(path, salvage=salvage), lenient=salvage)
 
     @property
     def shared(self) -> bool:
@@ -317,7 +274,7 @@ class StudyStore:
         except DamagedStudyError as error:
             if not self._lenient or isinstance(self.path, SharedStudy):
                 raise
-            self._source = _salvaged(self.path / DATABASE, error)
+            self._source = salvaged(self.path, error)
             found = self._source.trials()
         return [frozen for frozen in found if "recipe" in frozen.user_attrs]
 
@@ -337,13 +294,6 @@ class StudyStore:
                 f"the study's folder must stay and be writable while it is searched, got {self.path} ({what}). "
                 "What was finished is kept, and the same command goes on."
             ) from error
-
-
-def _salvaged(database: Path, error: DamagedStudyError) -> Salvage:
-    salvage = Salvage(database, error.what)
-    if not salvage.trials():
-        raise DamagedStudyError(database.parent, salvage.damage) from error
-    return salvage
 
 
 def interrupted(trial: RunningTrial, error: str) -> FailedTrial:

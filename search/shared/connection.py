@@ -6,6 +6,7 @@ import contextlib
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -67,6 +68,7 @@ class Connection:
         self.notify: Notify = lambda sentence: None
         self._back_since = -math.inf
         self._kept = False
+        self._hopeless = False
         self._local = threading.local()
         optuna.logging.disable_default_handler()
         try:
@@ -132,32 +134,44 @@ class Connection:
 
     def _persist(self, operation: Callable[[], Result]) -> Result:
         gone_since, pause = 0.0, FIRST_PAUSE
-        while True:
-            try:
-                result = operation()
-            except IntegrityError:
-                raise  # two drivers at once: the caller's to settle
-            except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-                if not _is_away(error):
-                    raise StorageError(f"{self.storage} refused, got: {self._words(error)}. {_GOES_ON}") from error
-                now = time.monotonic()
-                gone_since = gone_since or now
-                if now - gone_since >= PATIENCE:
-                    raise StorageError(
-                        f"{self.storage} must not be away for more than {PATIENCE:g} s, got: {self._words(error)}. {_GOES_ON}"
-                    ) from error
-                if pause == FIRST_PAUSE:
-                    again = f"trying again for up to {PATIENCE / 60:g} minutes"
-                    self.notify(f"{self.storage} does not answer ({self._words(error)}); {again}.")
-                # Connections of before the trouble are of no use after it.
-                self.engine.dispose()
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                if gone_since:
-                    self._back_since = time.monotonic()
-                    self.notify(f"{self.storage} answers again after {self._back_since - gone_since:.0f} s.")
-                return result
+        try:
+            while True:
+                try:
+                    result = operation()
+                except IntegrityError:
+                    raise  # two drivers at once: the caller's to settle
+                except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+                    gone_since = gone_since or time.monotonic()
+                    self._check_patience(error, time.monotonic() - gone_since)
+                    if pause == FIRST_PAUSE:
+                        again = f"trying again for up to {PATIENCE / 60:g} minutes"
+                        self.notify(f"{self.storage} does not answer ({self._words(error)}); {again}.")
+                    # Connections of before the trouble are of no use after it.
+                    self.engine.dispose()
+                    time.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                else:
+                    self._note_answer(gone_since)
+                    return result
+        except KeyboardInterrupt:
+            self._hopeless = gone_since > 0
+            raise
+
+    def _check_patience(self, error: Exception, seconds: float) -> None:
+        if not _is_away(error):
+            raise StorageError(f"{self.storage} refused, got: {self._words(error)}. {_GOES_ON}") from error
+        if self._hopeless or seconds >= PATIENCE:
+            # What is still to be recorded on the way out is not waited for again.
+            self._hopeless = True
+            raise StorageError(
+                f"{self.storage} must not be away for more than {PATIENCE:g} s, got: {self._words(error)}. {_GOES_ON}"
+            ) from error
+
+    def _note_answer(self, gone_since: float) -> None:
+        self._hopeless = False
+        if gone_since:
+            self._back_since = time.monotonic()
+            self.notify(f"{self.storage} answers again after {self._back_since - gone_since:.0f} s.")
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -236,8 +250,21 @@ def _open(engine: Engine, *, create: bool, kind: type[RDBStorage] = RDBStorage) 
     options = _options(Storage(engine.url))
     arguments, keywords = engine.dialect.create_connect_args(engine.url)
     keywords |= options.pop("connect_args")
-    options["creator"] = lambda: engine.dialect.connect(*arguments, **keywords)
-    return kind(f"{engine.url.drivername}://", engine_kwargs=options, skip_table_creation=not create)
+    made: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def connect() -> Any:
+        made.add(connection := engine.dialect.connect(*arguments, **keywords))
+        return connection
+
+    try:
+        return kind(
+            f"{engine.url.drivername}://", engine_kwargs={**options, "creator": connect}, skip_table_creation=not create
+        )
+    except BaseException:
+        # Those in the pool of what was not made.
+        for connection in [*made]:
+            connection.close()
+        raise
 
 
 @contextlib.contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
@@ -11,6 +9,8 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from ...spaces.errors import StudyError
+from ..metrics import maximized
+from ..opened import OpenedStudy
 from ..settings import StudySettings
 from ..study_folder import SETTINGS, parse_settings, write_settings
 from .address import SharedStudy, Storage
@@ -20,20 +20,6 @@ from .leases import Leases
 from .owner import new_owner, shown
 from .tables import FILES, LEASES
 from .trials import SharedTrials
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedStudy:
-    """A shared study.
-
-    Attributes:
-        driver: Name of this driver.
-    """
-
-    settings: StudySettings
-    files: SharedFiles
-    trials: SharedTrials
-    driver: str
 
 
 def list_shared(storage: Storage) -> list[SharedStudy]:
@@ -95,7 +81,7 @@ def open_shared(place: SharedStudy) -> OpenedStudy:
     return _opened(place, connection, study_id)
 
 
-def create_shared(place: SharedStudy, settings: StudySettings, *, maximize: bool) -> OpenedStudy:
+def create_shared(place: SharedStudy, settings: StudySettings) -> OpenedStudy:
     """A new study; the one that is there where another driver has just made it.
 
     Raises:
@@ -105,7 +91,7 @@ def create_shared(place: SharedStudy, settings: StudySettings, *, maximize: bool
     connection = Connection(place.storage, write=True)
     with connection.alone():
         if (study_id := _find(place, connection)) is None:
-            direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+            direction = StudyDirection.MAXIMIZE if maximized(settings.metric) else StudyDirection.MINIMIZE
             study_id = connection.persist(lambda: _made(place, connection, direction))
             # A kill between the two leaves a study of Optuna's without trials, which `_made` takes for its own.
             leases = Leases(connection.engine, study_id, new_owner())
@@ -141,7 +127,7 @@ def _opened(place: SharedStudy, connection: Connection, study_id: int) -> Opened
     leases = Leases(connection.engine, study_id, driver)
     files = SharedFiles(place, connection, leases, study_id)
     settings = parse_settings(files.read(SETTINGS), place)
-    return OpenedStudy(settings, files, SharedTrials(place, connection, leases, study_id), driver)
+    return OpenedStudy(settings, SharedTrials(place, connection, leases, study_id), files, driver)
 
 
 def _find(place: SharedStudy, connection: Connection) -> int | None:
