@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ..spaces.errors import OptionError
+
+if TYPE_CHECKING:
+    from ..search.ray.cluster import RayCluster
 
 EngineName = Literal["optuna", "keras-tuner"]
 ReportFormat = Literal["terminal", "json", "csv", "markdown", "html"]
@@ -96,3 +99,18 @@ def parse_workers(text: str) -> int | None:
     if text.isdecimal() and 1 <= int(text) <= 256:
         return int(text)
     raise OptionError(f"--workers must be auto or a number from 1 to 256, got {text}.")
+
+
+def parse_cluster(address: str | None, cpus: int | None, gpus: float | None) -> RayCluster | None:
+    """The cluster to train on; None for this machine.
+
+    Raises:
+        OptionError: One of them is out of bounds, or resources are asked for without a cluster.
+    """
+    if address is not None:
+        from ..search.ray.cluster import RayCluster
+
+        return RayCluster(address=address, cpus_per_trial=cpus or 1, gpus_per_trial=gpus or 0)
+    if cpus is not None or gpus is not None:
+        raise OptionError("--cpus-per-trial and --gpus-per-trial are for --ray. On this machine --workers decides.")
+    return None

@@ -22,6 +22,7 @@ from .options import (
     StorageUrl,
     at_least,
     parse_bytes,
+    parse_cluster,
     parse_duration,
     parse_workers,
 )
@@ -64,6 +65,15 @@ def run(
     ] = 3,
     seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split, the proposals and the training.")] = 0,
     workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
+    ray: Annotated[
+        str | None, typer.Option(help="Train on a Ray cluster: auto, local or host:port of its head. Needs the extra `ray`.")
+    ] = None,
+    cpus_per_trial: Annotated[
+        int | None, typer.Option(callback=at_least(1, 1024), help="Cores of a trial on a Ray cluster.  [default: 1]")
+    ] = None,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="GPUs of a trial on a Ray cluster, such as 1 or 0.5.  [default: 0]")
+    ] = None,
     time_limit: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h.")] = None,
     no_prune: Annotated[bool, typer.Option("--no-prune", help="Train hopeless trials to their end.")] = False,
     no_early_stopping: Annotated[bool, typer.Option("--no-early-stopping", help="Train every epoch.")] = False,
@@ -93,6 +103,7 @@ def run(
     from ..search.plan import plan_run
     from ..search.shared.address import chosen_storage
 
+    cluster = parse_cluster(ray, cpus_per_trial, gpus_per_trial)
     count, limit, cache_bytes = parse_workers(workers), parse_duration(time_limit), parse_bytes(cache_limit)
     plan = plan_run(
         data,
@@ -131,7 +142,8 @@ def run(
             cache_dtype=cache_dtype,
             cache_limit=cache_bytes,
         )
-    with watching(metric, quiet=quiet) as listener:
+    # Before anything is decoded: whatever is wrong with the cluster is told at once.
+    with nullcontext() if cluster is None else cluster.connected(), watching(metric, quiet=quiet) as listener:
         started_from = plan.read_warm_start(fresh=fresh, listener=listener)
         dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=listener)
         from ..search.study import Budget, Study
@@ -156,6 +168,7 @@ def run(
             searching.run(
                 Budget(trials=trials, seconds=limit, confirm=confirm),
                 workers=count,
+                ray=cluster,
                 prune=not no_prune,
                 patience=patience,
                 listener=listener,

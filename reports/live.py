@@ -13,6 +13,8 @@ from rich.text import Text
 from ..search.events import (
     Confirmed,
     Event,
+    NodesChanged,
+    NodeState,
     PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
@@ -25,7 +27,7 @@ from ..search.metrics import better
 from ..search.trial import CompleteTrial, Measurement, Metric, RunningTrial
 from ..spaces.recipe import Technique
 from .log import confirmed_line, trial_line
-from .sentences import PHASES
+from .sentences import PHASES, places
 from .tables import COLOURS
 from .text import describe, duration, literal, score
 
@@ -55,6 +57,7 @@ class LiveProgress:
         self._began: dict[str, tuple[float, PhaseStarted]] = {}
         self._running: dict[int, tuple[RunningTrial, Measurement | None]] = {}
         self._workers: dict[str, int | None] = {}
+        self._nodes: tuple[NodeState, ...] = ()
         self._best: dict[Technique, CompleteTrial] = {}
         self._live = Live(
             get_renderable=self.__rich__, console=console, refresh_per_second=4, redirect_stdout=True, redirect_stderr=True
@@ -89,6 +92,8 @@ class LiveProgress:
             self._finish(event)
         elif isinstance(event, Confirmed):
             self._print(confirmed_line(event.confirmation, self._metric), COLOURS[event.confirmation.recipe.technique])
+        elif isinstance(event, NodesChanged):
+            self._nodes = event.nodes
         elif isinstance(event, Warned):
             self._print(f"warning: {event.message}", "yellow")
 
@@ -117,6 +122,8 @@ class LiveProgress:
     def __rich__(self) -> RenderableType:
         """What is on the screen below the finished trials."""
         parts: list[RenderableType] = [self._phases]
+        if self._nodes:
+            parts.append(Text(literal(places(self._nodes)), style="dim", no_wrap=True, overflow="ellipsis"))
         if self._running:
             parts.append(self._states())
         if self._best:
@@ -130,9 +137,12 @@ class LiveProgress:
 
     def _states(self) -> Group:
         """What each worker is at, a line each, cut off where the terminal ends."""
-        wide = max(map(len, self._workers))
+        placed = {worker for node in self._nodes for worker in node.workers}
+        # A worker that had to leave its node has another name by now.
+        shown = {w: number for w, number in self._workers.items() if number is not None or w in placed or not self._nodes}
+        wide = max(map(len, shown))
         lines = []
-        for worker, number in sorted(self._workers.items()):
+        for worker, number in sorted(shown.items()):
             line = Text(literal(worker).ljust(wide), no_wrap=True, overflow="ellipsis")
             if number is None:
                 line.append("  waiting", "dim")

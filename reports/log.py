@@ -7,9 +7,9 @@ from types import MappingProxyType
 from rich.console import Console
 from rich.text import Text
 
-from ..search.events import Confirmed, Event, Phase, PhaseEnded, PhaseStarted, TrialFinished, Warned
+from ..search.events import Confirmed, Event, NodesChanged, Phase, PhaseEnded, PhaseStarted, TrialFinished, Warned
 from ..search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial
-from .sentences import PHASES
+from .sentences import PHASES, places
 from .text import count, describe, duration, literal, metric_name, score
 
 _UNITS: MappingProxyType[Phase, str] = MappingProxyType(
@@ -57,6 +57,8 @@ class Log:
             self._write(f"[{self._done}/{self._total}] {trial_line(event.trial, self._metric)}")
         elif isinstance(event, Confirmed):
             self._write(confirmed_line(event.confirmation, self._metric))
+        elif isinstance(event, NodesChanged):
+            self._write(places(event.nodes))
 
     def _write(self, line: str) -> None:
         self._console.print(Text(literal(line)), soft_wrap=True)

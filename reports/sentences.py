@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ..search.events import Phase
+from ..search.events import NodeState, Phase
 from .text import count, duration, listed, literal, score
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ PHASES: MappingProxyType[Phase, str] = MappingProxyType(
 """What the phases are called in every report."""
 
 DEMONSTRATION = "A demonstration: the pictures are the built-in drawings, so this says nothing about photographs."
+
+
+def places(nodes: Sequence[NodeState]) -> str:
+    """Where the workers of a cluster are."""
+    workers = sum(len(node.workers) for node in nodes)
+    each = ", ".join(f"{node.name} ({node.address}) {len(node.workers)}" for node in nodes)
+    return f"{count(len(nodes), 'node')}, {count(workers, 'worker')}: {each}"
 
 
 def headline(summary: Summary) -> str:

@@ -100,6 +100,7 @@ class Confirmer:
         self._listener = listener
         self._waiting: list[tuple[CompleteTrial, int]] = []
         self._done = 0
+        self._moved: set[tuple[int, int]] = set()
         self.test_seconds = 0.0
         self.available = math.inf
 
@@ -214,6 +215,12 @@ class Confirmer:
             worker.send(Continue(True))
             return
         trial, seed = self._tasks[task.ticket]
+        if isinstance(message, Died) and message.with_node and (trial.number, seed) not in self._moved:
+            self._moved.add((trial.number, seed))
+            self._store.release(_claim(trial, seed))
+            self._waiting.insert(0, (trial, seed))
+            self._looked = -math.inf
+            return
         if isinstance(message, Failed | Died):
             technique = trial.recipe.technique
             self._store.release(_claim(trial, seed))

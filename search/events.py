@@ -78,7 +78,25 @@ class Warned:
     message: str
 
 
-Event = PhaseStarted | PhaseAdvanced | PhaseEnded | TrialStarted | TrialMeasured | TrialFinished | Confirmed | Warned
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A node of a cluster, and the workers on it."""
+
+    name: str
+    address: str
+    workers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodesChanged:
+    """Where the workers of a search on a cluster are now."""
+
+    nodes: tuple[NodeState, ...]
+
+
+Event = (
+    PhaseStarted | PhaseAdvanced | PhaseEnded | TrialStarted | TrialMeasured | TrialFinished | Confirmed | Warned | NodesChanged
+)
 Listener = Callable[[Event], None]
 
 

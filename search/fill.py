@@ -72,6 +72,7 @@ class CacheFiller:
                     self._fill(planned, set(missing))
         except OSError as error:
             self._give_up(error.strerror or str(error))
+        self._pool.share([key for key in keys if self._cache.has(key)])
         return frozenset(cut for cut in self._values_at if all(self._cache.has(key) for key in keys if key.cut == cut))
 
     def _fill(self, planned: list[Pass], missing: set[EntryKey]) -> None:
@@ -133,7 +134,7 @@ class _Filling:
         """Extracts until everything is there, or the disk is full."""
         began = time.monotonic()
         self._listener(PhaseStarted("extract", self._total, self._done))
-        self._pool.drive(self._next, self._handle)
+        self._pool.drive(self._next, self._handle, at_cache=True)
         for key, checksums in self._checksums.items():
             if len(checksums) == len(shards_of(self._rows[key])):
                 self._cache.complete(key, self._rows[key], [checksums[shard] for shard in sorted(checksums)])
@@ -161,6 +162,8 @@ class _Filling:
                 self._checksums[key][task.shard] = checksum
             self._done += _rows(task)
             self._listener(PhaseAdvanced("extract", self._done))
+        elif isinstance(message, Died) and message.with_node:
+            self._waiting.appendleft(task)
         elif isinstance(message, Failed | Died) and not self._broken:
             self._broken = True
             self._listener(Warned(f"Activations are not cached ({message.error}): trials train from pixels."))

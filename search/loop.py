@@ -51,8 +51,8 @@ class Searcher:
     """Fills the slots of a search, from 0 to the study's total, each with one trial that was not interrupted.
 
     A trial's seed follows from its slot, and an interrupted trial is trained again in its slot with the same recipe and seed:
-    so the slots come out the same whether or not a search was cut off. Where several drivers search in one study, each slot is
-    filled by one of them, and all wait until the last is filled.
+    so the slots come out the same whether or not a search was cut off. One whose node was lost is trained again once. Where
+    several drivers search in one study, each slot is filled by one of them, and all wait until the last is filled.
 
     Args:
         store: Where trials are recorded.
@@ -62,8 +62,11 @@ class Searcher:
         patience: As in `Job`.
         deadline: On the monotonic clock; None for no limit.
         listener: Told what happens.
-        reserve: Seconds before the deadline at which the search must end, by the trials that have finished so far.
         suggested_cut: As in `fair_start`; may be set until `run` is called.
+
+    Attributes:
+        reserve: Seconds before the deadline at which the search must end, by the trials that have finished so far; may be set
+            until `run` is called.
     """
 
     def __init__(
@@ -76,7 +79,6 @@ class Searcher:
         patience: int | None,
         deadline: float | None,
         listener: Listener,
-        reserve: Callable[[Sequence[FinishedTrial]], float] = lambda finished: 0.0,
         suggested_cut: int | None = None,
     ) -> None:
         self._store = store
@@ -84,13 +86,14 @@ class Searcher:
         self._prune = prune
         self._patience = patience
         self._deadline = deadline
-        self._reserve = reserve
+        self.reserve: Callable[[Sequence[FinishedTrial]], float] = lambda finished: 0.0
         self._listener = listener
         self.suggested_cut = suggested_cut
         self._seed = store.settings.seed
         self._metric = store.settings.metric
         self._finished: list[FinishedTrial] = [t for t in store.trials() if isinstance(t, FinishedTrial)]
         self._running: dict[str, _Running] = {}
+        self._moved: set[int] = set()
         self.total = total if space.size is None else min(total, max(space.size, self.done))
 
     @property
@@ -216,7 +219,7 @@ class Searcher:
     def _out_of_time(self) -> bool:
         if self._deadline is None:
             return False
-        return time.monotonic() + self._reserve(self._finished) >= self._deadline
+        return time.monotonic() + self.reserve(self._finished) >= self._deadline
 
     def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
         running = self._running[worker.name]
@@ -250,6 +253,10 @@ class Searcher:
         common = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
         ended = datetime.now(UTC)
         common |= {"ended": ended, "seconds": (ended - trial.started).total_seconds()}
+        if isinstance(message, Died) and message.with_node and trial.seed not in self._moved:
+            self._moved.add(trial.seed)
+            self._looked = -math.inf
+            return interrupted(trial, message.error)
         if isinstance(message, Failed | Died):
             return FailedTrial(**common, error=message.error)
         assert isinstance(message, Trained)

@@ -89,11 +89,16 @@ def write_output(path: Path, data: bytes) -> None:
         # To be written through, not replaced: /dev/stdout is a link too.
         path.write_bytes(data)
         return
+    remove_dead_drafts(path)
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def remove_dead_drafts(path: Path) -> None:
+    """Removes what killed processes left of their attempts to write this one file."""
     for draft in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         if (match := _DRAFT.fullmatch(draft.name)) and not _is_running(int(match["pid"])):
             draft.unlink(missing_ok=True)
-    with atomic_write(path) as file:
-        file.write(data)
 
 
 def _is_running(pid: int) -> bool:

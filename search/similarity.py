@@ -26,9 +26,10 @@ from .events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned, i
 from .extract import Context
 from .messages import Begin, Failed, FromWorker, Pool, Pooled, ToWorker
 from .paths import cache_root
+from .processes import ProcessPool, choose_workers
 from .profile import DepthPoint, DepthProfile
 from .seeds import derive
-from .workers import Died, Worker, WorkerPool, choose_workers
+from .workers import Died, Worker, WorkerPool
 
 NEIGHBOURS = 5
 """scikit-learn's default. Measured here with 5 and 20 on eight data sets, the profile peaks on the same side of the network."""
@@ -88,7 +89,7 @@ def profile_alone(
     weights = backbone.locate()
     cache = cache_root(cache_dir) / "activations"
     context = Context(dataset, backbone, weights, weights_fingerprint(backbone, weights), cache, seed, "accuracy")
-    with WorkerPool(*choose_workers(workers)) as pool:
+    with ProcessPool(*choose_workers(workers)) as pool:
         pool.begin(Begin(context, (), folded=True))
         pool.wait_until_ready()
         return measure_profile(pool, dataset, seed, listener)
@@ -150,6 +151,7 @@ class _Pooling:
         self._pool = pool
         self._listener = listener
         self._tasks: Iterator[Pool] = (Pool(at, rows[at : at + SHARD_ROWS]) for at in range(0, len(rows), SHARD_ROWS))
+        self._lost: list[Pool] = []
         self._parts: dict[int, list[NDArray[np.float32]]] = {}
         self._broken = False
 
@@ -160,12 +162,17 @@ class _Pooling:
         return [np.concatenate(block) for block in zip(*(self._parts[at] for at in sorted(self._parts)), strict=True)]
 
     def _next(self, worker: Worker) -> Pool | None:
-        return None if self._broken else next(self._tasks, None)
+        if self._broken:
+            return None
+        return self._lost.pop() if self._lost else next(self._tasks, None)
 
     def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
         if isinstance(message, Pooled):
             self._parts[message.first] = message.features
             self._listener(PhaseAdvanced("profile", sum(len(part[0]) for part in self._parts.values())))
+        elif isinstance(message, Died) and message.with_node:
+            assert isinstance(task, Pool)
+            self._lost.append(task)
         elif isinstance(message, Failed | Died) and not self._broken:
             self._broken = True
             self._listener(Warned(f"How similar the images are to those of the weights was not measured ({message.error})."))

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..spaces.backbone import BackboneSpec, weights_fingerprint
@@ -29,6 +30,7 @@ from .lock import LOCK_FILES, hold
 from .loop import Searcher
 from .messages import Begin
 from .paths import cache_root
+from .processes import ProcessPool, choose_workers
 from .records import differences
 from .settings import CacheType, StudySettings, WarmStart
 from .shared.address import SharedStudy
@@ -36,7 +38,10 @@ from .similarity import measure_profile
 from .store import StudyStore
 from .study_folder import StudyPlace, check_folder, is_there
 from .trial import FailedTrial, FinishedTrial, Metric
-from .workers import WorkerPool, choose_workers
+from .workers import WorkerPool
+
+if TYPE_CHECKING:
+    from .ray.cluster import RayCluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +190,7 @@ class Study:
         budget: Budget,
         *,
         workers: int | None = None,
+        ray: RayCluster | None = None,
         prune: bool = True,
         patience: int | None = 3,
         listener: Listener = ignore,
@@ -194,6 +200,7 @@ class Study:
         Args:
             budget: What may be spent.
             workers: Processes that train side by side; None chooses by cores and memory.
+            ray: Cluster whose nodes they run on; None for this machine.
             prune: Stop trials that do worse than their technique's median at the same epoch.
             patience: Epochs without a lower validation loss after which training stops; None trains all epochs.
             listener: Told what happens, in this process.
@@ -201,6 +208,7 @@ class Study:
         Raises:
             SearchFailedError: No trial succeeded.
             StudyError: Another process is running this study.
+            OptionError: The cluster cannot be reached, or has no room for a trial.
             KeyboardInterrupt: Ctrl-C. What was finished is kept; call again to go on.
         """
         started = time.monotonic()
@@ -208,7 +216,6 @@ class Study:
         with self.store.hold(listener):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
-            count, threads, gpus = choose_workers(workers)
             confirmer = Confirmer(
                 self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
             )
@@ -220,13 +227,13 @@ class Study:
                 patience=patience,
                 deadline=deadline,
                 listener=listener,
-                reserve=lambda finished: confirmer.reserve(finished, count),
             )
             if searcher.complete and not confirmer.remaining():
                 searcher.check()
                 return
             try:
-                with WorkerPool(count, threads, gpus) as pool:
+                with _start_pool(workers, ray, listener) as pool:
+                    searcher.reserve = lambda finished: confirmer.reserve(finished, len(pool.workers))
                     self._run(pool, searcher, confirmer, deadline, listener)
             finally:
                 self.store.add_timing("decode", self._context.dataset.decode_seconds)
@@ -286,3 +293,11 @@ class Study:
             yield
         finally:
             self.store.add_timing(phase, time.monotonic() - began)
+
+
+def _start_pool(workers: int | None, ray: RayCluster | None, listener: Listener) -> WorkerPool:
+    if ray is None:
+        return ProcessPool(*choose_workers(workers))
+    from .ray.pool import RayPool
+
+    return RayPool(ray, workers, listener)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 IDLE_SECONDS = 300.0
 """Without a word and without processor time: a worker that waits for nothing that will come. Reading from a slow disk takes
@@ -25,7 +26,7 @@ _SIGN_OF_LIFE = 0.01
 
 @dataclass(slots=True)
 class _Watched:
-    pid: int
+    process: Hashable
     processor: float
     silent: float = 0.0
     idle: float = 0.0
@@ -36,12 +37,13 @@ class Watchdog:
 
     Args:
         clock: Seconds on any clock that never goes back.
-        processor: Seconds of processor time that a process has used so far; raises nothing where there is none.
+        processor: Seconds of processor time that a process has used so far; raises nothing where there is none. By itself for
+            process ids of this machine.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, processor: Callable[[int], float] | None = None) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, processor: Callable[[Any], float] | None = None) -> None:
         self._clock = clock
-        self._processor = processor or _processor_seconds
+        self._processor: Callable[[Any], float] = processor or processor_seconds
         self._watched: dict[str, _Watched] = {}
         self._looked = clock()
         self._longest = 0.0
@@ -51,11 +53,11 @@ class Watchdog:
         if watched := self._watched.pop(name, None):
             self._longest = max(self._longest, watched.silent)
 
-    def look(self, busy: Mapping[str, int]) -> list[tuple[str, str]]:
+    def look(self, busy: Mapping[str, Hashable]) -> list[tuple[str, str]]:
         """Workers that hang, and how that shows; none where the last look was less than a `TICK` ago.
 
         Args:
-            busy: Process id, by name, of those that should be doing something.
+            busy: Process, by name, of those that should be doing something.
         """
         now = self._clock()
         if (passed := now - self._looked) < TICK:
@@ -63,10 +65,10 @@ class Watchdog:
         self._looked = now
         passed = min(passed, 2 * TICK)
         hanging = []
-        self._watched = {name: one for name, one in self._watched.items() if busy.get(name) == one.pid}
-        for name, pid in busy.items():
-            processor = self._processor(pid)
-            watched = self._watched.setdefault(name, _Watched(pid, processor))
+        self._watched = {name: one for name, one in self._watched.items() if busy.get(name) == one.process}
+        for name, process in busy.items():
+            processor = self._processor(process)
+            watched = self._watched.setdefault(name, _Watched(process, processor))
             watched.silent += passed
             if processor - watched.processor >= _SIGN_OF_LIFE:
                 watched.processor, watched.idle = processor, 0.0
@@ -79,7 +81,8 @@ class Watchdog:
         return hanging
 
 
-def _processor_seconds(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process of this machine has used; 0 where there is none."""
     import psutil
 
     try:

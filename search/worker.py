@@ -1,12 +1,13 @@
-"""The inside of a worker process: takes tasks from a pipe, trains or extracts, and answers."""
+"""The inside of a worker process: takes messages, trains or extracts, and answers."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Generator
 from multiprocessing.connection import Connection
 
 from ..spaces.backbone import load_network
@@ -19,7 +20,6 @@ from .extract import Extractor
 from .last_words import LastWords
 from .messages import (
     Begin,
-    Continue,
     Extract,
     Extracted,
     Failed,
@@ -28,15 +28,17 @@ from .messages import (
     Pool,
     Pooled,
     Ready,
+    ToWorker,
     Train,
     Trained,
 )
 from .parent import end_with_parent
-from .train import DivergedError, Trainer
+from .train import DivergedError, Outcome, Trainer
+from .trial import Measurement
 
 
 def serve(connection: Connection, threads: int, words: LastWords, gpu: str | None = None) -> None:
-    """Answers tasks until the pipe closes. Runs as the main function of a process of its own.
+    """Answers messages until the pipe closes. Runs as the main function of a process of its own.
 
     Args:
         connection: The worker's end of the pipe.
@@ -49,13 +51,11 @@ def serve(connection: Connection, threads: int, words: LastWords, gpu: str | Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     import_keras(threads, gpu)
-    try:
-        begin = connection.recv()
-        worker = _Worker(connection, begin, threads)
+    inside = Inside(threads)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            worker.answer(connection.recv())
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
+            message = connection.recv()
+            connection.send(inside.answer(message))
 
 
 def import_keras(threads: int, gpu: str | None = None) -> None:
@@ -77,61 +77,63 @@ def import_keras(threads: int, gpu: str | None = None) -> None:
     set_up_keras()
 
 
-class _Worker:
-    def __init__(self, connection: Connection, begin: Begin, threads: int) -> None:
-        self._connection = connection
-        context = begin.context
-        try:
-            network = load_network(context.backbone, context.weights)
-            self._extractor = Extractor(context, network)
-            device, folded = current_device(), fold(network)
-            self._pooler = BlockPooler(folded, context.dataset)
-            in_pieces = threads == 1 and device.name == "CPU"
-            self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, in_pieces)
-            values_at = cuts_that_pay(folded if begin.folded else network, begin.first_layers)
-            self._send(Ready(values_at, device))
-        except TlsearchError as error:
-            self._send(Failed(str(error), cause=error))
+class Inside:
+    """What a worker knows and does, whoever carries its messages: it answers each with exactly one.
 
-    def answer(self, task: Extract | Pool | Train) -> None:
-        """Does one task and sends its end; an exception in it ends the task, not the worker."""
-        run: Callable[[], FromWorker]
-        if isinstance(task, Extract):
-            run = lambda: Extracted(task.work, task.shard, self._extractor.shard(task.work, task.shard))  # noqa: E731
-        elif isinstance(task, Pool):
-            run = lambda: Pooled(task.first, self._pooler.features(task.rows))  # noqa: E731
-        else:
-            run = lambda: self._train(task)  # noqa: E731
+    Args:
+        threads: Processor cores that it may keep busy.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._training: tuple[int, Generator[Measurement, None, Outcome]] | None = None
+
+    def answer(self, message: ToWorker) -> FromWorker:
+        """Does what a message asks for; an exception in it ends the task, not the worker."""
         try:
-            message = run()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise
+            if isinstance(message, Begin):
+                return self._begin(message)
+            if isinstance(message, Extract):
+                return Extracted(message.work, message.shard, self._extractor.shard(message.work, message.shard))
+            if isinstance(message, Pool):
+                return Pooled(message.first, self._pooler.features(message.rows))
+            if isinstance(message, Train):
+                self._extractor.cached_cuts = message.cached_cuts
+                self._training = (message.ticket, self._trainer.train(message.job))
+                return self._train(True)
+            return self._train(message.go_on)
+        except TlsearchError as error:
+            return Failed(str(error), cause=error)
         except DivergedError as error:
-            message = Failed(str(error))
-        except TlsearchError as error:
-            message = Failed(str(error), cause=error)
+            return Failed(str(error))
         except Exception as error:
+            if isinstance(message, Begin):
+                # Without a beginning there is nothing to go on with.
+                raise
             if is_out_of_memory(error):
-                self._send(Failed("out of memory", traceback=traceback.format_exc(), spent=True))
-                return
+                return Failed("out of memory", traceback=traceback.format_exc(), spent=True)
             summary = (str(error).strip().splitlines() or [""])[0]
-            message = Failed(f"{type(error).__name__}: {summary}"[:500], traceback=traceback.format_exc())
-        self._send(message)
+            return Failed(f"{type(error).__name__}: {summary}"[:500], traceback=traceback.format_exc())
 
-    def _train(self, task: Train) -> FromWorker:
-        self._extractor.cached_cuts = task.cached_cuts
-        training = self._trainer.train(task.job)
-        while True:
-            try:
-                measurement = next(training)
-            except StopIteration as end:
-                return Trained(task.ticket, end.value)
-            self._send(Measured(task.ticket, measurement))
-            answer = self._connection.recv()
-            assert isinstance(answer, Continue)
-            if not answer.go_on:
-                training.close()
-                return Trained(task.ticket, None)
+    def _begin(self, begin: Begin) -> Ready:
+        context = begin.context
+        network = load_network(context.backbone, context.weights)
+        self._extractor = Extractor(context, network)
+        device, folded = current_device(), fold(network)
+        self._pooler = BlockPooler(folded, context.dataset)
+        in_pieces = self._threads == 1 and device.name == "CPU"
+        self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, in_pieces)
+        return Ready(cuts_that_pay(folded if begin.folded else network, begin.first_layers), device)
 
-    def _send(self, message: FromWorker) -> None:
-        self._connection.send(message)
+    def _train(self, go_on: bool) -> Measured | Trained:
+        """Trains to the end of the next epoch."""
+        assert self._training is not None
+        ticket, training = self._training
+        if not go_on:
+            training.close()
+            return Trained(ticket, None)
+        try:
+            return Measured(ticket, next(training))
+        except StopIteration as end:
+            self._training = None
+            return Trained(ticket, end.value)

@@ -22,10 +22,11 @@ from ..fill import CacheFiller
 from ..kept import KeptModel, keep, kept_model
 from ..messages import Begin, Continue, FromWorker, Measured, ToWorker, Train, Trained
 from ..paths import cache_root
+from ..processes import ProcessPool, choose_workers
 from ..settings import StudySettings
 from ..store import StudyStore
 from ..train import Job, Outcome
-from ..workers import Died, Worker, WorkerPool, choose_workers
+from ..workers import Died, Worker
 
 
 def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: Path | None, listener: Listener) -> KeptModel:
@@ -80,7 +81,7 @@ def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) 
 
 def _train(context: Context, space: SearchSpace, recipe: Recipe, seed: int, listener: Listener) -> Outcome:
     answers: list[FromWorker | Died] = []
-    with WorkerPool(1, choose_workers(1)[1]) as pool:
+    with ProcessPool(1, choose_workers(1)[1]) as pool:
         pool.begin(Begin(context, (recipe.first_trained_layer,), folded=recipe.batch_norm == "folded"))
         with CacheFiller(pool, context, space, pool.wait_until_ready().values_at, listener) as filler:
             tasks = [Train(0, Job(recipe, seed, head_seed=seed, patience=None, keep=True), filler.fill("search"))]

@@ -47,7 +47,11 @@ class Pool:
     def __init__(self, context, network, fails=lambda task: None):
         self.extractor, self.fails, self.tasks = Extractor(context, network), fails, []
 
-    def drive(self, next_task, handle):
+    def share(self, keys):
+        self.shared = [key.name for key in keys]
+
+    def drive(self, next_task, handle, *, at_cache):
+        assert at_cache
         worker = SimpleNamespace()
         while (task := next_task(worker)) is not None:
             self.tasks.append(task)

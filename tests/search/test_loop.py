@@ -143,7 +143,9 @@ def test_time_that_is_reserved_is_left_over(store, monkeypatch):
         asked.append(len(finished))
         return 5.0 * len(finished)
 
-    searcher(store, 20, deadline=60.0, reserve=reserve).run(FakePool(good, count=1), frozenset())
+    searching = searcher(store, 20, deadline=60.0)
+    searching.reserve = reserve
+    searching.run(FakePool(good, count=1), frozenset())
     done = sum(isinstance(trial, CompleteTrial) for trial in store.trials())
     assert 0 < done and 60 - next(clock) >= 5 * (done - 1) > 0
     assert asked == sorted(asked), "what has finished is what is asked about"

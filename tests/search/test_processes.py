@@ -7,11 +7,12 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from tlsearch.search import watchdog, workers
+from tlsearch.search import processes, watchdog
 from tlsearch.search.extract import Context, passes
 from tlsearch.search.messages import Begin, Continue, Extract, Failed, Measured, Train, Trained
+from tlsearch.search.processes import ProcessPool, choose_workers
 from tlsearch.search.train import Job
-from tlsearch.search.workers import Died, WorkerPool, choose_workers
+from tlsearch.search.workers import Died
 from tlsearch.spaces.backbone import BackboneSpec, weights_fingerprint
 from tlsearch.spaces.errors import SearchFailedError, WeightsError
 from tlsearch.spaces.network import POOL
@@ -30,7 +31,7 @@ def context(tmp_path):
 
 @pytest.fixture
 def pool(context):
-    with WorkerPool(1, 1) as pool:
+    with ProcessPool(1, 1) as pool:
         pool.begin(Begin(context, (), folded=True))
         yield pool
 
@@ -97,7 +98,6 @@ def test_one_that_hangs_crashes_or_runs_out_of_memory_costs_one_task(pool, monke
     """Really: a stopped process, a segmentation fault, an address space that is limited from outside."""
     monkeypatch.setattr(watchdog, "IDLE_SECONDS", 2.0)
     monkeypatch.setattr(watchdog, "TICK", 0.5)
-    monkeypatch.setattr(workers, "TICK", 0.5)
 
     def stop(process):
         process.suspend()
@@ -131,7 +131,7 @@ def test_what_keeps_workers_from_beginning_is_raised(context, tmp_path):
     broken = tmp_path / "weights.h5"
     broken.write_bytes(b"nothing of the kind")
     spec = BackboneSpec(0.35, 32, str(broken))
-    with WorkerPool(1, 1) as pool:
+    with ProcessPool(1, 1) as pool:
         pool.begin(Begin(replace(context, backbone=spec, weights=broken), (), folded=True))
         with pytest.raises(WeightsError, match=r"weights\.h5"):
             pool.wait_until_ready()
@@ -144,14 +144,14 @@ def test_workers_that_only_die_end_the_search(context):
         def __reduce__(self):
             return os._exit, (3,)
 
-    with WorkerPool(1, 1) as pool:
+    with ProcessPool(1, 1) as pool:
         pool.begin(Deadly())
         with pytest.raises(SearchFailedError, match=r"no worker process could be started, .* exit code 3"):
             pool.wait_until_ready()
 
 
 def test_closing_ends_every_process(context):
-    pool = WorkerPool(2, 1)
+    pool = ProcessPool(2, 1)
     pool.begin(Begin(context, (), folded=True))
     pool.close()
     assert not any(worker.process.is_alive() for worker in pool.workers)
@@ -175,10 +175,10 @@ def tell_gpu(connection, threads, words, gpu):
 
 
 def test_each_worker_has_its_gpu_and_so_has_its_replacement(monkeypatch):
-    monkeypatch.setattr(workers, "serve", tell_gpu)
-    with WorkerPool(3, 1, ("GPU-a", "GPU-b", "GPU-a")) as pool:
+    monkeypatch.setattr(processes, "serve", tell_gpu)
+    with ProcessPool(3, 1, ("GPU-a", "GPU-b", "GPU-a")) as pool:
         told = [worker.connection.recv() for worker in pool.workers]
-        pool._renew(pool.workers[1])
+        pool.workers[1].restart()
         assert [*told, pool.workers[1].connection.recv()] == ["GPU-a", "GPU-b", "GPU-a", "GPU-b"]
-    with WorkerPool(1, 1) as pool:
+    with ProcessPool(1, 1) as pool:
         assert pool.workers[0].connection.recv() is None
