@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import warnings
@@ -18,6 +19,9 @@ from typing import Any
 from ... import __version__
 from ...spaces.errors import OptionError
 from ..workers import MEMORY_A_WORKER
+
+CONNECT_SECONDS = 5.0
+"""For a connection to the head's address, which takes milliseconds where something listens there."""
 
 KNOCK_SECONDS = 30.0
 """For a cluster's first answer, which takes 1 to 2 s where it is well."""
@@ -119,7 +123,7 @@ class RayCluster:
         nodes = living_nodes()
         largest = max(nodes, key=lambda node: [node["Resources"].get(kind, 0) for kind in ("GPU", "CPU", "memory")])
         return (
-            f"a trial needs {self.spelled} on one node; the largest of {len(nodes)} nodes, "
+            f"a trial needs {self.spelled} on one node; the largest of the cluster's nodes, "
             f"{largest['NodeManagerAddress']}, has {_spelled(largest['Resources'])}. "
             "Ask for less with --cpus-per-trial and --gpus-per-trial, or add a larger node."
         )
@@ -145,15 +149,20 @@ def on_node(node_id: str) -> Any:
 
 
 def _fitting(node: Mapping[str, Any], resources: Mapping[str, float]) -> int:
-    # A share of a GPU is not cut across two: Ray's own rounding is to 1/10,000.
-    return int(min(round(node["Resources"].get(kind, 0) / need, 4) for kind, need in resources.items() if need))
+    def fitting(available: float, need: float) -> int:
+        # A share of a GPU is never cut across two.
+        return int(available) * int(1 / need) if need < 1 else int(available / need)
+
+    return min(fitting(node["Resources"].get(kind, 0), need) for kind, need in resources.items() if need)
 
 
 def _spelled(resources: Mapping[str, float]) -> str:
-    gpus = resources.get("GPU", 0)
-    return (
-        f"{resources.get('CPU', 0):g} CPUs, {gpus:g} GPUs" if gpus else f"{resources.get('CPU', 0):g} CPUs"
-    ) + f" and {resources.get('memory', 0) / 1e9:.1f} GB of memory"
+    parts = []
+    for kind in ("CPU", "GPU"):
+        number = resources.get(kind, 0)
+        if number or kind == "CPU":
+            parts.append(f"{number:g} {kind}{'' if number == 1 else 's'}")
+    return f"{', '.join(parts)} and {resources.get('memory', 0) / 1e9:.1f} GB of memory"
 
 
 def _import_ray() -> Any:
@@ -168,6 +177,12 @@ def _import_ray() -> Any:
 
 def _knock(address: str) -> None:
     """Tries the address in a process of its own: Ray waits for minutes for what does not answer, then ends the process."""
+    if address != "auto":
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise OptionError(_unreachable(address, getattr(error, "strerror", None) or error)) from error
     command = [sys.executable, "-m", f"{__package__}.knock", address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=KNOCK_SECONDS, check=False)  # noqa: S603

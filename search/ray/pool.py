@@ -4,7 +4,7 @@ Ray chooses where each comes up, waits for free resources, and tells when one di
 one machine. A worker that died is started anew, on any node that has room: where its whole node went, on another.
 
 The frozen pass writes into the driver's folder of caches: only workers whose nodes share that folder take part in it, or, where
-none does, one on the driver's own node that lives for as long as the pass. What came of it then travels to the other nodes.
+none does, one on the driver's own node that does nothing else. What came of it then travels to the other nodes.
 """
 
 from __future__ import annotations
@@ -140,6 +140,7 @@ class RayPool(WorkerPool):
         self._shown: tuple[NodeState, ...] = ()
         self._placed = time.monotonic()
         self._told = False
+        self._helper: RayWorker | None = None
         self._block = ExitStack()
         self._block.enter_context(cluster.connected())
         self._threads = ThreadPoolExecutor(_SENDERS, "tlsearch-node")
@@ -175,19 +176,19 @@ class RayPool(WorkerPool):
         if not at_cache or any(worker.at_cache for worker in self.workers):
             super().drive(next_task, handle, at_cache=at_cache)
             return
-        # It needs no resources of the cluster's: the driver's node may have been given none for trials.
-        options = {"num_cpus": 0, "scheduling_strategy": on_node(self._own)}
-        helper = RayWorker("driver", options, len(os.sched_getaffinity(0)))
-        self.workers.append(helper)
+        if self._helper is None:
+            # It needs no resources of the cluster's: the driver's node may have been given none for trials.
+            options = {"num_cpus": 0, "scheduling_strategy": on_node(self._own)}
+            self._helper = RayWorker("driver", options, os.cpu_count() or 1)
+        self.workers.append(self._helper)
         try:
             super().drive(next_task, handle, at_cache=True)
         finally:
-            self.workers.remove(helper)
-            helper.kill()
+            self.workers.remove(self._helper)
 
     def close(self) -> None:
         """See `WorkerPool`."""
-        for worker in self.workers:
+        for worker in [*self.workers, *([self._helper] if self._helper else [])]:
             worker.kill()
         for node in self._nodes.values():
             node.leave()
@@ -239,7 +240,7 @@ class RayPool(WorkerPool):
         if home.node not in self._nodes:
             self._nodes[home.node] = self._meet(home.node)
         node = self._nodes[home.node]
-        taken = {other.name for other in self.workers}
+        taken = {other.name for other in self.workers if other is not worker}
         number = next(n for n in range(1, len(taken) + 2) if f"{node.name}/worker-{n}" not in taken)
         worker.arrive(node, home.pid, f"{node.name}/worker-{number}")
 
@@ -299,11 +300,11 @@ class RayPool(WorkerPool):
 
     def _show(self) -> None:
         """Tells where the workers are, once all that have a place have begun."""
-        workers = {
-            node: tuple(sorted(worker.name for worker in self.workers if worker.node is node)) for node in self._nodes.values()
-        }
-        states = tuple(NodeState(node.name, node.address, names) for node, names in workers.items() if names)
-        if states != self._shown and all(worker.ready for worker in self.workers if worker.node is not None):
+        training = [worker for worker in self.workers if worker.node is not None and worker is not self._helper]
+        names = {node: tuple(sorted(w.name for w in training if w.node is node)) for node in self._nodes.values()}
+        ordered = sorted(names, key=lambda node: (len(node.name), node.name))
+        states = tuple(NodeState(node.name, node.address, names[node]) for node in ordered if names[node])
+        if states != self._shown and all(worker.ready for worker in training):
             self._shown = states
             self._listener(NodesChanged(states))
 
