@@ -22,10 +22,11 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from ...spaces.errors import TlsearchError
 from ..cache import EntryKey
+from ..data.dataset import Dataset
 from ..extract import Context
 from ..messages import Begin
 from ..paths import folder_bytes
-from .agent import NodeAgent, Wanted
+from .agent import NodeAgent, Wanted, digest_of
 from .cluster import on_node
 
 CHUNK_BYTES = 16 << 20
@@ -123,9 +124,20 @@ class Node:
 
     def _bring_context(self, context: Context, identity: str) -> Context:
         root, self.shares_cache = ray.get(self._agent.settle.remote(context.cache.parent, identity, self.own))
-        dataset = replace(context.dataset, images_file=self._bring(_pixels(context)))
+        dataset = replace(context.dataset, images_folder=self._bring_images(context.dataset))
         weights = None if context.weights is None else self._bring(_weights(context, context.weights))
         return replace(context, dataset=dataset, weights=weights, cache=root / "activations")
+
+    def _bring_images(self, dataset: Dataset) -> Path:
+        """The folder of the decoded images on the node."""
+        folder = dataset.images_folder
+        index = folder / "index.json"
+        # The same images can be spread over shards in several ways.
+        target = f"images/{dataset.images_digest}-{digest_of(index)[:8]}"
+        if not (self.shares_cache and ray.get(self._agent.find.remote(_wanted(index, target), True))):
+            for shard in dataset.images().files:
+                self._bring(_wanted(shard, target))
+        return self._bring(_wanted(index, target)).parent
 
     def _bring(self, wanted: Wanted) -> Path:
         """The path of a file on the node, which has it now."""
@@ -138,9 +150,10 @@ class Node:
             missing = ray.get(self._agent.lock_entries.remote(keys, size, context.cache_limit))
             for key in missing:
                 try:
-                    # What makes the entry complete comes last.
-                    for file in sorted((context.cache / key.name).iterdir(), key=lambda file: (file.suffix == ".json", file)):
-                        self._send(file, f"activations/{key.name}/{file.name}")
+                    # What makes the entry complete comes last; what an earlier attempt has brought is there.
+                    for file in sorted((context.cache / key.name).glob("*.npy")):
+                        self._bring(_wanted(file, f"activations/{key.name}"))
+                    self._bring(_wanted(context.cache / key.name / "entry.json", f"activations/{key.name}"))
                 except FileNotFoundError:
                     # Damaged here, and removed: the node's workers compute it when they need it, as those here do.
                     continue
@@ -162,9 +175,8 @@ class Node:
         return path
 
 
-def _pixels(context: Context) -> Wanted:
-    file, dataset = context.dataset.images_file, context.dataset
-    return Wanted(file, f"images/{dataset.images_digest}/{file.name}", file.stat().st_size)
+def _wanted(file: Path, target: str) -> Wanted:
+    return Wanted(file, f"{target}/{file.name}", file.stat().st_size)
 
 
 def _weights(context: Context, file: Path) -> Wanted:

@@ -7,7 +7,6 @@ import subprocess
 import time
 from contextlib import contextmanager
 
-import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -34,7 +33,7 @@ STORE = 80 << 20
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     dataset = striped_dataset(home)
-    for number, (pixels, label) in enumerate(zip(np.load(dataset.images_file), dataset.labels, strict=True)):
+    for number, (pixels, label) in enumerate(zip(dataset.images()[:], dataset.labels, strict=True)):
         folder = home / "photos" / dataset.classes[label]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / f"{number}.png")
@@ -139,7 +138,7 @@ def test_a_node_that_is_killed_costs_its_trial_one_retry(home, cluster, local):
     assert {trial.worker for trial in trials} == {"node-2/worker-1", "node-3/worker-1"}
     # What nodes need they were given once.
     for cache in cluster.caches:
-        assert len(list(cache.glob("images/*/images.npy"))) == 1 and list(cache.glob("activations/*/entry.json"))
+        assert len(list(cache.glob("images/*/index.json"))) == 1 and list(cache.glob("activations/*/entry.json"))
     assert not actors()
 
 

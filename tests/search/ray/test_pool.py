@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("ray")
 
 from tlsearch.search.cache import ActivationCache
+from tlsearch.search.devices import Device
 from tlsearch.search.events import NodesChanged, Warned
 from tlsearch.search.extract import Context, passes
 from tlsearch.search.messages import Begin, Failed, Pool, Pooled, Ready
@@ -45,7 +46,7 @@ class FakeTraining:
     def answer(self, message):
         if isinstance(message, Begin):
             self.context = message.context
-            return Ready({POOL + 1: 1280})
+            return Ready({POOL + 1: 1280}, Device("tensorflow"))
         return FakeTraining.answers(self, message)
 
 
@@ -133,8 +134,8 @@ def test_nodes_that_share_the_folder_are_sent_nothing(start, context):
     everyone_ready(started.pool)
     assert started.ray.sent == []
     begun = [actor.object.context for actor in started.ray.actors if hasattr(actor.object, "context")]
-    paths = (context.cache, context.weights, context.dataset.images_file)
-    assert [(one.cache, one.weights, one.dataset.images_file) for one in begun] == [paths, paths]
+    paths = (context.cache, context.weights, context.dataset.images_folder)
+    assert [(one.cache, one.weights, one.dataset.images_folder) for one in begun] == [paths, paths]
     assert all(worker.at_cache for worker in started.pool.workers)
 
 
@@ -151,15 +152,16 @@ def test_a_node_apart_is_sent_each_file_once(start, context, tmp_path):
 
     own = tmp_path / "b"
     begun = next(actor.object.context for actor in started.ray.actors if actor.node == "b" and hasattr(actor.object, "context"))
-    assert begun.cache == own / "activations" and own in begun.dataset.images_file.parents and own in begun.weights.parents
-    np.testing.assert_array_equal(begun.dataset.images(), context.dataset.images())
+    assert begun.cache == own / "activations" and own in begun.dataset.images_folder.parents and own in begun.weights.parents
+    np.testing.assert_array_equal(begun.dataset.images()[:], context.dataset.images()[:])
+    assert all(own in file.parents for file in begun.dataset.images().files)
     assert weights_fingerprint(SPEC, begun.weights) == context.weights_fingerprint
     rows = np.arange(len(values))
     np.testing.assert_array_equal(ActivationCache(begun.cache).open(key).take(rows), cache.open(key).take(rows))
     assert folder_bytes(begun.cache / key.name) == folder_bytes(context.cache / key.name)
     assert not list(own.rglob("*.tmp"))
     chunks = [target for _, target in started.ray.sent]
-    assert len(chunks) == len(set(chunks)) == 4 and {node for node, _ in started.ray.sent} == {"b"}
+    assert len(chunks) == len(set(chunks)) == 3 + 1 + 1 + 2 and {node for node, _ in started.ray.sent} == {"b"}
 
 
 def test_a_node_that_comes_later_is_given_what_was_shared_before(start, context, tmp_path):
