@@ -5,10 +5,20 @@ import pytest
 from rich.console import Console
 
 from tlsearch.reports.live import LiveProgress
-from tlsearch.search.events import PhaseAdvanced, PhaseEnded, PhaseStarted, TrialFinished, TrialMeasured, TrialStarted, Warned
+from tlsearch.search.events import (
+    NodesChanged,
+    NodeState,
+    PhaseAdvanced,
+    PhaseEnded,
+    PhaseStarted,
+    TrialFinished,
+    TrialMeasured,
+    TrialStarted,
+    Warned,
+)
 from tlsearch.search.trial import RunningTrial
 
-from ..search.factory import START, complete, measurement, recipe
+from ..search.factory import START, complete, failed, measurement, recipe
 from .factory import rendered
 
 
@@ -53,6 +63,24 @@ def test_the_best_is_not_replaced_by_a_worse_one(live):
         live(TrialStarted(running(number)))
         live(TrialFinished(complete(number, scores=scores)))
     assert "best so far: frozen 90.0%" in rendered(live)
+
+
+def test_where_the_workers_are_and_where_they_went(live):
+    live(
+        NodesChanged(
+            (NodeState("node-1", "10.0.0.1", ("node-1/worker-1",)), NodeState("node-2", "10.0.0.2", ("node-2/worker-1",)))
+        )
+    )
+    live(TrialStarted(running(0, worker="node-1/worker-1")))
+    live(TrialStarted(running(1, worker="node-2/worker-1")))
+    text = rendered(live, 100)
+    assert "2 nodes, 2 workers: node-1 (10.0.0.1) 1, node-2 (10.0.0.2) 1" in text
+    assert "node-2/worker-1  trial 1" in text
+    live(NodesChanged((NodeState("node-1", "10.0.0.1", ("node-1/worker-1",)),)))
+    assert "node-2/worker-1  trial 1" in rendered(live, 100), "until the search has heard of it"
+    live(TrialFinished(failed(1, worker="node-2/worker-1")))
+    text = rendered(live, 100)
+    assert "1 node, 1 worker: node-1" in text and "node-2" not in text
 
 
 def test_time_left_counts_only_what_this_run_did(live, clock):

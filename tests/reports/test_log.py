@@ -4,7 +4,16 @@ import pytest
 from rich.console import Console
 
 from tlsearch.reports.log import Log
-from tlsearch.search.events import Confirmed, PhaseAdvanced, PhaseEnded, PhaseStarted, TrialFinished, Warned
+from tlsearch.search.events import (
+    Confirmed,
+    NodesChanged,
+    NodeState,
+    PhaseAdvanced,
+    PhaseEnded,
+    PhaseStarted,
+    TrialFinished,
+    Warned,
+)
 from tlsearch.search.trial import Confirmation
 
 from ..search.factory import complete, failed, pruned, recipe
@@ -23,6 +32,7 @@ EVENTS = [
     PhaseEnded("search", 61.0),
     Confirmed(CONFIRMED),
     Warned("no room for the cache"),
+    NodesChanged((NodeState("node-2", "10.0.0.2", ("node-2/worker-1", "node-2/worker-2")),)),
 ]
 
 
@@ -49,6 +59,7 @@ def test_a_line_for_each_thing_that_ends(console):
         "search: done in 61 s",
         "confirmed frozen  →  test accuracy 75.0%",
         "warning: no room for the cache",
+        "1 node, 2 workers: node-2 (10.0.0.2) 2",
     ]
 
 

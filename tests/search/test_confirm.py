@@ -10,6 +10,7 @@ from tlsearch.search.events import Warned
 from tlsearch.search.kept import kept_model
 from tlsearch.search.messages import Failed
 from tlsearch.search.store import StudyStore
+from tlsearch.search.workers import Died
 from tlsearch.spaces.recipe import Technique
 
 from .factory import complete, failed, measurement, pruned, settings, striped_dataset, values
@@ -131,6 +132,21 @@ def test_a_run_that_fails_is_left_out_and_said(store, context):
     assert {str(c.recipe.technique) for c in store.confirmations()} == {"fine-tune"}
     warnings = [event.message for event in heard if isinstance(event, Warned)]
     assert len(warnings) == 2 and all("frozen failed (no luck)" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("losses", [1, 2])
+def test_a_run_that_is_lost_with_its_node_is_done_again_once(store, context, losses):
+    heard, lost = [], []
+
+    def result(job):
+        if len(lost) < losses and lost in ([], [job.seed]):
+            lost.append(job.seed)
+            return Died("node-2 was lost", with_node=True)
+        return 0.9
+
+    confirmer(store, context, listener=heard.append).run(pool(result, count=1), frozenset())
+    assert len(store.confirmations()) == 4 - (losses - 1)
+    assert sum("node-2 was lost" in event.message for event in heard if isinstance(event, Warned)) == losses - 1
 
 
 def test_a_time_limit_cuts_all_techniques_alike(store, context, monkeypatch):

@@ -15,6 +15,7 @@ from tlsearch.search.extract import Context, Extractor, passes
 from tlsearch.search.fill import CacheFiller
 from tlsearch.search.messages import Extracted, Failed
 from tlsearch.search.paths import folder_bytes
+from tlsearch.search.workers import Died
 from tlsearch.spaces.backbone import BackboneSpec, load_network, weights_fingerprint
 from tlsearch.spaces.folding import fold
 from tlsearch.spaces.network import POOL
@@ -56,7 +57,7 @@ class Pool:
         while (task := next_task(worker)) is not None:
             self.tasks.append(task)
             if error := self.fails(task):
-                handle(worker, task, Failed(error))
+                handle(worker, task, error if isinstance(error, Died) else Failed(error))
             else:
                 handle(worker, task, Extracted(task.work, task.shard, self.extractor.shard(task.work, task.shard)))
 
@@ -140,6 +141,20 @@ def test_a_full_disk_turns_caching_off_with_a_warning(fill, context):
     assert cuts == frozenset() and len(tasks) == 1
     assert "No space left on device" in warning and "train from pixels" in warning
     assert entries(context.cache) == []
+
+
+def test_a_shard_that_is_lost_with_its_node_is_computed_by_another(fill, context):
+    lost = [Died("node-2 was lost", with_node=True)]
+    cuts, tasks, warnings = fill(fails=lambda task: lost.pop() if lost else None)
+    assert cuts == CUTS and warnings == []
+    assert len(tasks) == 2 and tasks[0] is tasks[1]
+
+
+def test_what_is_complete_is_shared_with_every_worker(context, network):
+    pool = Pool(context, network)
+    with CacheFiller(pool, context, SPACE, cuts_that_pay(fold(network), SPACE.cuts), lambda event: None) as filler:
+        filler.fill("search")
+        assert sorted(pool.shared) == sorted(entry.name for entry in entries(context.cache))
 
 
 def test_a_cache_that_cannot_be_written_turns_caching_off_with_a_warning(fill, context):

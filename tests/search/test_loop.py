@@ -100,6 +100,27 @@ def test_a_trial_fails_alone(store, failure):
     assert not any(trial.interrupted for trial in failed)
 
 
+@pytest.mark.parametrize("losses", [1, 2])
+def test_a_trial_that_is_lost_with_its_node_is_trained_again_once(store, tmp_path, losses):
+    lost, untroubled = [], StudyStore.create(tmp_path / "untroubled", settings())
+    searcher(untroubled).run(FakePool(good), frozenset())
+
+    def result(job):
+        if job.recipe.technique == "full" and len(lost) < losses and lost in ([], [job.seed]):
+            lost.append(job.seed)
+            return Died("node-2 (10.0.0.2) was lost", with_node=True)
+        return good(job)
+
+    searcher(store).run(FakePool(result, count=1), frozenset())
+    (seed, *_) = lost
+    first, second = [trial for trial in store.trials() if trial.seed == seed]
+    assert first.interrupted and first.error == "node-2 (10.0.0.2) was lost"
+    assert first.recipe == second.recipe and isinstance(second, CompleteTrial if losses == 1 else FailedTrial)
+    assert losses == 1 or not second.interrupted
+    counted = [trial for trial in store.trials() if not getattr(trial, "interrupted", False)]
+    assert sorted(trial.seed for trial in counted) == sorted(trial.seed for trial in untroubled.trials())
+
+
 def test_nothing_but_failures_ends_the_search_with_the_reason(store):
     with pytest.raises(SearchFailedError, match="none of 5 trials succeeded; the last one: no luck"):
         searcher(store, 20).run(FakePool(lambda job: Failed("no luck"), count=1), frozenset())

@@ -10,6 +10,7 @@ from tlsearch.search.blocks import BLOCKS, BlockPooler
 from tlsearch.search.events import Warned
 from tlsearch.search.messages import Failed, Pooled
 from tlsearch.search.similarity import NEIGHBOURS, measure_profile, nearest_agree, profile_alone, profile_of, sample
+from tlsearch.search.workers import Died
 from tlsearch.spaces.backbone import BackboneSpec, load_network
 from tlsearch.spaces.errors import WeightsError
 from tlsearch.spaces.folding import fold
@@ -97,13 +98,20 @@ def test_a_sample_keeps_the_proportions(n, most, seed):
 
 
 class Pooling:
-    """A pool of one worker that answers with the rows themselves as features, or fails from the second task on."""
+    """A pool of one worker that answers with the rows themselves as features, or fails from the second task on.
 
-    def __init__(self, fails=False):
-        self.fails, self.rows = fails, []
+    ``lost`` tasks at the start go with their node.
+    """
+
+    def __init__(self, fails=False, lost=0):
+        self.fails, self.lost, self.rows = fails, lost, []
 
     def drive(self, next_task, handle):
         while (task := next_task(None)) is not None:
+            if self.lost:
+                self.lost -= 1
+                handle(None, task, Died("node-2 was lost", with_node=True))
+                continue
             self.rows.append(task.rows)
             answer = Pooled(task.first, [task.rows[:, None].astype(np.float32) + 1] * len(NAMES))
             handle(None, task, Failed("no luck") if self.fails and len(self.rows) > 1 else answer)
@@ -122,6 +130,12 @@ def test_a_worker_that_fails_costs_the_profile_and_nothing_else(tmp_path):
     assert measure_profile(Pooling(fails=True), striped_dataset(tmp_path, count=2000), 0, heard.append) is None
     (warned,) = [event for event in heard if isinstance(event, Warned)]
     assert "no luck" in warned.message
+
+
+def test_a_node_that_is_lost_costs_nothing_but_time(tmp_path):
+    dataset, pool = striped_dataset(tmp_path), Pooling(lost=2)
+    assert measure_profile(pool, dataset, 0, lambda event: None).images == len(dataset.train)
+    np.testing.assert_array_equal(np.concatenate(pool.rows), dataset.train)
 
 
 @pytest.fixture(scope="module")
