@@ -145,13 +145,15 @@ class NodeAgent:
         """Lets others write again."""
         self._filling.close()
 
-    def receive(self, target: str, chunk: NDArray[np.uint8]) -> None:
-        """Takes the next bytes of a file.
+    def receive(self, target: str, chunk: NDArray[np.uint8], first: bool) -> None:
+        """Takes the next bytes of a file, or its first.
 
         Raises:
             OSError: The disk is full or cannot be written.
         """
-        if target not in self._arriving:
+        if first:
+            if cut_off := self._arriving.pop(target, None):
+                cut_off.drop()
             self._arriving[target] = _Arriving(self._root / target)
         self._arriving[target].take(chunk)
 

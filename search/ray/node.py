@@ -164,10 +164,12 @@ class Node:
     def _send(self, source: Path, target: str) -> Path:
         digest = hashlib.blake2b(digest_size=16)
         under_way: deque[Any] = deque()
+        first = True
         with source.open("rb") as file:
             while len(chunk := np.fromfile(file, np.uint8, CHUNK_BYTES)):
                 digest.update(chunk.data)
-                under_way.append(self._agent.receive.remote(target, chunk))
+                under_way.append(self._agent.receive.remote(target, chunk, first))
+                first = False
                 if len(under_way) >= _IN_FLIGHT:
                     ray.get(under_way.popleft())
         ray.get(list(under_way))

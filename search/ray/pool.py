@@ -4,7 +4,7 @@ Ray chooses where each comes up, waits for free resources, and tells when one di
 one machine. A worker that died is started anew, on any node that has room: where its whole node went, on another.
 
 The frozen pass writes into the driver's folder of caches: only workers whose nodes share that folder take part in it, or, where
-none does, one on the driver's own node that does nothing else. What came of it then travels to the other nodes.
+none does, helpers on the driver's own node that do nothing else. What came of it then travels to the other nodes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
-from ...spaces.errors import SearchFailedError
+from ...spaces.errors import DataError, SearchFailedError
 from .. import watchdog
 from ..cache import EntryKey
 from ..events import Listener, NodesChanged, NodeState, Warned
 from ..messages import Begin, FromWorker, ToWorker
+from ..processes import choose_workers
 from ..workers import Died, Handle, NextTask, Worker, WorkerPool
 from .actor import Home, TrainingActor
 from .agent import identity_of
@@ -140,7 +141,7 @@ class RayPool(WorkerPool):
         self._shown: tuple[NodeState, ...] = ()
         self._placed = time.monotonic()
         self._told = False
-        self._helper: RayWorker | None = None
+        self._helpers: list[RayWorker] = []
         self._block = ExitStack()
         self._block.enter_context(cluster.connected())
         self._threads = ThreadPoolExecutor(_SENDERS, "tlsearch-node")
@@ -176,19 +177,21 @@ class RayPool(WorkerPool):
         if not at_cache or any(worker.at_cache for worker in self.workers):
             super().drive(next_task, handle, at_cache=at_cache)
             return
-        if self._helper is None:
-            # It needs no resources of the cluster's: the driver's node may have been given none for trials.
+        if not self._helpers:
+            # They need no resources of the cluster's: the driver's node may have been given none for trials.
             options = {"num_cpus": 0, "scheduling_strategy": on_node(self._own)}
-            self._helper = RayWorker("driver", options, os.cpu_count() or 1)
-        self.workers.append(self._helper)
+            threads = self._cluster.cpus_per_trial
+            count = max(1, choose_workers(None)[0] // threads)
+            self._helpers = [RayWorker(f"driver-{number + 1}", options, threads) for number in range(count)]
+        self.workers = [*self.workers, *self._helpers]
         try:
             super().drive(next_task, handle, at_cache=True)
         finally:
-            self.workers.remove(self._helper)
+            self.workers = [worker for worker in self.workers if worker not in self._helpers]
 
     def close(self) -> None:
         """See `WorkerPool`."""
-        for worker in [*self.workers, *([self._helper] if self._helper else [])]:
+        for worker in {*self.workers, *self._helpers}:
             worker.kill()
         for node in self._nodes.values():
             node.leave()
@@ -285,7 +288,11 @@ class RayPool(WorkerPool):
             if not self.workers:
                 raise SearchFailedError(f"no node can be used; the last one: {error}.")
             return
-        if not isinstance(error, RayError):
+        if isinstance(error, OSError):
+            raise DataError(
+                f"what nodes need must stay in the cache ({error}). Is something clearing it? Try again."
+            ) from error
+        if isinstance(error, RayTaskError) or not isinstance(error, RayError):
             raise error
         self._forget(node)
         for worker in self.workers:
@@ -300,7 +307,7 @@ class RayPool(WorkerPool):
 
     def _show(self) -> None:
         """Tells where the workers are, once all that have a place have begun."""
-        training = [worker for worker in self.workers if worker.node is not None and worker is not self._helper]
+        training = [worker for worker in self.workers if worker.node is not None and worker not in self._helpers]
         names = {node: tuple(sorted(w.name for w in training if w.node is node)) for node in self._nodes.values()}
         ordered = sorted(names, key=lambda node: (len(node.name), node.name))
         states = tuple(NodeState(node.name, node.address, names[node]) for node in ordered if names[node])

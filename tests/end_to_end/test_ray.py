@@ -52,9 +52,9 @@ class Cluster:
         self.address = self._cluster.address
         self.caches, self.nodes = [], []
 
-    def add_node(self):
+    def add_node(self, **variables):
         self.caches.append(self._home / f"node-cache-{len(self.caches)}")
-        own = {"TLSEARCH_NODE_CACHE_DIR": str(self.caches[-1])}
+        own = {"TLSEARCH_NODE_CACHE_DIR": str(self.caches[-1]), **variables}
         self.nodes.append(self._cluster.add_node(num_cpus=1, object_store_memory=STORE, env_vars=own))
 
     def kill_node(self, number):
@@ -180,3 +180,15 @@ def test_what_no_node_can_give_is_refused_before_anything_is_decoded(home, clust
         r"a trial needs 1 CPU, 2 GPUs and 1\.5 GB of memory on one node; the largest of the cluster's nodes", refused.stderr
     )
     assert "decoding" not in refused.stderr
+
+
+def test_a_node_with_another_version_is_named(home, cluster):
+    other = home / "other"
+    (other / "tlsearch").mkdir(parents=True)
+    (other / "tlsearch" / "__init__.py").write_text("__version__ = '0.0.1'")
+    cluster.add_node(PYTHONPATH=str(other))
+    try:
+        refused = tlsearch("run", "photos", *OPTIONS, "--ray", cluster.address, cwd=home, code=2)
+    finally:
+        cluster.kill_node(-1)
+    assert "every node must have the same tlsearch" in refused.stderr and "got 0.0.1 on" in refused.stderr

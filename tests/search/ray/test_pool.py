@@ -1,6 +1,7 @@
 """What becomes of workers and their data on nodes that come, go and fill up; nothing is trained, and no cluster is there."""
 
 import contextlib
+import hashlib
 import os
 from dataclasses import replace
 from types import SimpleNamespace
@@ -76,9 +77,9 @@ def start(monkeypatch, tmp_path, context):
                         patched.setenv(agent.NODE_CACHE_VARIABLE, str(tmp_path / self.actor.node))
                     return super().settle(*arguments)
 
-            def receive(self, target, chunk):
+            def receive(self, target, chunk, first):
                 ray.sent.append((self.actor.node, target))
-                super().receive(target, chunk)
+                super().receive(target, chunk, first)
 
         for module in (pool, node):
             monkeypatch.setattr(module, "ray", ray)
@@ -186,16 +187,18 @@ def test_only_workers_at_the_cache_fill_it(start):
     assert {name for name, _, _ in do(started.pool, 5, at_cache=True)} == {"node-1/worker-1"}
 
 
-def test_where_none_is_one_is_started_on_the_drivers_node(start):
+def test_where_none_is_helpers_are_started_on_the_drivers_node(start, monkeypatch):
+    monkeypatch.setattr(pool, "choose_workers", lambda asked: (3, 1, ()))
     started = start({"b": 2, OWN: 0}, apart={"b"})
     started.pool.wait_until_ready()
     for _ in range(2):
-        assert {name for name, _, _ in do(started.pool, 3, at_cache=True)} == {"node-1/worker-1"}
+        names = {name for name, _, _ in do(started.pool, 9, at_cache=True)}
+        assert names <= {f"node-1/worker-{number}" for number in (1, 2, 3)}
     assert len(started.pool.workers) == 2 and {name for name, _, _ in do(started.pool, 3)} <= {
         "node-2/worker-1",
         "node-2/worker-2",
     }
-    assert sum(actor.node == OWN and isinstance(actor.object, FakeTraining) for actor in started.ray.actors) == 1
+    assert sum(actor.node == OWN and isinstance(actor.object, FakeTraining) for actor in started.ray.actors) == 3
     assert all("node-1" not in names for names in placed(started.heard))
 
 
@@ -292,10 +295,22 @@ def test_closing_ends_every_actor(start):
 def test_a_file_that_arrives_altered_is_not_kept(tmp_path, context):
     receiver = agent.NodeAgent()
     receiver.settle(tmp_path / "own", "", True)
-    receiver.receive("images/x/images.npy", np.arange(10, dtype=np.uint8))
+    receiver.receive("images/x/00000.npy", np.arange(10, dtype=np.uint8), True)
     with pytest.raises(OSError, match="arrived altered"):
-        receiver.finish("images/x/images.npy", "0" * 32)
+        receiver.finish("images/x/00000.npy", "0" * 32)
     assert [path for path in (tmp_path / "own").rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_was_cut_off_starts_anew(tmp_path):
+    receiver = agent.NodeAgent()
+    receiver.settle(tmp_path, "", True)
+    half, whole = np.arange(10, dtype=np.uint8), np.arange(20, dtype=np.uint8)
+    receiver.receive("a/b.npy", half, True)
+    receiver.receive("a/b.npy", whole[:12], True)
+    receiver.receive("a/b.npy", whole[12:], False)
+    digest = hashlib.blake2b(whole.tobytes(), digest_size=16).hexdigest()
+    assert receiver.finish("a/b.npy", digest).read_bytes() == whole.tobytes()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.npy"]
 
 
 def test_the_drivers_folder_is_told_from_another_of_the_same_path(tmp_path):
