@@ -10,6 +10,7 @@ none does, helpers on the driver's own node that do nothing else. What came of i
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -346,5 +347,6 @@ def _reason(error: RayError) -> str:
     if isinstance(error, RayTaskError):
         return f"{type(error.cause).__name__}: {error.cause}"[:200]
     words = " ".join(str(error).split())
-    detail = words.split("Worker exit detail:")[-1].split("There are some potential root causes")[0]
+    # What follows lists what may have been the cause.
+    detail = re.split(r"(?:There are s|S)ome (?:potential|common) ", words.split("Worker exit detail:")[-1])[0]
     return f"killed, crashed or out of memory; Ray says: {detail.strip()[:200]}"

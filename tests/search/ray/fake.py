@@ -3,7 +3,7 @@
 import itertools
 from types import SimpleNamespace
 
-from ray.exceptions import ActorDiedError, RayTaskError
+from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
 OWN = "node-of-the-driver"
 
@@ -43,6 +43,8 @@ class Actor:
         values = [argument.value() if isinstance(argument, Ref) else argument for argument in arguments]
         try:
             return Ref(getattr(self.object, name)(*values))
+        except RayError as error:
+            return Ref(error)
         except Exception as error:
             return Ref(RayTaskError(name, "", error).as_instanceof_cause())
 
