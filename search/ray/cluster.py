@@ -110,7 +110,7 @@ class RayCluster:
                 # Of what Ray will do in future versions where a process asks for no GPU.
                 warnings.simplefilter("ignore", FutureWarning)
                 ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR, **own)
-            # What Ray tells of its nodes goes to the standard output, whatever `init` is asked for; its debugger stops it so too.
+            # What Ray tells of its nodes goes to the standard output, whatever `init` is asked for. Its debugger does the same.
             ray._private.worker._worker_logs_enabled = False
         except (OSError, RuntimeError, ValueError) as error:
             raise OptionError(_unreachable(self.address, error)) from error
