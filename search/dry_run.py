@@ -23,8 +23,8 @@ from .order import MEMORY_SHARE, machine_memory
 from .paths import cache_root
 from .plan import Plan
 from .probe import Costs, NoProbeError, Speeds, costs_of, probe
+from .processes import choose_workers
 from .settings import CacheType
-from .workers import choose_workers
 
 SAMPLE = 1000
 """Images that the probe may decode: more than it can in its 0.4 seconds on 16 cores."""

@@ -18,6 +18,7 @@ from tlsearch.search.extract import Context, passes
 from tlsearch.search.messages import Begin, Failed, Pool, Pooled, Ready
 from tlsearch.search.paths import folder_bytes
 from tlsearch.search.ray import agent, node, pool
+from tlsearch.search.ray import worker as ray_worker
 from tlsearch.search.ray.actor import Home
 from tlsearch.search.workers import Died
 from tlsearch.spaces.backbone import BackboneSpec, weights_fingerprint
@@ -63,7 +64,7 @@ def context(tmp_path):
 def start(monkeypatch, tmp_path, context):
     """Starts a pool on nodes, each with so many places; those named in ``apart`` do not see the driver's folder."""
     pools = contextlib.ExitStack()
-    monkeypatch.setattr(pool, "TrainingActor", FakeTraining)
+    monkeypatch.setattr(ray_worker, "TrainingActor", FakeTraining)
     monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(FakeTraining, "answers", FakeTraining.answers)
 
@@ -81,8 +82,9 @@ def start(monkeypatch, tmp_path, context):
                 ray.sent.append((self.actor.node, target))
                 super().receive(target, chunk, first)
 
-        for module in (pool, node):
+        for module in (pool, node, ray_worker):
             monkeypatch.setattr(module, "ray", ray)
+        for module in (pool, node):
             monkeypatch.setattr(module, "on_node", lambda node_id: SimpleNamespace(node_id=node_id))
         monkeypatch.setattr(node, "NodeAgent", Agent)
         monkeypatch.setattr(pool, "living_nodes", ray.living_nodes)
