@@ -122,9 +122,8 @@ def uncached(found: DryRun) -> list[str]:
         sentences.append(f"fine_tune_at {', '.join(layers)}: trains from pixels, which are smaller than the activations there.")
     if large := [cut for cut in found.cuts if not cut.kept]:
         taken = size(sum(cut.missing for cut in large))
-        sentences.append(
-            f"{'; '.join(_purpose(cut) for cut in large)}: trains from pixels, since {taken} more do not fit in the limit."
-        )
+        names = "; ".join(_purpose(cut) for cut in large)
+        sentences.append(f"Trained from pixels, since {taken} more do not fit in the limit: {names}.")
     return sentences
 
 
@@ -211,10 +210,12 @@ def size(number: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """A time that is not known well: tenths of seconds below ten, whole seconds, whole minutes, tenths of hours."""
+    """A time that is not known well: tenths of seconds below ten, whole seconds, whole minutes, tenths of hours, days."""
     if seconds < 90:
         return duration(seconds)
-    return f"{round(seconds / 60)} min" if seconds < 90 * 60 else f"{seconds / 3600:,.1f} h"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:,.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:,.0f} days"
 
 
 def _purpose(cut: PlannedCut) -> str:

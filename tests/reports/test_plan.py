@@ -82,7 +82,7 @@ def test_what_does_not_fit_in_the_cache_is_said(found):
     cuts = (found.cuts[0], dataclasses.replace(found.cuts[1], kept=False))
     text = plain(PlanReport(dataclasses.replace(found, cuts=cuts)))
     assert "does not fit" in text
-    assert "fine_tune_at 98, 100: trains from pixels, since 612.0 kB more do not fit in the limit." in text
+    assert "Trained from pixels, since 612.0 kB more do not fit in the limit: fine_tune_at 98, 100." in text
 
 
 def test_a_machine_that_was_not_measured(found):
@@ -120,7 +120,8 @@ def test_sizes(number, text):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (4, "4.0 s"), (89, "89 s"), (95, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (4, "4.0 s"), (89, "89 s"), (95, "2 min"), (5399, "90 min"), (5400, "1.5 h"), (1e6, "12 days")],
 )
 def test_times(seconds, text):
     assert about(seconds) == text
