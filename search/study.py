@@ -144,7 +144,7 @@ class Study:
                 # Where a download failed, another size's file may stand in for the one that was missing.
                 store.notes.keep_weights_file(weights.name, downloaded=not at_hand and backbone.at_hand())
         context = Context(
-            dataset=data,
+            dataset=data.without_names(),
             backbone=backbone,
             weights=weights,
             weights_fingerprint=fingerprint,

@@ -105,6 +105,15 @@ def test_it_travels_to_workers_without_its_pixels(root):
     assert np.array_equal(copy.images()[:], dataset.images()[:])
 
 
+def test_workers_need_no_names(root):
+    dataset = open_folder(root, size=8)
+    bare = dataset.without_names()
+
+    assert (bare.files, bare.skipped) == ((), ())
+    assert len(pickle.dumps(bare)) < len(pickle.dumps(dataset)) - 200
+    assert np.array_equal(bare.images()[:], dataset.images()[:]) and np.array_equal(bare.train, dataset.train)
+
+
 def test_nothing_of_the_user_s_is_changed(root):
     def state() -> dict[Path, tuple[int, int, bytes]]:
         files = (path for path in root.rglob("*") if path.is_file())
