@@ -150,7 +150,8 @@ def test_fresh_starts_anew(photos):
 
 
 def test_dry_run_writes_no_study(photos):
-    done = tlsearch("run", "photos", *OPTIONS, "--dry-run", cwd=photos.parent)
+    quick = ["--technique", "frozen", "--workers", 1]
+    done = tlsearch("run", "photos", *OPTIONS, *quick, "--dry-run", cwd=photos.parent)
     assert "20 trials with optuna (tpe)" in done.stdout and "In all about" in done.stdout
     assert not (photos.parent / "runs").exists()
 

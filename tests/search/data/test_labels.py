@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from tlsearch.search.data import open_folder
 from tlsearch.search.data.inspection import inspect_folder
 from tlsearch.search.data.labels import read_layout
-from tlsearch.spaces.errors import DataError
+from tlsearch.search.export.choice import study_data
+from tlsearch.search.study import Study
+from tlsearch.spaces.backbone import BackboneSpec
+from tlsearch.spaces.errors import DataError, StudyError
 
 
 @pytest.fixture
@@ -242,3 +245,35 @@ class TestDataset:
         assert found.problem == "" and found.found == {"cat": {"all": 12}, "dog": {"all": 12}}
         assert [skip.path for skip in found.skipped] == ["a/none.png"]
         assert found.layout.labels == file
+
+
+class TestStudies:
+    @pytest.fixture
+    def study(self, root, labels, tmp_path):
+        """Opens the study of a CSV file's text."""
+
+        def open_study(text: str) -> Study:
+            data = open_folder(root, size=32, labels=labels(text))
+            return Study.open(tmp_path / "study", data, backbone=BackboneSpec(0.35, 32, "random"))
+
+        return open_study
+
+    def test_the_same_labels_in_any_order_are_the_same_study(self, root, study):
+        header, *rows = table(root).splitlines()
+        first = study("\n".join([header, *rows]))
+        again = study("\n".join(["Path;Label", *(";".join(row.split(",")[:2]) for row in rows[::-1])]))
+        assert again.store.settings.created == first.store.settings.created
+        assert set(again.store.notes.test_files()) <= {row.split(",")[0] for row in rows}
+
+    def test_other_labels_are_refused(self, root, study):
+        study(table(root))
+        with pytest.raises(StudyError, match="the images or their split have changed"):
+            study(table(root).replace("a/1.png,cat", "a/1.png,dog"))
+
+    def test_an_export_finds_the_images_again(self, root, study, labels):
+        settings = study(table(root)).store.settings
+        data = study_data(settings, None, None, lambda event: None)
+        assert data.fingerprint == settings.data.fingerprint and settings.data.labels.endswith("labels.csv")
+        labels(table(root).replace("a/1.png,cat", "a/1.png,dog"))
+        with pytest.raises(StudyError, match="are others"):
+            study_data(settings, None, None, lambda event: None)
