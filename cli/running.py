@@ -130,6 +130,8 @@ def run(
     plan.check_folders(fresh=fresh)
     patience = None if no_early_stopping or not plan.early_stopping else 3
     if dry_run:
+        with watching(metric, quiet=quiet) as listener:
+            plan.read_warm_start(fresh=fresh, listener=listener)
         return _show_plan(
             plan,
             form,

@@ -96,6 +96,8 @@ def facts(found: DryRun) -> Iterator[tuple[str, str]]:
         "Search",
         f"{count(found.trials, 'trial')} with {plan.engine} ({plan.algorithm}), then {count(found.confirm, 'seed')} a finalist",
     )
+    if plan.warm_start:
+        yield "Start", literal(f"the best recipes of {', '.join(map(str, plan.warm_start))}")
     yield "Study", literal(str(plan.study))
 
 
@@ -165,6 +167,7 @@ def to_dict(found: DryRun) -> dict[str, Any]:
             "disk_free": found.disk_free,
         },
         "study": str(found.plan.study),
+        "warm_start": [str(study) for study in found.plan.warm_start],
         "trials": found.trials,
         "confirm": found.confirm,
         "workers": found.workers,

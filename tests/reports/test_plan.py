@@ -107,6 +107,12 @@ def test_json_has_the_same(found):
     assert [one["technique"] for one in told["expected"]["techniques"]] == ["frozen", "fine-tune", "full"]
 
 
+def test_a_warm_start_is_said(found):
+    warm = dataclasses.replace(found, plan=dataclasses.replace(found.plan, warm_start=(Path("runs/old"), Path("runs/older"))))
+    assert "Start     the best recipes of runs/old, runs/older\n" in plain(PlanReport(warm))
+    assert json.loads(to_json(warm))["warm_start"] == ["runs/old", "runs/older"]
+
+
 def test_names_do_nothing_to_the_terminal(found):
     text = plain(PlanReport(dataclasses.replace(found, survey=dataclasses.replace(found.survey, path="ph\x1b[31motos\n"))))
     assert "\x1b" not in text and "ph\\x1b[31motos\\n" in text
