@@ -73,7 +73,7 @@ class Claims(RuleBasedStateMachine):
         if not hasattr(self, "engine"):
             return
         with self.engine.connect() as connection:
-            rows = dict(connection.execute(select(LEASES.c.task, LEASES.c.owner)).tuples().all())
+            rows = {row.task: row.owner for row in connection.execute(select(LEASES.c.task, LEASES.c.owner))}
         assert rows == {task: owner for task, (owner, _) in self.beats.items()}
         for name, leases in self.drivers.items():
             alive = {
