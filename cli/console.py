@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..reports.live import LiveProgress
     from ..reports.log import Log
     from ..reports.summary import Summary
+    from ..search.shared.address import Storage
     from ..search.study_folder import StudyPlace
 
 
@@ -64,6 +65,24 @@ def chosen_studies(names: Sequence[str | Path], storage: str | None) -> list[Stu
         raise OptionError(f"there is no study in {database}. Make one with `tlsearch run --storage`.")
     # With the variable set for good, folders are still folders.
     return [place_of(name, database) if storage is None else SharedStudy(database, str(name)) for name in names]
+
+
+def storage_for(study: Path | None, storage: str | None) -> Storage | None:
+    """The database that a run's study is to be in, if any.
+
+    Args:
+        study: As the user named it. A folder that holds a study goes before what the environment says.
+        storage: URL of the database, as the user gave it.
+
+    Raises:
+        OptionError: The URL is none.
+    """
+    from ..search.shared.address import chosen_storage
+    from ..search.study_folder import holds_study
+
+    if storage is None and study is not None and holds_study(study):
+        return None
+    return chosen_storage(storage)
 
 
 def print_report(path: StudyPlace, top: int) -> None:

@@ -12,7 +12,7 @@ import typer
 from ..search.settings import CacheType
 from ..search.trial import Metric
 from ..spaces.recipe import BatchNorm, ClassWeight, Technique
-from .console import make_console, print_error, print_report, watching, write
+from .console import make_console, print_error, print_report, storage_for, watching, write
 from .options import (
     CacheDir,
     EngineName,
@@ -101,7 +101,6 @@ def run(
 ) -> None:
     """Search for the best technique, or go on with a search; then report."""
     from ..search.plan import plan_run
-    from ..search.shared.address import chosen_storage
 
     cluster = parse_cluster(ray, cpus_per_trial, gpus_per_trial)
     count, limit, cache_bytes = parse_workers(workers), parse_duration(time_limit), parse_bytes(cache_limit)
@@ -109,7 +108,7 @@ def run(
         data,
         demo=demo,
         study=study,
-        storage=chosen_storage(storage),
+        storage=storage_for(study, storage),
         space=space,
         techniques=technique or (),
         fine_tune_at=fine_tune_at or (),

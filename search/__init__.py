@@ -6,10 +6,22 @@ if TYPE_CHECKING:
     from .data import Dataset, open_folder
     from .export.export import Export, export_model
     from .export.predictor import Predictor
+    from .shared.address import SharedStudy, parse_storage
     from .study import Budget, Study
     from .warm_start import read_warm_start
 
-__all__ = ["Budget", "Dataset", "Export", "Predictor", "Study", "export_model", "open_folder", "read_warm_start"]
+__all__ = [
+    "Budget",
+    "Dataset",
+    "Export",
+    "Predictor",
+    "SharedStudy",
+    "Study",
+    "export_model",
+    "open_folder",
+    "parse_storage",
+    "read_warm_start",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,6 +38,10 @@ def __getattr__(name: str) -> Any:
         from .export import export
 
         return getattr(export, name)
+    if name in ("SharedStudy", "parse_storage"):
+        from .shared import address
+
+        return getattr(address, name)
     if name == "Predictor":
         from .export.predictor import Predictor
 

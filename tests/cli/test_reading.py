@@ -1,11 +1,14 @@
 """The commands that read: what goes where. What they say is tested with the reports."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tlsearch.cli import app
+from tlsearch.cli.console import storage_for
+from tlsearch.search.shared.address import SharedStudy, parse_storage
 
 from ..reports.factory import whole_study
 
@@ -67,3 +70,21 @@ def test_a_folder_is_inspected(tlsearch, make_folder, runs):
     assert json.loads(tlsearch("inspect", folder, "--size", 32, "--format", "json").stdout)["ready"] is True
     tlsearch("inspect", folder, "--size", 32, "--format", "html", "--output", "sheet.html")
     assert 'src="data:image/jpeg' in (runs / "sheet.html").read_text(encoding="utf-8")
+
+
+def test_studies_in_a_database_by_option_or_environment(tlsearch, database, monkeypatch):
+    whole_study(SharedStudy(parse_storage(database), "shared"))
+
+    def name(*arguments):
+        return json.loads(tlsearch("report", "--format", "json", *arguments).stdout)["study"]["name"]
+
+    assert name("--storage", database) == name("--storage", database, "--study", "shared") == "shared"
+    assert "shared" in tlsearch("studies", "--storage", database).stdout
+    monkeypatch.setenv("TLSEARCH_STORAGE", database)
+    assert name() == name("shared") == "shared"
+    assert name("runs/photos") == "photos", "a folder is a folder"
+    assert "others" in tlsearch("studies", "runs").stdout and "others" not in tlsearch("studies").stdout
+    beside = tlsearch("report", "runs/photos", "shared").stdout
+    assert "photos" in beside and "shared" in beside
+    assert storage_for(Path("runs/photos"), None) is None and storage_for(Path("runs/photos"), database) is not None
+    assert storage_for(None, None) == storage_for(Path("new"), None) is not None

@@ -104,6 +104,12 @@ def test_what_goes_away_is_tried_again_and_said_once(flaky):
     assert flaky(0) == "done" and len(flaky.said) == 2
 
 
+def test_what_a_server_says_is_shown_without_the_password(flaky):
+    said = f"could not reach {PASSWORD} by postgresql://team:{QUOTED}@db"
+    assert flaky(1, OperationalError("", {}, psycopg.OperationalError(said))) == "done"
+    assert "could not reach *** by postgresql://team:***@db" in flaky.said[0]
+
+
 def test_optunas_wrapping_is_seen_through(flaky):
     wrapped = optuna.exceptions.StorageInternalError("An exception is raised during the commit.")
     wrapped.__cause__ = OperationalError("", {}, psycopg.OperationalError("server closed the connection"))

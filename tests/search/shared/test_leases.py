@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from tlsearch.search.shared import leases as module
+from tlsearch.search.shared.address import parse_storage
+from tlsearch.search.shared.connection import Connection
 from tlsearch.search.shared.leases import Leases
 from tlsearch.search.shared.owner import known_dead, new_owner, shown
 from tlsearch.search.shared.tables import LEASES, METADATA
@@ -82,7 +84,7 @@ class Claims(RuleBasedStateMachine):
             assert leases.others() == alive
 
 
-Claims.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+Claims.TestCase.settings = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestClaims = Claims.TestCase
 
 
@@ -104,6 +106,22 @@ def test_whose_process_has_ended_loses_its_tasks_at_once(monkeypatch):
     monkeypatch.setattr(module, "known_dead", lambda owner: owner == "a")
     assert two.others() == {} and two.claim("trial 1", patient=True)
     engine.dispose()
+
+
+def test_of_two_who_find_a_driver_dead_one_gets_its_task(database, monkeypatch):
+    """The other one takes it between the look and the grasp."""
+    connection = Connection(parse_storage(database), write=True)
+    dead, one, two = (Leases(connection.engine, 1, name) for name in ("dead", "one", "two"))
+
+    def looks(owner):
+        monkeypatch.setattr(module, "known_dead", lambda owner: owner == "dead")
+        assert one.claim("trial 1")
+        return owner == "dead"
+
+    with connection.kept(print):
+        assert dead.claim("trial 1")
+        monkeypatch.setattr(module, "known_dead", looks)
+        assert not two.claim("trial 1") and two.others() == {"trial 1": "one"}
 
 
 def test_signs_of_life_come_from_a_thread_and_end_with_the_block():
