@@ -108,6 +108,7 @@ class Simulation:
     def __init__(self, workers: int, trials: int, seconds: float, costs: Costs, *, drivers: int = 1, seed: int = 0) -> None:
         self._env = simpy.Environment()
         self._drivers = [simpy.Resource(self._env) for _ in range(drivers)]
+        self._study = simpy.Resource(self._env)
         self._rng = np.random.default_rng(seed)
         self._trials, self._seconds, self._costs = trials, seconds, costs
         self._started = 0
@@ -127,16 +128,19 @@ class Simulation:
         while self._started < self._trials:
             number = self._started
             self._started += 1
-            yield from self._drive(driver, costs.before(number, self._trials))
+            with driver.request() as turn:
+                yield turn
+                # One driver at a time begins a trial, so that it sees all that were begun before.
+                yield from self._use(self._study, costs.before(number, self._trials))
             each = trial_seconds(self._rng, self._seconds) / costs.epochs
             for _ in range(costs.epochs):
                 yield self._env.timeout(each)
                 self._trained += each
-                yield from self._drive(driver, costs.measure)
-            yield from self._drive(driver, costs.after(number))
+                yield from self._use(driver, costs.measure)
+            yield from self._use(driver, costs.after(number))
 
-    def _drive(self, driver: simpy.Resource, seconds: float) -> Generator[Any, Any, None]:
-        with driver.request() as turn:
+    def _use(self, resource: simpy.Resource, seconds: float) -> Generator[Any, Any, None]:
+        with resource.request() as turn:
             yield turn
             yield self._env.timeout(seconds)
         self._busy += seconds

@@ -1,5 +1,6 @@
 """The simulation's laws: what it says where the answer is known without it."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ def test_a_driver_that_is_never_idle_is_the_limit(simulation):
     assert found["utilisation"] == pytest.approx(1.0 / (200 * 0.1), rel=0.05), "10 of 200 workers' time"
     shared = simulation.simulate(200, 2000, 1.0, costs(simulation, 0.1), drivers=4)
     assert shared["trials_per_hour"] == pytest.approx(4 * 36_000, rel=0.05)
+
+
+def test_drivers_that_share_a_study_begin_one_trial_at_a_time(simulation):
+    own = dataclasses.replace(costs(simulation, 0.0), start=0.1)
+    found = [simulation.simulate(200, 2000, 1.0, own, drivers=drivers)["trials_per_hour"] for drivers in (1, 4)]
+    assert found == pytest.approx([36_000, 36_000], rel=0.02)
 
 
 def test_costs_come_from_what_was_measured(simulation):
