@@ -7,7 +7,7 @@ runs four things, each of the real code, and prints one JSON line, which `simula
 
 - proposals: for each engine, the time to propose, to adopt (one of the fair start) and to observe a trial when so many were
   observed before;
-- store: the time that the start, an epoch and the end of a trial take to record in SQLite, and the bytes that they take;
+- store: the time that the start, an epoch and the end of a trial take to record in SQLite, or in the database of --storage;
 - loop: the real search loop, in real time, with workers that answer after a while instead of training: how many trials an hour
   it keeps up with, by the number of workers, and without any training at all. The processor time that real worker processes
   would take is not part of it; waiting for the messages of so many pipes is measured apart;
@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sqlalchemy
 from common import report, trial_seconds
 from common import search as run_search
 
@@ -40,6 +41,7 @@ from tlsearch.search.engines import ALGORITHMS, WAIT, make_engine
 from tlsearch.search.loop import Searcher
 from tlsearch.search.messages import Measured, Trained
 from tlsearch.search.settings import DataSettings, StudySettings
+from tlsearch.search.shared.address import SharedStudy, parse_storage
 from tlsearch.search.store import StudyStore
 from tlsearch.search.train import Job, Outcome
 from tlsearch.search.trial import Measurement
@@ -124,25 +126,26 @@ def outcome(epoch: int, score: float) -> Outcome:
     return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features")
 
 
-def new_store(folder: Path, engine: str = "optuna", algorithm: str = "tpe") -> StudyStore:
+def new_store(place: Path | SharedStudy, engine: str = "optuna", algorithm: str = "tpe") -> StudyStore:
     """An empty study."""
     data = DataSettings(
         path="made up", fingerprint="f", classes=("a", "b"), train=160, val=40, test=40, train_per_class=(80, 80),
         test_per_class=(20, 20),
     )  # fmt: skip
     settings = StudySettings(
-        name=folder.name, created="2026-01-01T00:00:00+00:00", engine=engine, algorithm=algorithm, seed=0, metric="accuracy",
+        name=place.name, created="2026-01-01T00:00:00+00:00", engine=engine, algorithm=algorithm, seed=0, metric="accuracy",
         space=SPACE.as_dict(), data=data, alpha=0.35, size=160, weights="random", weights_fingerprint="w", version="",
     )  # fmt: skip
-    return StudyStore.create(folder, settings)
+    return StudyStore.create(place, settings)
 
 
 def search(store: StudyStore, trials: int, pool: TimedPool) -> float:
     """The real loop; its wall time in seconds."""
     searcher = Searcher(store, SPACE, trials, prune=True, patience=3, deadline=None, listener=lambda event: None)
-    began = time.monotonic()
-    searcher.run(pool, frozenset())  # type: ignore[arg-type]
-    return time.monotonic() - began
+    with store.hold():
+        began = time.monotonic()
+        searcher.run(pool, frozenset())  # type: ignore[arg-type]
+        return time.monotonic() - began
 
 
 def proposals(engine_name: str, algorithm: str) -> list[dict[str, float]]:
@@ -179,18 +182,31 @@ def proposals(engine_name: str, algorithm: str) -> list[dict[str, float]]:
     return found
 
 
-def store_costs(scratch: Path, trials: int = 300) -> dict[str, float]:
-    """Milliseconds of what the loop asks of the store, and the bytes that it writes."""
-    store = new_store(scratch / "store", algorithm="random")
+def store_costs(place: Path | SharedStudy, trials: int = 300) -> dict[str, float]:
+    """What the loop asks of the store: milliseconds, and statements that its database executes, commits among them."""
+    store = new_store(place, algorithm="random")
     spent: dict[str, list[float]] = defaultdict(list)
-    for name in ("start", "measure", "finish"):
-        setattr(store, name, _timed(getattr(store, name), spent[name]))
-    size = (store.path / "study.db").stat().st_size
+    asked: dict[str, int] = defaultdict(int)
+    now = [""]
+
+    def count(*_: Any) -> None:
+        asked[now[0]] += 1
+
+    for name in ("begin", "measure", "finish"):
+        setattr(store, name, _timed(getattr(store, name), spent[name], lambda name=name: now.__setitem__(0, name)))
+    for event in ("before_cursor_execute", "commit"):
+        sqlalchemy.event.listen(sqlalchemy.Engine, event, count)
+    size = _size(place)
     search(store, trials, TimedPool(1, 0.0))
-    grown = (store.path / "study.db").stat().st_size - size
+    for event in ("before_cursor_execute", "commit"):
+        sqlalchemy.event.remove(sqlalchemy.Engine, event, count)
     found = {f"{name}_ms": round(1e3 * statistics.median(times), 2) for name, times in spent.items()}
-    last = {f"{name}_ms_last_50": round(1e3 * statistics.median(times[-50:]), 2) for name, times in spent.items()}
-    return {**found, **last, "bytes_a_trial": round(grown / trials), "epochs": EPOCHS}
+    found |= {f"{name}_statements": round(asked[name] / len(times), 1) for name, times in spent.items()}
+    return {**found, "bytes_a_trial": round((_size(place) - size) / trials), "epochs": EPOCHS}
+
+
+def _size(place: Path | SharedStudy) -> int:
+    return (place / "study.db").stat().st_size if isinstance(place, Path) else 0
 
 
 def loop_rates(scratch: Path, seconds: float) -> list[dict[str, float]]:
@@ -265,13 +281,18 @@ def message_bytes() -> dict[str, int]:
     return {name: len(pickle.dumps(message)) for name, message in messages.items()}
 
 
-def _timed(call: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
+def _timed(call: Callable[..., Any], times: list[float], begins: Callable[[], None] = lambda: None) -> Callable[..., Any]:
+    """``call``, which adds to ``times`` how long it took, without what it calls back."""
+
     def timed(*arguments: Any, **options: Any) -> Any:
+        back: list[float] = []
+        own = [_timed(argument, back) if callable(argument) else argument for argument in arguments]
+        begins()
         began = time.perf_counter()
         try:
-            return call(*arguments, **options)
+            return call(*own, **options)
         finally:
-            times.append(time.perf_counter() - began)
+            times.append(time.perf_counter() - began - sum(back))
 
     return timed
 
@@ -281,6 +302,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="file of the JSON; what it holds of another --only stays")
     parser.add_argument("--only", choices=["proposals", "store", "loop", "training"])
+    parser.add_argument("--storage", help="URL of a PostgreSQL whose costs are measured beside SQLite's; a study is left in it")
     parser.add_argument("--seconds", type=float, default=2.0, help="that a made-up trial takes")
     asked = parser.parse_args()
     found: dict[str, Any] = {"benchmark": "loop", "cores": os.cpu_count()}
@@ -294,7 +316,10 @@ def main() -> None:
             ]
             found["proposals"] = {f"{engine} {algorithm}": proposals(engine, algorithm) for engine, algorithm in engines}
         if asked.only in (None, "store"):
-            found["store"] = store_costs(scratch)
+            found.setdefault("store", {})["SQLite"] = store_costs(scratch / "store")
+            if asked.storage:
+                place = SharedStudy(parse_storage(asked.storage), f"loop-{os.getpid()}")
+                found["store"]["PostgreSQL"] = store_costs(place)
             found["wait_ms"] = {str(pipes): waiting(pipes) for pipes in (1, 10, 100, 400)}
             found["message_bytes"] = message_bytes()
         if asked.only in (None, "loop"):

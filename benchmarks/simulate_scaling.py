@@ -2,7 +2,7 @@
 
     python benchmarks/loop.py --out docs/scaling.json
     python benchmarks/simulate_scaling.py docs/scaling.json --plot docs/scaling.svg
-    python benchmarks/simulate_scaling.py docs/scaling.json --engine "keras-tuner bayesian" --transaction-ms 5 --drivers 4
+    python benchmarks/simulate_scaling.py docs/scaling.json --store PostgreSQL --latency-ms 0.5 --drivers 4
 
 prints one JSON line: throughput, the share of the workers' time that is spent training, and the share of the driver's that is
 not spent waiting, by the number of workers and the length of a trial; and beside each point that `loop.py` measured what the
@@ -31,8 +31,8 @@ SEARCHES = 3
 MEASURED = "optuna tpe"
 """The engine that `loop.py` runs the real loop with."""
 
-TRANSACTIONS = {"start": 2, "measure": 1, "finish": 9}
-"""Of the store: a trial and its number; an epoch's value; eight attributes and the state."""
+STORE = ("begin", "measure", "finish")
+"""What the driver asks of the store."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Costs:
 
     Attributes:
         trials, propose, adopt, observe: Of the engine, at so many observed trials.
-        start, measure, finish: Of the store.
+        begin, measure, finish: Of the store.
         rest: Of everything else that the loop does for a trial.
         epochs: Of a trial.
     """
@@ -50,26 +50,24 @@ class Costs:
     propose: Sequence[float]
     adopt: Sequence[float]
     observe: Sequence[float]
-    start: float
+    begin: float
     measure: float
     finish: float
     rest: float
     epochs: int
 
     @classmethod
-    def of(cls, measured: dict[str, Any], engine: str, transaction_ms: float | None = None) -> Costs:
-        """From what `loop.py` measured; with ``transaction_ms`` the store's are so many transactions of so long each."""
-        store, (idle, *_) = measured["store"], measured["loop"]
-        sqlite = {name: store[f"{name}_ms"] / 1e3 for name in TRANSACTIONS}
-        rest = cls._bare(measured, MEASURED, sqlite)._left_over(idle)
-        elsewhere = {name: count * (transaction_ms or 0.0) / 1e3 for name, count in TRANSACTIONS.items()}
-        return replace(cls._bare(measured, engine, sqlite if transaction_ms is None else elsewhere), rest=rest)
+    def of(cls, measured: dict[str, Any], engine: str, store: str = "SQLite", latency_ms: float = 0.0) -> Costs:
+        """From what `loop.py` measured, the database being so far away that each statement takes so much longer."""
+        rest = cls._bare(measured, MEASURED, "SQLite", 0.0)._left_over(measured["loop"][0])
+        return replace(cls._bare(measured, engine, store, latency_ms), rest=rest)
 
     @classmethod
-    def _bare(cls, measured: dict[str, Any], engine: str, store: dict[str, float]) -> Costs:
-        points = measured["proposals"][engine]
+    def _bare(cls, measured: dict[str, Any], engine: str, store: str, latency_ms: float) -> Costs:
+        points, recorded = measured["proposals"][engine], measured["store"][store]
         own = {name: [one[f"{name}_ms"] / 1e3 for one in points] for name in ("propose", "adopt", "observe")}
-        return cls([one["trials"] for one in points], **own, **store, rest=0.0, epochs=measured["store"]["epochs"])
+        asked = {name: (recorded[f"{name}_ms"] + latency_ms * recorded[f"{name}_statements"]) / 1e3 for name in STORE}
+        return cls([one["trials"] for one in points], **own, **asked, rest=0.0, epochs=recorded["epochs"])
 
     def _left_over(self, idle: dict[str, Any]) -> float:
         """What the real loop without training took beyond these costs, for each trial."""
@@ -79,7 +77,7 @@ class Costs:
 
     def before(self, number: int, trials: int) -> float:
         """Until trial ``number`` of so many trains. The first half is the fair start, which the engine only takes note of."""
-        return self.at(self.adopt if number < trials // 2 else self.propose, number) + self.start + self.rest
+        return self.at(self.adopt if number < trials // 2 else self.propose, number) + self.begin + self.rest
 
     def after(self, number: int) -> float:
         """From the end of its training on."""
@@ -187,7 +185,7 @@ def plot(result: dict[str, Any], measured: dict[str, Any], costs: Costs) -> str:
         {"trial": shown[one["kind"]], **{n: one[n] for n in ("workers", "trials_per_hour", "utilisation")}}
         for one in result["measured"]
     ]
-    store = 1e3 * (costs.start + costs.epochs * costs.measure + costs.finish)
+    store = 1e3 * (costs.begin + costs.epochs * costs.measure + costs.finish)
     engines = [
         {"engine": engine, "trials": point["trials"], "ms": max(point["propose_ms"], 0.01)}
         for engine, found in measured["proposals"].items()
@@ -251,16 +249,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("costs", type=Path, help="what `loop.py --out` wrote")
     parser.add_argument("--engine", default=MEASURED)
-    parser.add_argument("--transaction-ms", type=float, help="of a database elsewhere, in place of SQLite")
+    parser.add_argument("--store", default="SQLite", help="of those that were measured")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="to the database and back, for each of its statements")
     parser.add_argument("--drivers", type=int, default=1)
     parser.add_argument("--plot", type=Path)
     asked = parser.parse_args()
     measured = json.loads(asked.costs.read_text())
-    costs = Costs.of(measured, asked.engine, asked.transaction_ms)
+    costs = Costs.of(measured, asked.engine, asked.store, asked.latency_ms)
     local = Costs.of(measured, MEASURED)
     result = {
         "benchmark": "simulate_scaling",
         "engine": asked.engine,
+        "store": asked.store,
+        "latency_ms": asked.latency_ms,
         "drivers": asked.drivers,
         "curves": curves(costs, asked.drivers),
         "measured": beside(measured, local),

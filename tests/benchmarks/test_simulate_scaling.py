@@ -24,7 +24,7 @@ def simulation():
 
 def costs(simulation, seconds, epochs=5):
     """All of the driver's time for a trial goes into recording its end."""
-    return simulation.Costs([1], [0.0], [0.0], [0.0], start=0.0, measure=0.0, finish=seconds, rest=0.0, epochs=epochs)
+    return simulation.Costs([1], [0.0], [0.0], [0.0], begin=0.0, measure=0.0, finish=seconds, rest=0.0, epochs=epochs)
 
 
 def test_a_driver_that_costs_nothing_is_no_limit(simulation):
@@ -42,7 +42,7 @@ def test_a_driver_that_is_never_idle_is_the_limit(simulation):
 
 
 def test_drivers_that_share_a_study_begin_one_trial_at_a_time(simulation):
-    own = dataclasses.replace(costs(simulation, 0.0), start=0.1)
+    own = dataclasses.replace(costs(simulation, 0.0), begin=0.1)
     found = [simulation.simulate(200, 2000, 1.0, own, drivers=drivers)["trials_per_hour"] for drivers in (1, 4)]
     assert found == pytest.approx([36_000, 36_000], rel=0.02)
 
@@ -50,9 +50,13 @@ def test_drivers_that_share_a_study_begin_one_trial_at_a_time(simulation):
 def test_costs_come_from_what_was_measured(simulation):
     points = [{"trials": n, "propose_ms": 10.0, "adopt_ms": 2.0, "observe_ms": 1.0} for n in (10, 100)]
     points.append({"trials": 200, "propose_ms": 20.0, "adopt_ms": 2.0, "observe_ms": 1.0})
+    statements = {"begin_statements": 10, "measure_statements": 2, "finish_statements": 5}
     measured = {
         "proposals": {"optuna tpe": points, "optuna random": points[:1]},
-        "store": {"start_ms": 5.0, "measure_ms": 1.0, "finish_ms": 6.0, "epochs": 5},
+        "store": {
+            "SQLite": {"begin_ms": 5.0, "measure_ms": 1.0, "finish_ms": 6.0, "epochs": 5, **statements},
+            "PostgreSQL": {"begin_ms": 2.0, "measure_ms": 1.0, "finish_ms": 3.0, "epochs": 5, **statements},
+        },
         # 100 trials: 2 + 5 + 5 + 6 + 1 ms of each in the first half, 8 ms more in the second, and 3 ms of something else.
         "loop": [{"trials": 100, "trial_seconds": 0.0, "wall": 2.6}],
     }
@@ -60,8 +64,8 @@ def test_costs_come_from_what_was_measured(simulation):
     assert own.rest == pytest.approx(0.003) and own.at(own.propose, 150) == pytest.approx(0.015)
     assert own.at(own.propose, 300) == pytest.approx(0.03), "on the line of the last two points"
     assert own.before(49, 100) == pytest.approx(0.002 + 0.005 + 0.003) and own.before(50, 100) == pytest.approx(0.018)
-    other = simulation.Costs.of(measured, "optuna random", transaction_ms=4.0)
-    assert (other.start, other.measure, other.finish, other.rest) == pytest.approx((0.008, 0.004, 0.036, 0.003))
+    other = simulation.Costs.of(measured, "optuna random", "PostgreSQL", latency_ms=0.5)
+    assert (other.begin, other.measure, other.finish, other.rest) == pytest.approx((0.007, 0.002, 0.0055, 0.003))
 
 
 def test_the_committed_measurements_can_be_simulated_and_drawn(simulation):
