@@ -20,11 +20,11 @@ from .test_run import command, tlsearch
 pytest.importorskip("ray")
 
 pytestmark = [pytest.mark.trains, pytest.mark.slow]
-TRIALS = 8
+TRIALS = 6
 OPTIONS = [
     *("--weights", "starter", "--alpha", 0.35, "--size", 32, "--space", "smoke"),
     *("--technique", "fine-tune", "--technique", "full"),
-    *("--epochs", 40, "--no-early-stopping", "--no-prune", "--algorithm", "random", "--trials", TRIALS, "--confirm", 1),
+    *("--epochs", 20, "--no-early-stopping", "--no-prune", "--algorithm", "random", "--trials", TRIALS, "--confirm", 1),
 ]  # fmt: skip
 STORE = 80 << 20
 
