@@ -169,9 +169,12 @@ class Searcher:
 
     def _catch_up(self) -> None:
         """Takes note of what other drivers have done, and records what one that has died left running."""
-        for swept in self._store.sweep(self._own()):
-            self._listener(Warned(f"The driver of trial {swept.number} is gone; its recipe is trained again."))
-        for trial in self._slots.note(self._store.trials(), self._store.values):
+        trials = self._store.trials()
+        if swept := self._store.sweep(self._own(), trials):
+            numbers = ", ".join(str(trial.number) for trial in swept)
+            self._listener(Warned(f"A driver is gone; what it was training is trained again (trial {numbers})."))
+            trials = self._store.trials()
+        for trial in self._slots.note(trials, self._store.values):
             self._finished.append(trial)
             self._listener(TrialFinished(trial))
             self._listener(PhaseAdvanced("search", self.done))

@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,18 +193,17 @@ class StudyStore:
         """What was proposed, by trial."""
         return {frozen.number: frozen.user_attrs["values"] for frozen in self._frozen()}
 
-    def sweep(self, own: Container[int] = ()) -> tuple[FailedTrial, ...]:
+    def sweep(self, own: Container[int] = (), trials: Sequence[Trial] | None = None) -> tuple[FailedTrial, ...]:
         """Records trials that no driver trains any more as interrupted. To be called by one who `hold`s the study.
 
         Args:
             own: Numbers of those that this driver trains.
+            trials: All of them, where they have just been read.
         """
-        running = {
-            trial.number: trial for trial in self.trials() if isinstance(trial, RunningTrial) and trial.number not in own
-        }
-        swept = [
-            interrupted(running[number], "cut off: the search was killed") for number in self._trials.take_over([*running])
-        ]
+        trials = self.trials() if trials is None else trials
+        running = {trial.number: trial for trial in trials if isinstance(trial, RunningTrial) and trial.number not in own}
+        taken_over = self._trials.take_over([*running])
+        swept = [interrupted(running[number], "cut off: the search was killed") for number in taken_over]
         return tuple(trial for trial in swept if self.finish(trial))
 
     def claim(self, task: str) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import optuna
+from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
@@ -80,9 +81,13 @@ class SharedTrials(StudyTrials):
                 self._lock(session)
                 if (trial := propose()) is None:
                     return None
-                made = self._connection.optuna._get_prepared_new_trial(self._study_id, trial, session)
+                made = self._connection.optuna._get_prepared_new_trial(self._study_id, None, session)
                 session.flush()
                 number, trial_id = cast("tuple[int, int]", (made.number, made.trial_id))
+                # At once, where Optuna takes two statements for each of them: others are waiting.
+                if parameters := _parameters(trial_id, trial):
+                    session.execute(insert(models.TrialParamModel), parameters)
+                session.execute(insert(models.TrialUserAttributeModel), _attributes(trial_id, trial.user_attrs))
                 self._leases.take(session, _task(number))
                 return number, trial_id
 
@@ -115,10 +120,7 @@ class SharedTrials(StudyTrials):
                 )
                 if not session.connection().execute(ended).rowcount:
                     return False
-                session.execute(
-                    insert(models.TrialUserAttributeModel),
-                    [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in recorded.items()],
-                )
+                session.execute(insert(models.TrialUserAttributeModel), _attributes(trial_id, recorded))
                 for objective, value in enumerate(values or ()):
                     stored, kind = models.TrialValueModel.value_to_stored_repr(value)
                     row = {"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind}
@@ -177,3 +179,19 @@ class SharedTrials(StudyTrials):
 
 def _task(number: int) -> str:
     return f"trial {number}"
+
+
+def _attributes(trial_id: int, attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+
+
+def _parameters(trial_id: int, trial: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial_id": trial_id,
+            "param_name": name,
+            "param_value": distribution.to_internal_repr(trial.params[name]),
+            "distribution_json": distribution_to_json(distribution),
+        }
+        for name, distribution in trial.distributions.items()
+    ]
