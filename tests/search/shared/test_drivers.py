@@ -77,6 +77,16 @@ def test_what_a_killed_driver_was_training_is_trained_by_another(drive, place, h
     assert {trial.seed for trial in cut_off} <= {trial.seed for trial in whole}
 
 
+def test_what_a_driver_gives_back_on_ctrl_c_is_trained_at_once(drive, place, monkeypatch):
+    monkeypatch.setenv("TLSEARCH_TEST_ELSEWHERE", "1")
+    stopped, other = drive(10, stuck_at=2, lease=600.0), drive(10, lease=600.0)
+    stopped.wait_for("trains 2")
+    os.kill(stopped.process.pid, signal.SIGINT)
+    assert other.join(60) == "ended well", "no lease has to run out"
+    whole, cut_off = counted(place)
+    assert len(whole) == 10 and {trial.error for trial in cut_off} == {"stopped before it was finished"}
+
+
 def test_a_driver_that_comes_back_after_it_was_taken_for_dead_records_nothing(drive, place, monkeypatch):
     monkeypatch.setenv("TLSEARCH_TEST_ELSEWHERE", "1")
     asleep, other = drive(12, seconds=0.3), drive(12, seconds=0.3)
