@@ -7,10 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tlsearch.cli import app
-from tlsearch.cli.console import storage_for
+from tlsearch.cli.console import chosen_studies, storage_for
 from tlsearch.search.shared.address import SharedStudy, parse_storage
+from tlsearch.search.store import StudyStore
 
 from ..reports.factory import whole_study
+from ..search.factory import settings
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +75,14 @@ def test_a_folder_is_inspected(tlsearch, make_folder, runs):
 
 
 def test_studies_in_a_database_by_option_or_environment(tlsearch, database, monkeypatch):
-    whole_study(SharedStudy(parse_storage(database), "shared"))
-
-    def name(*arguments):
-        return json.loads(tlsearch("report", "--format", "json", *arguments).stdout)["study"]["name"]
-
-    assert name("--storage", database) == name("--storage", database, "--study", "shared") == "shared"
-    assert "shared" in tlsearch("studies", "--storage", database).stdout
+    shared, folder = SharedStudy(parse_storage(database), "shared"), Path("runs/photos")
+    StudyStore.create(shared, settings(name="shared"))
+    assert chosen_studies([], database) == chosen_studies(["shared"], database) == [shared]
+    assert chosen_studies([], None) == [Path("runs/others")]
+    assert storage_for(folder, database) == shared.storage and storage_for(folder, None) is storage_for(None, None) is None
     monkeypatch.setenv("TLSEARCH_STORAGE", database)
-    assert name() == name("shared") == "shared"
-    assert name("runs/photos") == "photos", "a folder is a folder"
-    assert "others" in tlsearch("studies", "runs").stdout and "others" not in tlsearch("studies").stdout
-    beside = tlsearch("report", "runs/photos", "shared").stdout
-    assert "photos" in beside and "shared" in beside
-    assert storage_for(Path("runs/photos"), None) is None and storage_for(Path("runs/photos"), database) is not None
-    assert storage_for(None, None) == storage_for(Path("new"), None) is not None
+    assert chosen_studies([], None) == [shared]
+    assert chosen_studies([folder, "shared"], None) == [folder, shared], "a folder is a folder"
+    assert storage_for(folder, None) is None and storage_for(Path("new"), None) == storage_for(None, None) == shared.storage
+    assert json.loads(tlsearch("report", "--study", "shared", "--format", "json").stdout)["study"]["path"] == str(shared)
+    assert "shared" in tlsearch("studies").stdout and "shared" not in tlsearch("studies", "runs").stdout

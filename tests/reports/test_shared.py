@@ -1,7 +1,6 @@
 """A study in a database is reported like the same study in a folder."""
 
 import json
-from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -13,7 +12,6 @@ from tlsearch.reports.listing import Listing
 from tlsearch.reports.summary import summarize
 from tlsearch.search.shared.address import SharedStudy, parse_storage
 from tlsearch.search.shared.studies import list_shared
-from tlsearch.search.store import StudyStore
 
 from ..postgres import PASSWORD, QUOTED
 from .factory import rendered, whole_study
@@ -24,11 +22,6 @@ def place(database):
     return SharedStudy(parse_storage(database), "photos")
 
 
-@pytest.fixture
-def both(place, tmp_path):
-    return SimpleNamespace(shared=whole_study(place), folder=whole_study(tmp_path / "photos"))
-
-
 def without_moments(value):
     """What two studies that were made one after the other have in common."""
     if isinstance(value, dict):
@@ -36,8 +29,10 @@ def without_moments(value):
     return [without_moments(one) for one in value] if isinstance(value, list) else value
 
 
-def test_reports_are_the_same(both, place, tmp_path):
-    one, other = summarize(both.folder), summarize(place)
+@pytest.mark.slow
+def test_reports_are_the_same(place, tmp_path):
+    whole_study(place)
+    one, other = summarize(whole_study(tmp_path / "photos")), summarize(place)
     assert one.verdict == other.verdict and one.timing == other.timing and one.similarity == other.similarity
     as_json = [json.loads(render(summary, "json", 10)) for summary in (one, other)]
     assert without_moments(as_json[0]) == without_moments(as_json[1])
@@ -53,8 +48,8 @@ def test_reports_are_the_same(both, place, tmp_path):
         assert PASSWORD not in text and QUOTED not in text
 
 
-def test_the_dashboard_shows_it_for_people_and_other_studies_as_they_are(both, place):
-    storage = readable_storage(StudyStore.open(place))
+def test_the_dashboard_shows_it_for_people_and_other_studies_as_they_are(place):
+    storage = readable_storage(whole_study(place))
     theirs = optuna.create_study(study_name="theirs", storage=storage)
     theirs.add_trial(optuna.trial.create_trial(value=1.0, user_attrs={"owner": "them"}))
     first = storage.get_all_trials(storage.get_study_id_from_name("photos"))[1].user_attrs

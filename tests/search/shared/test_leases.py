@@ -84,7 +84,7 @@ class Claims(RuleBasedStateMachine):
             assert leases.others() == alive
 
 
-Claims.TestCase.settings = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)
+Claims.TestCase.settings = hypothesis_settings(max_examples=25, stateful_step_count=20, deadline=None)
 TestClaims = Claims.TestCase
 
 
