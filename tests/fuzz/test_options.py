@@ -137,6 +137,7 @@ numbers = st.integers() | st.sampled_from([0, 1, 2**31, 2**63, 10**400])
             "engine": st.text(max_size=5) | st.sampled_from(["optuna", "keras-tuner"]),
             "algorithm": st.text(max_size=5) | st.sampled_from(["grid", "tpe", "hyperband"]),
             "demo": st.text(max_size=5),
+            "labels": paths.map(Path),
         },
     ),
     st.none() | paths.map(Path),
