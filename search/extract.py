@@ -150,8 +150,9 @@ class Extractor:
                 with self._cache.filling([key]) as missing:
                     if missing:
                         checksums = self._cache.finished(key, len(work.rows))
-                        for shard in set(shards_of(len(work.rows))) - set(checksums):
-                            checksums |= {shard: self.shard(work, shard)[key]}
+                        for shard in shards_of(len(work.rows)):
+                            if shard not in checksums:
+                                checksums[shard] = self.shard(work, shard)[key]
                         self._cache.complete(key, len(work.rows), [checksums[shard] for shard in sorted(checksums)])
                 self._opened[key] = self._cache.open(key)
         return self._opened[key]

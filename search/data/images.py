@@ -182,7 +182,7 @@ class _Decoding:
                 self._rows[shard] = part.rows
         done = sum(len(self._shards[shard]) for shard in self._rows)
         listener(PhaseStarted("decode", len(self._candidates), done))
-        # A shard's checksum and its way to the disk take as long as a tenth of its decoding, which goes on meanwhile.
+        # In a thread: decoding goes on while a shard's checksum is reckoned and its bytes go to the disk.
         finishing: list[Future[None]] = []
         with ThreadPoolExecutor(1) as finisher:
             try:
