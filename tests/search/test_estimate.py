@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsearch.search.estimate import PREDICT_SHARE, PROFILE_SECONDS, STORE_SHARE, TRAINED_SHARE, Counts, Estimator, makespan
+from tlsearch.search.estimate import (
+    NOT_PRUNED,
+    PREDICT_SHARE,
+    PROFILE_SECONDS,
+    STORE_SHARE,
+    Counts,
+    Estimator,
+    expected_epochs,
+    makespan,
+)
 from tlsearch.search.probe import Costs, Speeds
 from tlsearch.spaces.network import IMAGE, POOL
 from tlsearch.spaces.ranges import OneOf
@@ -86,12 +95,17 @@ def test_a_technique_takes_its_epochs():
     assert times[Technique.FINE_TUNE].trial_seconds < times[Technique.FULL].trial_seconds
 
 
-def test_early_stopping_saves_its_share():
+@pytest.mark.parametrize(("most", "epochs"), [(1, 1), (4, 4), (5, 4.45), (10, 5.87), (1000, 7)])
+def test_few_epochs_of_many_are_trained(most, epochs):
+    assert expected_epochs(most) == pytest.approx(epochs, abs=0.01)
+
+
+def test_early_stopping_and_pruning_save_epochs():
     def trained(stops_early):
         found = estimator().forecast(dataclasses.replace(COUNTS, stops_early=stops_early))
         return found.techniques[2].trial_seconds - found.techniques[0].trial_seconds - 2.0
 
-    assert trained(True) == pytest.approx(TRAINED_SHARE * trained(False), rel=0.01)
+    assert trained(True) == pytest.approx(NOT_PRUNED * expected_epochs(10) / 10 * trained(False), rel=0.01)
 
 
 def test_the_techniques_shares_are_the_whole():
