@@ -7,9 +7,10 @@ runs four things, each of the real code, and prints one JSON line, which `simula
 
 - proposals: for each engine, the time to propose, to adopt (one of the fair start) and to observe a trial when so many were
   observed before;
-- store: the time that the start, an epoch and the end of a trial take to record in SQLite, or in the database of --storage;
-- loop: the real search loop, in real time, with workers that answer after a while instead of training: how many trials an hour
-  it keeps up with, by the number of workers, and without any training at all. The processor time that real worker processes
+- store: the real search loop without any training, which is its ceiling, and the part of it that the start, an epoch and the
+  end of a trial take to record in SQLite, or in the database of --storage;
+- loop: the same in real time, with workers that answer after a while instead of training: how many trials an hour it keeps up
+  with, by the number of workers. The processor time that real worker processes
   would take is not part of it; waiting for the messages of so many pipes is measured apart;
 - training: a real search on the built-in pictures, with one worker and with two.
 """
@@ -17,6 +18,7 @@ runs four things, each of the real code, and prints one JSON line, which `simula
 from __future__ import annotations
 
 import argparse
+import contextlib
 import heapq
 import itertools
 import json
@@ -27,7 +29,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -37,27 +39,28 @@ import sqlalchemy
 from common import report, trial_seconds
 from common import search as run_search
 
-from tlsearch.search.engines import ALGORITHMS, WAIT, make_engine
+from tlsearch.search import loop as search_loop
+from tlsearch.search.engines import ALGORITHMS, WAIT, Engine, make_engine
 from tlsearch.search.loop import Searcher
 from tlsearch.search.messages import Measured, Trained
 from tlsearch.search.settings import DataSettings, StudySettings
 from tlsearch.search.shared.address import SharedStudy, parse_storage
 from tlsearch.search.store import StudyStore
 from tlsearch.search.train import Job, Outcome
-from tlsearch.search.trial import Measurement
+from tlsearch.search.trial import FinishedTrial, Measurement
 from tlsearch.spaces.space import SearchSpace
 
 SPACE = SearchSpace()
 EPOCHS = 5
 """That a made-up trial takes."""
 
-AT = (10, 100, 300, 1000, 3000)
+AT = (10, 30, 100, 300, 1000, 3000)
 """Observed trials at which proposals are timed."""
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds after which an engine is not asked with more trials still."""
 
-LAYOUTS = ((1, 8), (2, 16), (8, 64), (32, 160), (128, 384), (512, 1024), (1000, 1500))
+LAYOUTS = ((1, 6), (2, 12), (8, 48), (32, 128), (128, 256), (1000, 1000))
 """Workers, and trials that they are given: enough for most of the time to be spent with all of them busy."""
 
 
@@ -105,25 +108,25 @@ class TimedPool:
                 self.slept += left
             self.trained += worker.each
             worker.epoch += 1
-            score = (worker.task.job.seed % 997) / 997
-            handle(worker, worker.task, Measured(worker.task.ticket, measurement(worker.epoch, score)))
+            # All alike: none is pruned.
+            handle(worker, worker.task, Measured(worker.task.ticket, measurement(worker.epoch)))
             if worker.go_on and worker.epoch < EPOCHS:
                 heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
                 continue
-            ended = outcome(worker.epoch, score) if worker.go_on else None
+            ended = outcome(worker.epoch) if worker.go_on else None
             task, worker.task, worker.go_on = worker.task, None, True
             idle.append(worker)
             handle(worker, task, Trained(task.ticket, ended))
 
 
-def measurement(epoch: int, score: float) -> Measurement:
+def measurement(epoch: int) -> Measurement:
     """A made-up epoch."""
-    return Measurement(epoch, 0.5, 0.7, 1 - score, score, score, 1.0)
+    return Measurement(epoch, 0.5, 0.7, 0.5, 0.8, 0.8, 1.0)
 
 
-def outcome(epoch: int, score: float) -> Outcome:
+def outcome(epoch: int) -> Outcome:
     """A made-up end."""
-    return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features")
+    return Outcome(measurement(epoch), 100, 1.0, 0.1, 400.0, "features")
 
 
 def new_store(place: Path | SharedStudy, engine: str = "optuna", algorithm: str = "tpe") -> StudyStore:
@@ -182,27 +185,73 @@ def proposals(engine_name: str, algorithm: str) -> list[dict[str, float]]:
     return found
 
 
-def store_costs(place: Path | SharedStudy, trials: int = 300) -> dict[str, float]:
-    """What the loop asks of the store: milliseconds, and statements that its database executes, commits among them."""
-    store = new_store(place, algorithm="random")
+def store_costs(place: Path | SharedStudy, trials: int) -> dict[str, Any]:
+    """The loop without training, and what it asks of the store: milliseconds and statements, commits among them.
+
+    What is left of the loop's time beside the store's and the engine's grows with the number of trials: all others of its
+    technique decide whether a trial goes on.
+    """
+    store = new_store(place)
     spent: dict[str, list[float]] = defaultdict(list)
     asked: dict[str, int] = defaultdict(int)
     now = [""]
+    ends = [(0.0, 0.0)]
 
     def count(*_: Any) -> None:
         asked[now[0]] += 1
 
+    def end(trial: FinishedTrial, finish: Callable[[FinishedTrial], bool] = store.finish) -> bool:
+        done = finish(trial)
+        ends.append((time.perf_counter(), sum(sum(times) for times in spent.values())))
+        return done
+
+    def timed_engine(*arguments: Any, **options: Any) -> Engine:
+        engine = make_engine(*arguments, **options)
+        for name in ("propose", "adopt", "observe"):
+            setattr(engine, name, _timed(getattr(engine, name), spent["engine"]))
+        ends[0] = (time.perf_counter(), 0.0)
+        return engine
+
+    store.finish = end  # type: ignore[method-assign]
     for name in ("begin", "measure", "finish"):
         setattr(store, name, _timed(getattr(store, name), spent[name], lambda name=name: now.__setitem__(0, name)))
-    for event in ("before_cursor_execute", "commit"):
-        sqlalchemy.event.listen(sqlalchemy.Engine, event, count)
     size = _size(place)
-    search(store, trials, TimedPool(1, 0.0))
-    for event in ("before_cursor_execute", "commit"):
-        sqlalchemy.event.remove(sqlalchemy.Engine, event, count)
-    found = {f"{name}_ms": round(1e3 * statistics.median(times), 2) for name, times in spent.items()}
+    with patched(search_loop, "make_engine", timed_engine), counted(count):
+        wall = search(store, trials, TimedPool(1, 0.0))
+    engine = spent.pop("engine")
+    found: dict[str, Any] = {"trials": trials, "wall": round(wall, 2), "trials_per_hour": round(3600 * trials / wall)}
+    found |= {f"{name}_ms": round(1e3 * statistics.fmean(times), 2) for name, times in spent.items()}
     found |= {f"{name}_statements": round(asked[name] / len(times), 1) for name, times in spent.items()}
+    found |= {"engine_ms": round(1e3 * sum(engine) / trials, 2), "rest": []}
+    for first, last in ((0, trials // 10), (trials // 10, trials // 3), (trials // 3, trials)):
+        (began, known), (ended, known_then) = ends[first], ends[last]
+        rest = (ended - began - (known_then - known)) / (last - first)
+        found["rest"].append({"trials": (first + last) // 2, "ms": round(1e3 * rest, 2)})
     return {**found, "bytes_a_trial": round((_size(place) - size) / trials), "epochs": EPOCHS}
+
+
+@contextlib.contextmanager
+def patched(module: Any, name: str, value: Any) -> Iterator[None]:
+    """The module with another value meanwhile."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+@contextlib.contextmanager
+def counted(count: Callable[..., None]) -> Iterator[None]:
+    """Has ``count`` called for every statement and commit of every database."""
+    events = ("before_cursor_execute", "commit")
+    for event in events:
+        sqlalchemy.event.listen(sqlalchemy.Engine, event, count)
+    try:
+        yield
+    finally:
+        for event in events:
+            sqlalchemy.event.remove(sqlalchemy.Engine, event, count)
 
 
 def _size(place: Path | SharedStudy) -> int:
@@ -210,17 +259,16 @@ def _size(place: Path | SharedStudy) -> int:
 
 
 def loop_rates(scratch: Path, seconds: float) -> list[dict[str, float]]:
-    """What the real loop keeps up with, by the number of workers; the first without any training."""
+    """What the real loop keeps up with, by the number of workers."""
     found = []
-    for workers, trials in ((1, 200), *LAYOUTS):
-        each = 0.0 if not found else seconds
-        pool = TimedPool(workers, each)
+    for workers, trials in LAYOUTS:
+        pool = TimedPool(workers, seconds)
         wall = search(new_store(scratch / f"loop-{len(found)}"), trials, pool)
         found.append(
             {
                 "workers": workers,
                 "trials": trials,
-                "trial_seconds": each,
+                "trial_seconds": seconds,
                 "wall": round(wall, 2),
                 "trials_per_hour": round(3600 * trials / wall),
                 "utilisation": round(pool.trained / workers / wall, 4),
@@ -275,8 +323,8 @@ def message_bytes() -> dict[str, int]:
     recipe = SPACE.recipe({"technique": "full", "full/learning_rate": 1e-4, "head_units": 0, "dropout": 0.0})
     messages = {
         "train": Train(0, Job(recipe, 2**31, 2**31), frozenset(SPACE.cuts)),
-        "epoch": (Measured(0, measurement(1, 0.5)), Continue(True)),
-        "end": Trained(0, outcome(1, 0.5)),
+        "epoch": (Measured(0, measurement(1)), Continue(True)),
+        "end": Trained(0, outcome(1)),
     }
     return {name: len(pickle.dumps(message)) for name, message in messages.items()}
 
@@ -303,6 +351,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file of the JSON; what it holds of another --only stays")
     parser.add_argument("--only", choices=["proposals", "store", "loop", "training"])
     parser.add_argument("--storage", help="URL of a PostgreSQL whose costs are measured beside SQLite's; a study is left in it")
+    parser.add_argument("--trials", type=int, default=1000, help="without training")
     parser.add_argument("--seconds", type=float, default=2.0, help="that a made-up trial takes")
     asked = parser.parse_args()
     found: dict[str, Any] = {"benchmark": "loop", "cores": os.cpu_count()}
@@ -316,10 +365,10 @@ def main() -> None:
             ]
             found["proposals"] = {f"{engine} {algorithm}": proposals(engine, algorithm) for engine, algorithm in engines}
         if asked.only in (None, "store"):
-            found.setdefault("store", {})["SQLite"] = store_costs(scratch / "store")
+            found.setdefault("store", {})["SQLite"] = store_costs(scratch / "store", asked.trials)
             if asked.storage:
                 place = SharedStudy(parse_storage(asked.storage), f"loop-{os.getpid()}")
-                found["store"]["PostgreSQL"] = store_costs(place)
+                found["store"]["PostgreSQL"] = store_costs(place, asked.trials)
             found["wait_ms"] = {str(pipes): waiting(pipes) for pipes in (1, 10, 100, 400)}
             found["message_bytes"] = message_bytes()
         if asked.only in (None, "loop"):

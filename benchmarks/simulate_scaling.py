@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,60 +35,59 @@ STORE = ("begin", "measure", "finish")
 """What the driver asks of the store."""
 
 
+Line = tuple[tuple[float, float], ...]
+"""Seconds by the number of trials, as measured."""
+
+
 @dataclass(frozen=True)
 class Costs:
     """Seconds of the driver's time.
 
     Attributes:
-        trials, propose, adopt, observe: Of the engine, at so many observed trials.
+        propose, adopt, observe: Of the engine, by the number of trials.
         begin, measure, finish: Of the store.
-        rest: Of everything else that the loop does for a trial.
+        rest: Of everything else that the loop does for a trial, by the number of trials.
         epochs: Of a trial.
     """
 
-    trials: Sequence[float]
-    propose: Sequence[float]
-    adopt: Sequence[float]
-    observe: Sequence[float]
+    propose: Line
+    adopt: Line
+    observe: Line
     begin: float
     measure: float
     finish: float
-    rest: float
+    rest: Line
     epochs: int
 
     @classmethod
     def of(cls, measured: dict[str, Any], engine: str, store: str = "SQLite", latency_ms: float = 0.0) -> Costs:
         """From what `loop.py` measured, the database being so far away that each statement takes so much longer."""
-        rest = cls._bare(measured, MEASURED, "SQLite", 0.0)._left_over(measured["loop"][0])
-        return replace(cls._bare(measured, engine, store, latency_ms), rest=rest)
-
-    @classmethod
-    def _bare(cls, measured: dict[str, Any], engine: str, store: str, latency_ms: float) -> Costs:
         points, recorded = measured["proposals"][engine], measured["store"][store]
-        own = {name: [one[f"{name}_ms"] / 1e3 for one in points] for name in ("propose", "adopt", "observe")}
+        own = {name: _line(points, f"{name}_ms") for name in ("propose", "adopt", "observe")}
         asked = {name: (recorded[f"{name}_ms"] + latency_ms * recorded[f"{name}_statements"]) / 1e3 for name in STORE}
-        return cls([one["trials"] for one in points], **own, **asked, rest=0.0, epochs=recorded["epochs"])
-
-    def _left_over(self, idle: dict[str, Any]) -> float:
-        """What the real loop without training took beyond these costs, for each trial."""
-        trials = idle["trials"]
-        known = sum(self.before(number, trials) + self.epochs * self.measure + self.after(number) for number in range(trials))
-        return max(0.0, float(idle["wall"]) - known) / trials
+        return cls(**own, **asked, rest=_line(measured["store"]["SQLite"]["rest"], "ms"), epochs=recorded["epochs"])
 
     def before(self, number: int, trials: int) -> float:
         """Until trial ``number`` of so many trains. The first half is the fair start, which the engine only takes note of."""
-        return self.at(self.adopt if number < trials // 2 else self.propose, number) + self.begin + self.rest
+        chosen = self.adopt if number < trials // 2 else self.propose
+        return _at(chosen, number) + self.begin
 
     def after(self, number: int) -> float:
         """From the end of its training on."""
-        return self.finish + self.at(self.observe, number)
+        return self.finish + _at(self.observe, number) + _at(self.rest, number)
 
-    def at(self, values: Sequence[float], number: int) -> float:
-        """A cost of the engine at trial ``number``: between measured points, or beyond, on a line."""
-        if number <= self.trials[-1] or len(self.trials) < 2:
-            return float(np.interp(number, self.trials, values))
-        slope = (values[-1] - values[-2]) / (self.trials[-1] - self.trials[-2])
-        return float(values[-1] + max(0.0, slope) * (number - self.trials[-1]))
+
+def _line(points: Sequence[dict[str, float]], name: str) -> Line:
+    return tuple((point["trials"], point[name] / 1e3) for point in points)
+
+
+def _at(line: Line, number: int) -> float:
+    """A cost at trial ``number``: between measured points, or beyond, on a line."""
+    trials, seconds = zip(*line, strict=True)
+    if number <= trials[-1] or len(line) < 2:
+        return float(np.interp(number, trials, seconds))
+    slope = (seconds[-1] - seconds[-2]) / (trials[-1] - trials[-2])
+    return float(seconds[-1] + max(0.0, slope) * (number - trials[-1]))
 
 
 class Simulation:
@@ -168,10 +167,9 @@ def beside(measured: dict[str, Any], costs: Costs) -> list[dict[str, Any]]:
     found = []
     for kind, points in (("made-up training", measured["loop"]), ("training", measured.get("training", []))):
         for point in points:
-            if point["trial_seconds"]:
-                said = simulate(point["workers"], point["trials"], point["trial_seconds"], costs)
-                simulated = {name: said[name] for name in ("trials_per_hour", "utilisation")}
-                found.append({"kind": kind, **point, "simulated": simulated})
+            said = simulate(point["workers"], point["trials"], point["trial_seconds"], costs)
+            simulated = {name: said[name] for name in ("trials_per_hour", "utilisation")}
+            found.append({"kind": kind, **point, "simulated": simulated})
     return found
 
 

@@ -1,7 +1,6 @@
 """The simulation's laws: what it says where the answer is known without it."""
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -24,7 +23,8 @@ def simulation():
 
 def costs(simulation, seconds, epochs=5):
     """All of the driver's time for a trial goes into recording its end."""
-    return simulation.Costs([1], [0.0], [0.0], [0.0], begin=0.0, measure=0.0, finish=seconds, rest=0.0, epochs=epochs)
+    nothing = dict.fromkeys(("propose", "adopt", "observe", "rest"), ((1, 0.0),))
+    return simulation.Costs(**nothing, begin=0.0, measure=0.0, finish=seconds, epochs=epochs)
 
 
 def test_a_driver_that_costs_nothing_is_no_limit(simulation):
@@ -50,30 +50,20 @@ def test_drivers_that_share_a_study_begin_one_trial_at_a_time(simulation):
 def test_costs_come_from_what_was_measured(simulation):
     points = [{"trials": n, "propose_ms": 10.0, "adopt_ms": 2.0, "observe_ms": 1.0} for n in (10, 100)]
     points.append({"trials": 200, "propose_ms": 20.0, "adopt_ms": 2.0, "observe_ms": 1.0})
-    statements = {"begin_statements": 10, "measure_statements": 2, "finish_statements": 5}
+    statements = {"begin_statements": 10, "measure_statements": 2, "finish_statements": 5, "epochs": 5}
+    rest = [{"trials": 50, "ms": 2.0}, {"trials": 150, "ms": 4.0}]
     measured = {
         "proposals": {"optuna tpe": points, "optuna random": points[:1]},
         "store": {
-            "SQLite": {"begin_ms": 5.0, "measure_ms": 1.0, "finish_ms": 6.0, "epochs": 5, **statements},
-            "PostgreSQL": {"begin_ms": 2.0, "measure_ms": 1.0, "finish_ms": 3.0, "epochs": 5, **statements},
+            "SQLite": {"begin_ms": 5.0, "measure_ms": 1.0, "finish_ms": 6.0, "rest": rest, **statements},
+            "PostgreSQL": {"begin_ms": 2.0, "measure_ms": 1.0, "finish_ms": 3.0, **statements},
         },
-        # 100 trials: 2 + 5 + 5 + 6 + 1 ms of each in the first half, 8 ms more in the second, and 3 ms of something else.
-        "loop": [{"trials": 100, "trial_seconds": 0.0, "wall": 2.6}],
     }
     own = simulation.Costs.of(measured, "optuna tpe")
-    assert own.rest == pytest.approx(0.003) and own.at(own.propose, 150) == pytest.approx(0.015)
-    assert own.at(own.propose, 300) == pytest.approx(0.03), "on the line of the last two points"
-    assert own.before(49, 100) == pytest.approx(0.002 + 0.005 + 0.003) and own.before(50, 100) == pytest.approx(0.018)
+    assert own.before(49, 100) == pytest.approx(0.002 + 0.005) and own.before(50, 100) == pytest.approx(0.010 + 0.005)
+    assert own.before(150, 200) == pytest.approx(0.015 + 0.005)
+    assert own.before(300, 300) - own.begin == pytest.approx(0.03), "on the line of the last two points"
+    assert own.after(100) == pytest.approx(0.006 + 0.001 + 0.003)
     other = simulation.Costs.of(measured, "optuna random", "PostgreSQL", latency_ms=0.5)
-    assert (other.begin, other.measure, other.finish, other.rest) == pytest.approx((0.007, 0.002, 0.0055, 0.003))
-
-
-def test_the_committed_measurements_can_be_simulated_and_drawn(simulation):
-    measured = json.loads((BENCHMARKS.parent / "docs" / "scaling.json").read_text())
-    own = simulation.Costs.of(measured, simulation.MEASURED)
-    compared = simulation.beside(measured, own)
-    assert {point["kind"] for point in compared} == {"made-up training", "training"}
-    assert max(point["workers"] for point in compared) == 1000
-    curves = [{"trial": "2 s", "workers": workers, **simulation.simulate(workers, 20, 2.0, own)} for workers in (1, 4)]
-    svg = simulation.plot({"curves": curves, "measured": compared}, measured, own)
-    assert svg.startswith("<svg") and "training on this machine" in svg
+    assert (other.begin, other.measure, other.finish) == pytest.approx((0.007, 0.002, 0.0055))
+    assert other.rest == own.rest and other.before(3000, 3000) == pytest.approx(0.017)
