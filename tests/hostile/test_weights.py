@@ -107,9 +107,9 @@ def test_nothing_unpickles_evaluates_or_runs_a_shell():
             if isinstance(node, ast.Import | ast.ImportFrom)
             for alias in ([ast.alias(node.module or "")] if isinstance(node, ast.ImportFrom) else node.names)
         }
-        # `devices` alone runs a program, the GPU driver's, with no word of the user's.
-        forbidden = {"pickle", "dill", "joblib", "marshal", "shelve"} | ({"subprocess"} if path.name != "devices.py" else set())
-        assert not imported & forbidden, path
+        runs = imported & {"subprocess"}
+        assert not runs or path.name in ("devices.py", "cluster.py"), f"{path}: these ask the GPU driver, and try Ray's address"
+        assert not imported & {"pickle", "dill", "joblib", "marshal", "shelve"}, path
         assert "shell=" not in path.read_text(), path
     for name in ("eval", "exec", "system", "popen", "enable_unsafe_deserialization"):
         assert not list(calls(name)), name
