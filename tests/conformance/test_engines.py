@@ -15,7 +15,10 @@ from tlsearch.spaces.space import SearchSpace
 from ..search.factory import recipe
 
 EVERY = [(engine, algorithm) for engine, algorithms in ALGORITHMS.items() for algorithm in algorithms]
-every_engine = pytest.mark.parametrize(("name", "algorithm"), EVERY)
+SLOW = ("keras-tuner", "bayesian")  # its model is fitted anew for each proposal
+every_engine = pytest.mark.parametrize(
+    ("name", "algorithm"), [pytest.param(*pair, marks=pytest.mark.slow if pair == SLOW else ()) for pair in EVERY]
+)
 TRIALS = 10
 SPACE = SearchSpace()
 

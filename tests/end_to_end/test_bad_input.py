@@ -82,6 +82,7 @@ def test_one_line_and_exit_code_2(photos, arguments, words):
     assert not (photos.parent / "runs").exists()
 
 
+@pytest.mark.slow
 def test_without_weights_or_a_network_one_line_says_what_to_do(photos):
     nowhere = {"KERAS_HOME": str(photos.parent / "keras"), "https_proxy": "http://127.0.0.1:9"}
     done = tlsearch("run", "photos", "--alpha", "0.35", "--quiet", cwd=photos.parent, **nowhere)

@@ -90,7 +90,7 @@ def interruptible():
     [
         pytest.param(signal.SIGINT, 130, id="interrupted", marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 130, id="terminated", marks=pytest.mark.slow),
-        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="killed"),
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="killed", marks=pytest.mark.slow),
     ],
 )
 def test_cut_off_at_any_moment_the_same_command_goes_on(photos, how, code):

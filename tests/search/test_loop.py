@@ -187,7 +187,13 @@ def test_kerastuner_engine_resumes_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("engine", "algorithm"), [("optuna", "tpe"), ("optuna", "random"), ("keras-tuner", "bayesian"), ("keras-tuner", "random")]
+    ("engine", "algorithm"),
+    [
+        ("optuna", "tpe"),
+        ("optuna", "random"),
+        pytest.param("keras-tuner", "bayesian", marks=pytest.mark.slow),
+        ("keras-tuner", "random"),
+    ],
 )
 def test_a_recipe_that_failed_is_not_proposed_again_at_once(tmp_path, engine, algorithm):
     store = StudyStore.create(tmp_path / "s", settings(name="s", engine=engine, algorithm=algorithm))

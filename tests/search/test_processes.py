@@ -65,6 +65,7 @@ class Driver:
             self.ends.append((task, message))
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_a_worker_that_is_killed_costs_one_task(pool):
     killed = []
@@ -93,6 +94,7 @@ def test_a_task_that_fails_is_told_and_the_worker_lives(pool, context):
     assert driver.processes[0] == driver.processes[1]
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_one_that_hangs_crashes_or_runs_out_of_memory_costs_one_task(pool, monkeypatch):
     """Really: a stopped process, a segmentation fault, an address space that is limited from outside."""
@@ -137,6 +139,7 @@ def test_what_keeps_workers_from_beginning_is_raised(context, tmp_path):
             pool.wait_until_ready()
 
 
+@pytest.mark.slow
 def test_workers_that_only_die_end_the_search(context):
     class Deadly:
         """Kills the worker that unpickles it."""

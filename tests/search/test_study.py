@@ -14,6 +14,7 @@ from .factory import striped_dataset, write_images
 SPACE = load_preset("smoke").space.replace(techniques=(Technique.FROZEN, Technique.FINE_TUNE))
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_no_test_image_is_read_before_confirmation(tmp_path):
     """The test split is the last third of the rows, and the pixels end before it: reading one raises IndexError."""

@@ -50,8 +50,8 @@ def export(made, out, **options):
 
 CASES = [
     pytest.param("pets.keras", None, "none", 1e-6, id="keras"),
-    pytest.param("pets.tflite", None, "none", 1e-4, id="tflite"),
-    pytest.param("pets.onnx", None, "none", 1e-4, id="onnx"),
+    pytest.param("pets.tflite", None, "none", 1e-4, id="tflite", marks=pytest.mark.slow),
+    pytest.param("pets.onnx", None, "none", 1e-4, id="onnx", marks=pytest.mark.slow),
     pytest.param("pets", "saved-model", "none", 1e-4, id="saved-model", marks=pytest.mark.slow),
     pytest.param("pets.tflite", None, "float16", 5e-3, id="float16", marks=pytest.mark.slow),
     pytest.param("pets.tflite", None, "int8", 0.2, id="int8", marks=pytest.mark.slow),
