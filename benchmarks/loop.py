@@ -220,7 +220,7 @@ def store_costs(place: Path | SharedStudy, trials: int) -> dict[str, Any]:
         wall = search(store, trials, TimedPool(1, 0.0))
     engine = spent.pop("engine")
     found: dict[str, Any] = {"trials": trials, "wall": round(wall, 2), "trials_per_hour": round(3600 * trials / wall)}
-    found |= {f"{name}_ms": round(1e3 * statistics.fmean(times), 2) for name, times in spent.items()}
+    found |= {f"{name}_ms": round(1e3 * statistics.median(times), 2) for name, times in spent.items()}
     found |= {f"{name}_statements": round(asked[name] / len(times), 1) for name, times in spent.items()}
     found |= {"engine_ms": round(1e3 * sum(engine) / trials, 2), "rest": []}
     for first, last in ((0, trials // 10), (trials // 10, trials // 3), (trials // 3, trials)):

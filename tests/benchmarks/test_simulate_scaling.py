@@ -1,6 +1,7 @@
 """The simulation's laws: what it says where the answer is known without it."""
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 
@@ -67,3 +68,15 @@ def test_costs_come_from_what_was_measured(simulation):
     other = simulation.Costs.of(measured, "optuna random", "PostgreSQL", latency_ms=0.5)
     assert (other.begin, other.measure, other.finish) == pytest.approx((0.007, 0.002, 0.0055))
     assert other.rest == own.rest and other.before(3000, 3000) == pytest.approx(0.017)
+
+
+def test_the_committed_measurements_can_be_simulated_and_drawn(simulation):
+    measured = json.loads((BENCHMARKS.parent / "docs" / "scaling.json").read_text())
+    own = simulation.Costs.of(measured, simulation.MEASURED)
+    assert max(point["workers"] for point in measured["loop"]) == 1000
+    measured["loop"] = measured["loop"][:2]
+    compared = simulation.beside(measured, own)
+    assert {point["kind"] for point in compared} >= {"made-up training"}
+    curves = [{"trial": "2 s", "workers": workers, **simulation.simulate(workers, 20, 2.0, own)} for workers in (1, 4)]
+    svg = simulation.plot({"curves": curves, "measured": compared}, measured, own)
+    assert svg.startswith("<svg")
