@@ -19,6 +19,9 @@ from .postgres import Server, binaries
 settings.register_profile("tlsearch", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tlsearch")
 
+# Keras imports jax where it is installed, which sets a lower one: commands that tests run would inherit it and write notices.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 MakeFolder = Callable[[Mapping[str, int]], Path]
 
 
