@@ -81,8 +81,8 @@ def facts(found: DryRun) -> Iterator[tuple[str, str]]:
     )
     if plan.labels:
         yield "Labels", literal(str(plan.labels))
-    state = "decoded already" if not found.to_decode else f"{found.to_decode:,} to decode"
-    if found.to_decode and survey.decoded:
+    state = "decoded already" if not survey.to_decode else f"{survey.to_decode:,} to decode"
+    if survey.to_decode and survey.decoded:
         state += f", {survey.decoded:,} decoded by an earlier run"
     yield (
         "Images",
@@ -104,10 +104,10 @@ def facts(found: DryRun) -> Iterator[tuple[str, str]]:
 def concerns_of(found: DryRun) -> list[str]:
     """What one should know before it is begun, in sentences."""
     sentences = []
-    if found.bytes_to_decode > found.disk_free:
+    if found.survey.bytes_to_decode > found.disk_free:
         sentences.append(
-            f"The decoded images will not fit: they need {size(found.bytes_to_decode)}, and {size(found.disk_free)} are free. "
-            "Free some space, or name another folder with --cache-dir."
+            f"The decoded images will not fit: they need {size(found.survey.bytes_to_decode)}, and {size(found.disk_free)} are "
+            "free. Free some space, or name another folder with --cache-dir."
         )
     if found.in_blocks:
         named = listed([f"{name} ({size(taken)})" for name, taken in found.in_blocks.items()])
@@ -161,8 +161,8 @@ def to_dict(found: DryRun) -> dict[str, Any]:
         "images": {
             "files": survey.images,
             "file_bytes": survey.file_bytes,
-            "to_decode": found.to_decode,
-            "bytes_to_decode": found.bytes_to_decode,
+            "to_decode": survey.to_decode,
+            "bytes_to_decode": survey.bytes_to_decode,
             "decoded_bytes": survey.pixel_bytes,
             "disk_free": found.disk_free,
         },

@@ -122,6 +122,11 @@ def visible_gpus(environment: Mapping[str, str], driver_list: Callable[[], str])
     return tuple(found)
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def plan_workers(asked: int | None, *, cores: int, affordable: int, gpus: Sequence[str]) -> tuple[int, int, tuple[str, ...]]:
     """How many workers, threads for each, and the GPU of each.
 

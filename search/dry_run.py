@@ -85,16 +85,6 @@ class DryRun:
     unmeasured: str = ""
 
     @property
-    def to_decode(self) -> int:
-        """Images that no earlier run has decoded."""
-        return self.survey.images - self.survey.decoded
-
-    @property
-    def bytes_to_decode(self) -> int:
-        """Bytes on disk that decoding will take."""
-        return self.survey.pixel_bytes * self.to_decode // max(self.survey.images, 1)
-
-    @property
     def in_blocks(self) -> Mapping[str, int]:
         """What does not fit in memory, by name, and its bytes: an epoch reads it in blocks."""
         row_bytes = self.survey.pixel_bytes / max(self.survey.images, 1)
@@ -136,14 +126,13 @@ def dry_run(
     survey = plan.survey(cache_dir=cache_dir)
     root = cache_root(cache_dir)
     dataset = None
-    if survey.decoded == survey.images:
+    if not survey.to_decode:
         # Nothing is left to decode: the real splits, and the entries that are there, are known.
         dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=ignore)
     count, threads, gpus = choose_workers(workers)
     speeds, costs, unmeasured = _measure(plan, survey, count, threads, gpus)
     context = _context(plan, dataset or stand_in(survey), root, seed, cache_dtype, cache_limit)
-    to_decode = survey.pixel_bytes * (survey.images - survey.decoded) // max(survey.images, 1)
-    limit = default_limit(context.cache, spoken_for=to_decode) if cache_limit is None else cache_limit
+    limit = default_limit(context.cache, spoken_for=survey.bytes_to_decode) if cache_limit is None else cache_limit
     cuts, missing_rows = _cuts(context, plan, costs, limit)
     size = plan.space.size
     most = trials if size is None else min(trials, size)
@@ -153,7 +142,7 @@ def dry_run(
         data = context.dataset
         forecast = Estimator(speeds, costs, plan.space, kept).forecast(
             Counts(
-                images=survey.images - survey.decoded,
+                images=survey.to_decode,
                 train=len(data.train),
                 val=len(data.val),
                 test=len(data.test),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -12,7 +11,7 @@ from multiprocessing.context import SpawnProcess
 
 from . import watchdog
 from .cache import EntryKey
-from .devices import find_gpus, plan_workers
+from .devices import cores, find_gpus, plan_workers
 from .last_words import LastWords
 from .messages import Begin, FromWorker, ToWorker
 from .worker import serve
@@ -158,6 +157,5 @@ def choose_workers(asked: int | None) -> tuple[int, int, tuple[str, ...]]:
     """
     import psutil
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     affordable = int(psutil.virtual_memory().available // MEMORY_A_WORKER)
-    return plan_workers(asked, cores=cores, affordable=affordable, gpus=find_gpus())
+    return plan_workers(asked, cores=cores(), affordable=affordable, gpus=find_gpus())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..devices import cores
 from ..parent import end_with_parent
 from .decode import UnreadableImageError, decode
 
@@ -134,14 +134,10 @@ def usable(processes: int | None, images: int) -> int:
     None in a script that searches outside ``if __name__ == "__main__"``: a spawned process would run that script again.
     """
     if processes is None:
-        processes = 1 if images <= ONE_PROCESS else _cores()
+        processes = 1 if images <= ONE_PROCESS else cores()
     if processes and has_main_guard():
         return processes
     return 0
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.cache

@@ -48,6 +48,16 @@ class Survey:
         """Of all splits."""
         return len(self.layout.candidates)
 
+    @property
+    def to_decode(self) -> int:
+        """Images that no earlier run has decoded."""
+        return self.images - self.decoded
+
+    @property
+    def bytes_to_decode(self) -> int:
+        """Bytes on disk that decoding will take."""
+        return self.pixel_bytes * self.to_decode // max(self.images, 1)
+
 
 def survey_folder(
     path: Path | str,

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ...spaces.errors import DataError, OptionError
 from ..data.decoders import decode_chunk
 from ..data.folder import SUFFIXES
+from ..devices import cores
 from .metadata import Metadata, read
-from .runtimes import cores, format_of, open_runtime
+from .runtimes import format_of, open_runtime
 
 BATCH = 32
 """Images at a time: as many as fit a processor's cache at the early layers; more are no faster on a CPU."""

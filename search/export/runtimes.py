@@ -5,7 +5,6 @@ No runtime needs code of tlsearch: these classes show all that it takes to run a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import ModelError
 from ...spaces.quiet import import_keras, quiet_native
+from ..devices import cores
 from .formats import FORMATS, Format, check_installed
 from .safety import check_keras_file
 
@@ -164,11 +164,6 @@ def format_of(path: Path) -> Format:
         return "onnx"
     suffixes = ", ".join(facts.suffix for facts in FORMATS.values() if facts.suffix)
     raise ModelError(f"MODEL must be an export of tlsearch ({suffixes} or a SavedModel's folder), got {path}, which is none.")
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(distribution: str) -> str:

@@ -55,7 +55,7 @@ def test_reads_names_and_sizes_and_writes_nothing(plan, folder, own_cache):
         path.write_bytes(b"no image")
     found = look(plan)
     assert found.dataset is None and found.survey.train + found.survey.val == 50
-    assert found.to_decode == 64 and found.bytes_to_decode == 64 * 32 * 32 * 3
+    assert found.survey.to_decode == 64 and found.survey.bytes_to_decode == 64 * 32 * 32 * 3
     assert [path for path in own_cache.rglob("*") if path.is_file()] == []
 
 
@@ -83,7 +83,7 @@ def test_what_is_there_already_is_known(plan):
     assert look(plan).dataset is None
     plan.open_data(seed=0, cache_dir=None, listener=lambda event: None)
     found = look(plan)
-    assert found.to_decode == found.bytes_to_decode == 0 and len(found.dataset.train) == 40
+    assert found.survey.to_decode == found.survey.bytes_to_decode == 0 and len(found.dataset.train) == 40
     root = Path(found.dataset.images_folder).parents[1]
     cut = found.cuts[-1].cut
     context = dry_run_module._context(plan, found.dataset, root, 0, "float16", None)
