@@ -10,8 +10,8 @@ runs four things, each of the real code, and prints one JSON line, which `simula
 - store: the real search loop without any training, which is its ceiling, and the part of it that the start, an epoch and the
   end of a trial take to record in SQLite, or in the database of --storage;
 - loop: the same in real time, with workers that answer after a while instead of training: how many trials an hour it keeps up
-  with, by the number of workers. The processor time that real worker processes
-  would take is not part of it; waiting for the messages of so many pipes is measured apart;
+  with, by the number of workers. The processor time that real worker processes would take is not part of it; waiting for the
+  messages of so many pipes is measured apart;
 - training: a real search on the built-in pictures, with one worker and with two.
 """
 
@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import heapq
-import itertools
 import json
 import multiprocessing
 import os
@@ -34,10 +32,10 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import sqlalchemy
-from common import report, trial_seconds
+from common import report
 from common import search as run_search
+from timed_pool import EPOCHS, TimedPool, measurement, outcome
 
 from tlsearch.search import loop as search_loop
 from tlsearch.search.engines import ALGORITHMS, WAIT, Engine, make_engine
@@ -46,14 +44,11 @@ from tlsearch.search.messages import Measured, Trained
 from tlsearch.search.settings import DataSettings, StudySettings
 from tlsearch.search.shared.address import SharedStudy, parse_storage
 from tlsearch.search.store import StudyStore
-from tlsearch.search.train import Job, Outcome
-from tlsearch.search.trial import FinishedTrial, Measurement
+from tlsearch.search.train import Job
+from tlsearch.search.trial import FinishedTrial
 from tlsearch.spaces.space import SearchSpace
 
 SPACE = SearchSpace()
-EPOCHS = 5
-"""That a made-up trial takes."""
-
 AT = (10, 30, 100, 300, 1000, 3000)
 """Observed trials at which proposals are timed."""
 
@@ -62,71 +57,6 @@ PATIENCE = 90.0
 
 LAYOUTS = ((1, 6), (2, 12), (8, 48), (32, 128), (128, 256), (1000, 1000))
 """Workers, and trials that they are given: enough for most of the time to be spent with all of them busy."""
-
-
-class TimedWorker:
-    """Answers when its time has come."""
-
-    def __init__(self, number: int) -> None:
-        self.name = f"worker-{number}"
-        self.task: Any = None
-        self.epoch = 0
-        self.each = 0.0
-        self.go_on = True
-
-    def send(self, message: Any) -> None:
-        """Takes a `Continue`."""
-        self.go_on = message.go_on
-
-
-class TimedPool:
-    """Workers whose trials take so many seconds and nothing else; see `WorkerPool.drive`."""
-
-    def __init__(self, count: int, seconds: float) -> None:
-        self.workers = [TimedWorker(number) for number in range(1, count + 1)]
-        self.seconds = seconds
-        self.slept = 0.0
-        self.trained = 0.0
-        self._rng = np.random.default_rng(0)
-
-    def drive(self, next_task: Callable[[Any], Any], handle: Callable[[Any, Any, Any], None]) -> None:
-        """Hands out tasks and hears answers, each at its time."""
-        due: list[tuple[float, int, TimedWorker]] = []
-        order = itertools.count()
-        idle = self.workers[::-1]
-        while True:
-            while idle and (task := next_task(idle[-1])) is not None:
-                worker = idle.pop()
-                worker.task, worker.epoch = task, 0
-                worker.each = trial_seconds(self._rng, self.seconds) / EPOCHS
-                heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
-            if not due:
-                return
-            at, _, worker = heapq.heappop(due)
-            if (left := at - time.monotonic()) > 0:
-                time.sleep(left)
-                self.slept += left
-            self.trained += worker.each
-            worker.epoch += 1
-            # All alike: none is pruned.
-            handle(worker, worker.task, Measured(worker.task.ticket, measurement(worker.epoch)))
-            if worker.go_on and worker.epoch < EPOCHS:
-                heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
-                continue
-            ended = outcome(worker.epoch) if worker.go_on else None
-            task, worker.task, worker.go_on = worker.task, None, True
-            idle.append(worker)
-            handle(worker, task, Trained(task.ticket, ended))
-
-
-def measurement(epoch: int) -> Measurement:
-    """A made-up epoch."""
-    return Measurement(epoch, 0.5, 0.7, 0.5, 0.8, 0.8, 1.0)
-
-
-def outcome(epoch: int) -> Outcome:
-    """A made-up end."""
-    return Outcome(measurement(epoch), 100, 1.0, 0.1, 400.0, "features")
 
 
 def new_store(place: Path | SharedStudy, engine: str = "optuna", algorithm: str = "tpe") -> StudyStore:

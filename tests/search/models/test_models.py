@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tlsearch.search.models.base import head_shapes
-from tlsearch.search.models.flat_model import FlatModel
+from tlsearch.search.models.flat_model import LEAST_PIECE, MOST_PIECE, FlatModel, _piece_images
 from tlsearch.search.models.keras_model import KerasModel
 from tlsearch.search.models.loss_scale import STEPS_TO_DOUBLE, LossScale
 from tlsearch.search.models.shelf import KEPT_MODELS, ModelShelf
@@ -15,7 +15,7 @@ from tlsearch.spaces.backbone import BackboneSpec, load_network
 from tlsearch.spaces.folding import fold
 from tlsearch.spaces.functional import apply
 from tlsearch.spaces.model import build_model
-from tlsearch.spaces.network import IMAGE, POOL
+from tlsearch.spaces.network import IMAGE, POOL, Network
 from tlsearch.spaces.recipe import Recipe
 
 pytestmark = pytest.mark.trains
@@ -225,6 +225,19 @@ def test_a_batch_in_pieces_is_the_batch(network):
     # Adam's first steps go by a gradient's sign alone: where it is zero but for rounding, they may differ.
     assert np.abs(after[0]).mean() > 3e-4
     assert np.quantile(np.abs(after[0] - after[1]), 0.9) < 1e-4
+
+
+def test_pieces_stay_in_the_cache(network):
+    assert _piece_images(network, POOL + 1) is None, "a head's step takes less than the loop"
+    assert _piece_images(network, IMAGE) == MOST_PIECE
+    large = Network(network.size, tuple(replace_shape(step, 25) for step in network.steps))  # as at 160 pixels
+    assert _piece_images(large, IMAGE) == 8
+    assert _piece_images(Network(network.size, tuple(replace_shape(step, 400) for step in network.steps)), IMAGE) == LEAST_PIECE
+
+
+def replace_shape(step, factor):
+    """The step with so many times as many positions."""
+    return dataclasses.replace(step, shape=(step.shape[0] * factor, *step.shape[1:]))
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
