@@ -131,7 +131,10 @@ def confirmation_of(fields: Mapping[str, Any]) -> Confirmation:
 
 
 def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
-    """What keeps a study from being resumed under other settings, in plain words; empty where nothing does."""
+    """What keeps a study from being resumed under other settings, in plain words; empty where nothing does.
+
+    Where no warm start is wanted, the one that the study had goes on.
+    """
     found = [
         f"{name} was {getattr(stored, field)}, now {getattr(wanted, field)}"
         for field, name in (
@@ -151,8 +154,9 @@ def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
     elif stored.data.fingerprint != wanted.data.fingerprint:
         was, now = (f"{d.train} + {d.val} + {d.test} images" for d in (stored.data, wanted.data))
         found.append(f"the images or their split have changed ({was}, now {now})")
-    if stored.warm_start != wanted.warm_start:
-        was, now = (", ".join(s.warm_start.studies) if s.warm_start else "no other study" for s in (stored, wanted))
+    if wanted.warm_start is not None and stored.warm_start != wanted.warm_start:
+        was = ", ".join(stored.warm_start.studies) if stored.warm_start else "no other study"
+        now = ", ".join(wanted.warm_start.studies)
         found.append(f"it was started from {was}{', now from ' + now if now != was else ', whose best recipes were others'}")
     for name in sorted(set(stored.space) | set(wanted.space)):
         before, after = stored.space.get(name), wanted.space.get(name)

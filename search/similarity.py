@@ -119,10 +119,12 @@ def profile_of(features: Sequence[NDArray[np.floating]], labels: NDArray[np.int6
 def nearest_agree(features: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether most of an image's nearest other images have its label, ``(n,)``; of tied labels that of the nearest counts."""
     from sklearn.neighbors import NearestNeighbors
+    from sklearn.preprocessing import normalize
 
     # In a class of few images most of more neighbours would always be of other classes.
     count = max(1, min(NEIGHBOURS, len(labels) // (int(labels.max()) + 1) - 1))
-    finder = NearestNeighbors(n_neighbors=count, metric="cosine").fit(features)
+    # At length 1 the nearest by Euclid's distance are those by cosine, and found in half the time.
+    finder = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(normalize(features))
     neighbours = finder.kneighbors(return_distance=False)
     votes = np.zeros((len(labels), labels.max() + 1))
     for rank in range(count):

@@ -6,7 +6,6 @@ the search tries recipes on the validation split, confirmation trains each techn
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shutil
 import time
@@ -90,7 +89,8 @@ class Study:
         """The study at ``path``: a new one, or the one that is there if it was made for the same search.
 
         Args:
-            path: Folder of the study, or its name and database; made where there is none.
+            path: Folder of the study, or its name and database; made where there is none. A study of another search in a
+                folder gives way where it has no trial.
             data: What to search on; its size must be the backbone's.
             backbone: Which MobileNetV2.
             space: What may be tried; the default space where left out.
@@ -131,13 +131,15 @@ class Study:
             warm_start=warm_start,
         )
         store = StudyStore.open(path) if is_there(path) else StudyStore.create(path, settings)
-        if warm_start is None:
-            settings = dataclasses.replace(settings, warm_start=store.settings.warm_start)
         if differing := differences(store.settings, settings):
-            raise StudyError(
-                f"{path} holds a study of another search: {'; '.join(differing)}. "
-                "Give the same options to go on with it, --study for another one, or --fresh to start it anew."
-            )
+            if isinstance(path, SharedStudy) or store.trials():
+                raise StudyError(
+                    f"{path} holds a study of another search: {'; '.join(differing)}. "
+                    "Give the same options to go on with it, --study for another one, or --fresh to start it anew."
+                )
+            # Nothing has come of it, as where an option was wrong, which has been mended now.
+            cls.delete(path)
+            store = StudyStore.create(path, settings)
         if not store.notes.test_files():
             store.notes.keep_test_files([data.files[row] for row in data.test])
             if weights is not None:

@@ -27,10 +27,10 @@ from .tensorflow_steps import trace_prediction, trace_training
 
 Snapshot = NDArray[np.float32]
 
-PIECE_BYTES = 10 << 20
+PIECE_BYTES = 5 << 20
 """Of the largest activation of the images whose gradient is computed at a time, so that the early layers' activations stay
-in the cache. Measured on one core with 2 MB of second-level cache, training all layers at α = 0.35 and 160 px: 8
-images (10 MB) 264 images/s, 4 or 16 images 250 and 214, the batch of 32 at once 203; at α = 1.0 and 128 px 8 are best too."""
+in the cache. Measured with 2 MB of second-level cache a core, training all layers at α = 0.35 and 160 px on each of two cores:
+4 images (5 MB) 196 images/s, 2 and 8 images 194 and 189, the batch of 32 at once 175."""
 
 LEAST_PIECE, MOST_PIECE = 4, 16
 """Fewer images take longer to start than to compute, more are never faster (N = 54 and 98: 16 images 7% faster than 32)."""

@@ -3,9 +3,14 @@
 import pytest
 
 from tlsearch.search.data.images import open_images
+from tlsearch.search.design import fair_start
 from tlsearch.search.events import Confirmed, PhaseEnded, PhaseStarted, Warned
+from tlsearch.search.records import Proposal
+from tlsearch.search.settings import WarmStart
+from tlsearch.search.store import StudyStore
 from tlsearch.search.study import Budget, Study
 from tlsearch.spaces.backbone import BackboneSpec
+from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique
 
@@ -47,3 +52,31 @@ def test_no_test_image_is_read_before_confirmation(tmp_path):
     store = run()
     assert sum(isinstance(event, Confirmed) for event in heard) == len(store.confirmations()) == 2
     assert [event.phase for event in heard if isinstance(event, PhaseStarted)] == ["extract", "confirm"], "nothing anew"
+
+
+def test_a_study_of_another_search_gives_way_where_nothing_has_come_of_it(tmp_path):
+    """The command whose wrong option is mended is not told that the wrong one made a study."""
+    dataset = striped_dataset(tmp_path)
+    options = {"backbone": BackboneSpec(0.35, 32, "random"), "cache_dir": tmp_path / "cache"}
+    Study.open(tmp_path / "study", dataset, seed=0, **options)
+    study = Study.open(tmp_path / "study", dataset, seed=1, **options)
+    assert study.store.settings.seed == StudyStore.open(tmp_path / "study").settings.seed == 1
+
+
+def test_a_study_of_another_search_that_has_a_trial_is_kept(tmp_path):
+    dataset = striped_dataset(tmp_path)
+    options = {"backbone": BackboneSpec(0.35, 32, "random"), "cache_dir": tmp_path / "cache"}
+    study = Study.open(tmp_path / "study", dataset, seed=0, **options)
+    (values,) = fair_start(study.space, 1, 0)
+    study.store.begin(lambda: Proposal(values, study.space.recipe(values), 1, "worker-1"))
+    with pytest.raises(StudyError, match="another search: the seed was 0, now 1"):
+        Study.open(tmp_path / "study", dataset, seed=1, **options)
+    assert len(StudyStore.open(tmp_path / "study").trials()) == 1
+
+
+def test_a_warm_start_need_not_be_named_again(tmp_path):
+    dataset = striped_dataset(tmp_path)
+    options = {"backbone": BackboneSpec(0.35, 32, "random"), "cache_dir": tmp_path / "cache"}
+    before = WarmStart(("other",), ())
+    Study.open(tmp_path / "study", dataset, warm_start=before, **options)
+    assert Study.open(tmp_path / "study", dataset, **options).store.settings.warm_start == before

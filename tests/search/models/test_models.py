@@ -230,9 +230,9 @@ def test_a_batch_in_pieces_is_the_batch(network):
 def test_pieces_stay_in_the_cache(network):
     assert _piece_images(network, POOL + 1) is None, "a head's step takes less than the loop"
     assert _piece_images(network, IMAGE) == MOST_PIECE
-    large = Network(network.size, tuple(replace_shape(step, 25) for step in network.steps))  # as at 160 pixels
-    assert _piece_images(large, IMAGE) == 8
-    assert _piece_images(Network(network.size, tuple(replace_shape(step, 400) for step in network.steps)), IMAGE) == LEAST_PIECE
+    for factor, images in ((9, 11), (25, 4), (400, LEAST_PIECE)):  # as at 96, 160 and 640 pixels
+        large = Network(network.size, tuple(replace_shape(step, factor) for step in network.steps))
+        assert _piece_images(large, IMAGE) == images
 
 
 def replace_shape(step, factor):
