@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from typing import Any
 
@@ -46,8 +47,10 @@ class ModelShelf:
         own = (recipe.first_trained_layer, recipe.head_units, recipe.head_layers, recipe.optimizer)
         key = (fast, cut, dtype, *own) if fast else (fast, cut, *own, recipe.batch_norm, recipe.dropout)
         if key not in self._models:
-            while len(self._models) >= KEPT_MODELS:
+            if len(self._models) >= KEPT_MODELS:
                 self._models.popitem(last=False)
+                # A model and its graphs hold each other: left alone, as many again as are kept would wait to be collected.
+                gc.collect()
             self._models[key] = self._make(recipe, cut, dtype, fast=fast)
         self._models.move_to_end(key)
         return self._models[key]

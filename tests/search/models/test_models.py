@@ -1,6 +1,8 @@
 """The promises of `TrainableModel`, held against the fast model and the one of Keras layers."""
 
 import dataclasses
+import gc
+import weakref
 
 import keras
 import numpy as np
@@ -300,6 +302,21 @@ def test_the_shelf_keeps_models_by_their_shape(plain):
     for units in range(1, KEPT_MODELS + 1):
         shelf.take(dataclasses.replace(head, head_units=units, head_layers=1), POOL + 1, features)
     assert shelf.take(head, POOL + 1, features) is not model, "the least recently used one was given up"
+
+
+def test_the_memory_of_a_model_that_was_given_up_is_free_at_once(plain):
+    shelf, features = ModelShelf(plain, 2), np.dtype(np.float16)
+    head = Recipe(technique="frozen", learning_rate=1e-3)
+    gc.collect()
+    gc.disable()
+    try:
+        model = weakref.ref(shelf.take(head, POOL + 1, features))
+        for units in range(1, KEPT_MODELS + 1):
+            assert model() is not None
+            shelf.take(dataclasses.replace(head, head_units=units, head_layers=1), POOL + 1, features)
+        assert model() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("mode", ["inference", "train"])
