@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from tlsearch.search.data import Dataset
+from tlsearch.search.design import fair_start
+from tlsearch.search.records import Proposal
 from tlsearch.search.settings import DataSettings, SkippedFile, StudySettings
 from tlsearch.search.trial import CompleteTrial, FailedTrial, Measurement, PrunedTrial
 from tlsearch.spaces.recipe import Recipe
@@ -123,3 +125,9 @@ def striped_dataset(folder, size=32, count=48):
         train=train, val=val, test=test, skipped=(), fingerprint="f", images_digest="d",
         images_folder=folder / "images",
     )  # fmt: skip
+
+
+def begin_trial(study):
+    """Begins the first trial of a study's fair start."""
+    (values,) = fair_start(study.space, 1, 0)
+    study.store.begin(lambda: Proposal(values, study.space.recipe(values), 1, "worker-1"))

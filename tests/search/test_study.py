@@ -3,9 +3,7 @@
 import pytest
 
 from tlsearch.search.data.images import open_images
-from tlsearch.search.design import fair_start
 from tlsearch.search.events import Confirmed, PhaseEnded, PhaseStarted, Warned
-from tlsearch.search.records import Proposal
 from tlsearch.search.settings import WarmStart
 from tlsearch.search.store import StudyStore
 from tlsearch.search.study import Budget, Study
@@ -14,7 +12,7 @@ from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique
 
-from .factory import striped_dataset, write_images
+from .factory import begin_trial, striped_dataset, write_images
 
 SPACE = load_preset("smoke").space.replace(techniques=(Technique.FROZEN, Technique.FINE_TUNE))
 
@@ -67,8 +65,7 @@ def test_a_study_of_another_search_that_has_a_trial_is_kept(tmp_path):
     dataset = striped_dataset(tmp_path)
     options = {"backbone": BackboneSpec(0.35, 32, "random"), "cache_dir": tmp_path / "cache"}
     study = Study.open(tmp_path / "study", dataset, seed=0, **options)
-    (values,) = fair_start(study.space, 1, 0)
-    study.store.begin(lambda: Proposal(values, study.space.recipe(values), 1, "worker-1"))
+    begin_trial(study)
     with pytest.raises(StudyError, match="another search: the seed was 0, now 1"):
         Study.open(tmp_path / "study", dataset, seed=1, **options)
     assert len(StudyStore.open(tmp_path / "study").trials()) == 1

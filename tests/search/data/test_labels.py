@@ -17,6 +17,8 @@ from tlsearch.search.study import Study
 from tlsearch.spaces.backbone import BackboneSpec
 from tlsearch.spaces.errors import DataError, StudyError
 
+from ..factory import begin_trial
+
 
 @pytest.fixture
 def root(make_folder) -> Path:
@@ -266,7 +268,7 @@ class TestStudies:
         assert set(again.store.notes.test_files()) <= {row.split(",")[0] for row in rows}
 
     def test_other_labels_are_refused(self, root, study):
-        study(table(root))
+        begin_trial(study(table(root)))
         with pytest.raises(StudyError, match="the images or their split have changed"):
             study(table(root).replace("a/1.png,cat", "a/1.png,dog"))
 
