@@ -27,10 +27,11 @@ from .tensorflow_steps import trace_prediction, trace_training
 
 Snapshot = NDArray[np.float32]
 
-PIECE_BYTES = 5 << 20
+PIECE_BYTES = 10 << 20
 """Of the largest activation of the images whose gradient is computed at a time, so that the early layers' activations stay
-in the cache. Measured with 2 MB of second-level cache a core, training all layers at α = 0.35 and 160 px on each of two cores:
-4 images (5 MB) 196 images/s, 2 and 8 images 194 and 189, the batch of 32 at once 175."""
+in the cache. Measured training all layers at α = 0.35 and 160 px on each of two cores at once, where this is 8 images: with
+2 MB of second-level cache a core 189 images/s (4 images 196, 2 images 194, the batch of 32 at once 175), with 1 MB of it and
+32 MB shared 258 (4 images 230, 16 images 266, the batch at once 240)."""
 
 LEAST_PIECE, MOST_PIECE = 4, 16
 """Fewer images take longer to start than to compute, more are never faster (N = 54 and 98: 16 images 7% faster than 32)."""
