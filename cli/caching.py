@@ -13,7 +13,7 @@ def info(cache_dir: CacheDir = None) -> None:
     from ..search.paths import cache_root, folder_bytes
 
     root = cache_root(cache_dir)
-    for name in ("images", "activations", "demo", "weights"):
+    for name in ("images", "activations", "profiles", "demo", "weights"):
         typer.echo(f"{name:12} {folder_bytes(root / name) / 1e6:10,.1f} MB  {root / name}")
     limit = default_limit(root / "activations")
     typer.echo(
@@ -32,7 +32,7 @@ def clear(cache_dir: CacheDir = None) -> None:
     freed, held = clear(root / "activations")
     if not held:
         # A search reads its images for as long as it runs.
-        for name in ("images", "demo", "weights"):
+        for name in ("images", "profiles", "demo", "weights"):
             freed += folder_bytes(root / name)
             shutil.rmtree(root / name, ignore_errors=True)
     typer.echo(f"freed {freed / 1e6:,.1f} MB in {root}")

@@ -28,6 +28,7 @@ from .messages import Begin, Failed, FromWorker, Pool, Pooled, ToWorker
 from .paths import cache_root
 from .processes import ProcessPool, choose_workers
 from .profile import DepthPoint, DepthProfile
+from .profile_cache import ProfileCache
 from .seeds import derive
 from .workers import Died, Worker, WorkerPool
 
@@ -44,22 +45,28 @@ _RESAMPLES = 1000
 """A share near 0.9 is then known within 0.02."""
 
 
-def measure_profile(pool: WorkerPool, dataset: Dataset, seed: int, listener: Listener) -> DepthProfile | None:
-    """The depth profile of the training images, or of a sample; None, with a warning, where a worker cannot compute it.
+def measure_profile(pool: WorkerPool, context: Context, listener: Listener) -> DepthProfile | None:
+    """The depth profile of the training images, or of a sample, unless it is kept already.
 
     Args:
         pool: Workers that are ready.
-        dataset: Of whose training split the profile is.
-        seed: Of the sample.
+        context: Whose training split the profile is of.
         listener: Told how far it is.
+
+    Returns:
+        None, with a warning, where a worker cannot compute it.
     """
-    rows = sample(dataset.train, dataset.labels, seed)
+    rows = _rows(context)
+    cache = ProfileCache(context, rows)
+    if (kept := cache.get()) is not None:
+        return kept
     began = time.monotonic()
     listener(PhaseStarted("profile", len(rows)))
     features = _Pooling(pool, rows, listener).run()
     if features is None:
         return None
-    found = profile_of(features, dataset.labels[rows])
+    found = profile_of(features, context.dataset.labels[rows])
+    cache.keep(found)
     listener(PhaseEnded("profile", time.monotonic() - began))
     return found
 
@@ -89,10 +96,12 @@ def profile_alone(
     weights = backbone.locate()
     cache = cache_root(cache_dir) / "activations"
     context = Context(dataset, backbone, weights, weights_fingerprint(backbone, weights), cache, seed, "accuracy")
+    if (kept := ProfileCache(context, _rows(context)).get()) is not None:
+        return kept
     with ProcessPool(*choose_workers(workers)) as pool:
         pool.begin(Begin(context, (), folded=True))
         pool.wait_until_ready()
-        return measure_profile(pool, dataset, seed, listener)
+        return measure_profile(pool, context, listener)
 
 
 def profile_of(features: Sequence[NDArray[np.floating]], labels: NDArray[np.int64]) -> DepthProfile:
@@ -131,6 +140,11 @@ def nearest_agree(features: NDArray[np.floating], labels: NDArray[np.int64]) -> 
         # Nearer ones weigh more, all together by less than one vote.
         votes[np.arange(len(labels)), labels[neighbours[:, rank]]] += 1 - rank / count**2
     return np.asarray(votes.argmax(axis=1) == labels)
+
+
+def _rows(context: Context) -> NDArray[np.int64]:
+    """The training images that are measured."""
+    return sample(context.dataset.train, context.dataset.labels, context.seed)
 
 
 def sample(rows: NDArray[np.int64], labels: NDArray[np.int64], seed: int, most: int = MOST_IMAGES) -> NDArray[np.int64]:

@@ -276,7 +276,7 @@ class Study:
     def _suggested_cut(self, pool: WorkerPool, listener: Listener) -> int | None:
         """Where the depth profile would cut; the profile is measured unless the study has it."""
         profile = self.store.notes.profile()
-        if profile is None and (profile := measure_profile(pool, self._context.dataset, self._context.seed, listener)):
+        if profile is None and (profile := measure_profile(pool, self._context, listener)):
             self.store.notes.keep_profile(profile)
         return None if profile is None else profile.suggested_cut
 

@@ -1,5 +1,7 @@
 """The depth profile, on features that are made up; one test has the real network compute them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from tlsearch.search.blocks import BLOCKS, BlockPooler
 from tlsearch.search.events import Warned
+from tlsearch.search.extract import Context
 from tlsearch.search.messages import Failed, Pooled
 from tlsearch.search.similarity import NEIGHBOURS, measure_profile, nearest_agree, profile_alone, profile_of, sample
 from tlsearch.search.workers import Died
@@ -117,25 +120,93 @@ class Pooling:
             handle(None, task, Failed("no luck") if self.fails and len(self.rows) > 1 else answer)
 
 
+def context_of(dataset, folder, **changed):
+    """Under random weights, with the caches in ``folder``."""
+    given = {
+        "dataset": dataset,
+        "backbone": BackboneSpec(0.35, 32, "random"),
+        "weights": None,
+        "weights_fingerprint": "w",
+        "cache": folder / "activations",
+        "seed": 0,
+        "metric": "accuracy",
+    }
+    return Context(**{**given, **changed})
+
+
 def test_only_training_images_are_read(tmp_path):
     dataset = striped_dataset(tmp_path)
     pool = Pooling()
-    found = measure_profile(pool, dataset, 0, lambda event: None)
+    found = measure_profile(pool, context_of(dataset, tmp_path), lambda event: None)
     np.testing.assert_array_equal(np.concatenate(pool.rows), dataset.train)
     assert found.images == len(dataset.train) and [point.block for point in found.points] == NAMES
 
 
 def test_a_worker_that_fails_costs_the_profile_and_nothing_else(tmp_path):
     heard = []
-    assert measure_profile(Pooling(fails=True), striped_dataset(tmp_path, count=2000), 0, heard.append) is None
+    context = context_of(striped_dataset(tmp_path, count=2000), tmp_path)
+    assert measure_profile(Pooling(fails=True), context, heard.append) is None
     (warned,) = [event for event in heard if isinstance(event, Warned)]
     assert "no luck" in warned.message
 
 
 def test_a_node_that_is_lost_costs_nothing_but_time(tmp_path):
     dataset, pool = striped_dataset(tmp_path), Pooling(lost=2)
-    assert measure_profile(pool, dataset, 0, lambda event: None).images == len(dataset.train)
+    assert measure_profile(pool, context_of(dataset, tmp_path), lambda event: None).images == len(dataset.train)
     np.testing.assert_array_equal(np.concatenate(pool.rows), dataset.train)
+
+
+def test_a_profile_is_measured_once(tmp_path):
+    context = context_of(striped_dataset(tmp_path), tmp_path)
+    heard = []
+    first = measure_profile(Pooling(), context, heard.append)
+    assert heard.pop(0).phase == "profile"
+    heard.clear()
+    idle = Pooling()
+    assert measure_profile(idle, context, heard.append) == first
+    assert not idle.rows and not heard
+
+
+def other_labels(context):
+    return dataclasses.replace(context, dataset=dataclasses.replace(context.dataset, labels=1 - context.dataset.labels))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda context: dataclasses.replace(context, weights_fingerprint="other"),
+        lambda context: dataclasses.replace(context, backbone=BackboneSpec(0.5, 32, "random")),
+        lambda context: dataclasses.replace(context, dataset=dataclasses.replace(context.dataset, images_digest="other")),
+        lambda context: dataclasses.replace(
+            context, dataset=dataclasses.replace(context.dataset, train=context.dataset.train[1:])
+        ),
+        other_labels,
+    ],
+)
+def test_a_profile_is_of_what_it_was_measured_on(tmp_path, change):
+    context = context_of(striped_dataset(tmp_path), tmp_path)
+    measure_profile(Pooling(), context, lambda event: None)
+    again = Pooling()
+    measure_profile(again, change(context), lambda event: None)
+    assert again.rows
+
+
+def test_a_damaged_profile_is_measured_again(tmp_path):
+    context = context_of(striped_dataset(tmp_path), tmp_path)
+    first = measure_profile(Pooling(), context, lambda event: None)
+    (file,) = (tmp_path / "profiles").iterdir()
+    for damaged in (b"", b"{}", b"[1]", file.read_bytes()[:-20]):
+        file.write_bytes(damaged)
+        again = Pooling()
+        assert measure_profile(again, context, lambda event: None) == first and again.rows
+
+
+def test_a_profile_that_cannot_be_kept_costs_nothing_but_time(tmp_path):
+    context = context_of(striped_dataset(tmp_path), tmp_path)
+    (tmp_path / "profiles").write_text("no folder")
+    for _ in range(2):
+        pool = Pooling()
+        assert measure_profile(pool, context, lambda event: None) is not None and pool.rows
 
 
 @pytest.fixture(scope="module")
@@ -167,5 +238,8 @@ def test_without_a_study_it_is_measured_with_workers_of_its_own(tmp_path):
     dataset = striped_dataset(tmp_path)
     found = profile_alone(dataset, BackboneSpec(0.35, 32, "random"), cache_dir=tmp_path / "cache", workers=1)
     assert found.images == len(dataset.train) and [point.block for point in found.points] == NAMES
+    heard = []
+    options = {"cache_dir": tmp_path / "cache", "listener": heard.append}
+    assert profile_alone(dataset, BackboneSpec(0.35, 32, "random"), **options) == found and not heard, "no worker is started"
     with pytest.raises(WeightsError):
         profile_alone(dataset, BackboneSpec(0.35, 32, str(tmp_path / "images.npy")), cache_dir=tmp_path / "cache", workers=1)
