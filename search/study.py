@@ -203,7 +203,7 @@ class Study:
             budget: What may be spent.
             workers: Processes that train side by side; None chooses by cores and memory.
             ray: Cluster whose nodes they run on; None for this machine.
-            prune: Stop trials that do worse than their technique's median at the same epoch.
+            prune: Stop trials that fall behind those of their technique at the same epoch.
             patience: Epochs without a lower validation loss after which training stops; None trains all epochs.
             listener: Told what happens, in this process.
 

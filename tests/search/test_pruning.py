@@ -24,10 +24,17 @@ def test_a_loss_is_worse_when_it_is_higher():
     assert not falls_behind(curve(0.5, 0.6), GOOD, "log_loss")
 
 
-def test_not_before_the_second_epoch_and_not_by_the_head_at_epoch_zero():
-    assert not falls_behind(curve(0.1), GOOD, "accuracy")
-    assert not falls_behind([measurement(0, 0.1), measurement(1, 0.1)], GOOD, "accuracy")
-    assert not falls_behind([measurement(0, 0.99)], GOOD, "accuracy")
+def test_the_first_epoch_ends_only_what_is_worse_than_all_others():
+    assert not falls_behind(curve(0.71), GOOD, "accuracy"), "below their median of 0.75"
+    assert not falls_behind(curve(0.7), GOOD, "accuracy"), "as good as the worst"
+    assert falls_behind(curve(0.69), GOOD, "accuracy")
+    assert not falls_behind(curve(0.8), GOOD, "log_loss") and falls_behind(curve(0.81), GOOD, "log_loss")
+
+
+def test_the_head_at_epoch_zero_is_no_epoch():
+    assert not falls_behind([measurement(0, 0.1)], GOOD, "accuracy")
+    assert not falls_behind([measurement(0, 0.1), measurement(1, 0.7)], GOOD, "accuracy")
+    assert falls_behind([measurement(0, 0.99), measurement(1, 0.1)], GOOD, "accuracy")
 
 
 def test_two_complete_trials_come_first():
