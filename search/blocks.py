@@ -12,7 +12,7 @@ from ..spaces.network import Network
 from ..spaces.recipe import LAYERS
 from ..spaces.space import BLOCK_STARTS
 from .data.dataset import Dataset
-from .forward import BATCH, Forward, compile_forward
+from .forward import Forward, compile_forward, images_a_call
 
 _TOP_START = 151
 """First layer behind block 16: the last convolution, its BatchNorm and its activation, the same at every α."""
@@ -33,19 +33,22 @@ class BlockPooler:
     Args:
         network: The backbone, folded.
         dataset: The images.
+        threads: As in `compile_forward`.
     """
 
-    def __init__(self, network: Network, dataset: Dataset) -> None:
+    def __init__(self, network: Network, dataset: Dataset, *, threads: int | None = 1) -> None:
         self._network = network
         self._dataset = dataset
+        self._threads = threads
         self._forward: Forward | None = None
 
     def features(self, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
         """The pooled output of each of `BLOCKS`, ``(len(rows), channels)``."""
         if self._forward is None:
             steps = [self._network.step(layer).index for layer in BLOCKS.values()]
-            self._forward = compile_forward(self._network, steps, averaged=True)
+            self._forward = compile_forward(self._network, steps, averaged=True, threads=self._threads)
         parts = []
-        for at in range(0, len(rows), BATCH):
-            parts.append(self._forward(self._dataset.images()[rows[at : at + BATCH]]))
+        a_call = images_a_call(self._threads)
+        for at in range(0, len(rows), a_call):
+            parts.append(self._forward(self._dataset.images()[rows[at : at + a_call]]))
         return [np.concatenate(part) for part in zip(*parts, strict=True)]

@@ -23,7 +23,7 @@ from .cache import (
     shards_of,
 )
 from .data.dataset import Dataset
-from .forward import BATCH, Forward, compile_forward
+from .forward import Forward, compile_forward, images_a_call
 from .inputs import CachedInputs, Inputs, PixelInputs, flatten, view_of
 from .settings import CacheType
 from .shards import Shards
@@ -105,10 +105,11 @@ class Extractor:
     Args:
         context: What the search trains on.
         network: The backbone, BatchNorm not folded.
+        threads: As in `compile_forward`.
     """
 
-    def __init__(self, context: Context, network: Network) -> None:
-        self._context = context
+    def __init__(self, context: Context, network: Network, *, threads: int | None = 1) -> None:
+        self._context, self._threads = context, threads
         self._networks = {False: network, True: fold(network)}
         self._cache = ActivationCache(context.cache)
         self._prefixes: dict[tuple[bool, tuple[int, ...]], Forward] = {}
@@ -160,8 +161,9 @@ class Extractor:
     def _compute(self, work: Pass, rows: NDArray[np.int64]) -> dict[int, NDArray[np.float32]]:
         prefix, places = self._prefix(work)
         parts = []
-        for at in range(0, len(rows), BATCH):
-            parts.append(prefix(view_of(self._context.dataset, rows[at : at + BATCH], work.view, self._context.seed)))
+        a_call = images_a_call(self._threads)
+        for at in range(0, len(rows), a_call):
+            parts.append(prefix(view_of(self._context.dataset, rows[at : at + a_call], work.view, self._context.seed)))
         whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
         return {cut: flatten([whole[place] for place in places[cut]]) for cut in work.cuts}
 
@@ -172,5 +174,5 @@ class Extractor:
         places = {cut: [steps.index(index) for index in network.frontier(cut)] for cut in work.cuts}
         key = (work.folded, tuple(steps))
         if key not in self._prefixes:
-            self._prefixes[key] = compile_forward(network, steps)
+            self._prefixes[key] = compile_forward(network, steps, threads=self._threads)
         return self._prefixes[key], places

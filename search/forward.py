@@ -10,17 +10,23 @@ from numpy.typing import NDArray
 
 from ..spaces.functional import apply
 from ..spaces.network import IMAGE, Network
+from .pieces import in_pieces
 
 BATCH = 8
 """Images a call, small enough for the activations of the early layers to stay in the processor's cache: measured at α = 0.35 on
 one core, 950 images/s at 160 px (32 at a time: 840) and 2,660 at 96 px (16 at a time: 2,830)."""
 
 Forward = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
-"""From at most `BATCH` images ``(n, size, size, 3)`` to the outputs of the steps, each ``(n, …)``, or ``(n, channels)`` where
-they are averaged over their positions."""
+"""From at most `images_a_call` images ``(n, size, size, 3)`` to the outputs of the steps, each ``(n, …)``, or ``(n, channels)``
+where they are averaged over their positions."""
 
 
-def compile_forward(network: Network, steps: Sequence[int], *, averaged: bool = False) -> Forward:
+def images_a_call(threads: int | None) -> int:
+    """Most images of a call of what `compile_forward` gives with so many threads."""
+    return BATCH * (threads or 1)
+
+
+def compile_forward(network: Network, steps: Sequence[int], *, averaged: bool = False, threads: int | None = 1) -> Forward:
     """The forward pass from pixels to the outputs of ``steps``.
 
     With BatchNorm folded and the TensorFlow backend it is one graph with the weights as constants, which the library folds and
@@ -30,16 +36,17 @@ def compile_forward(network: Network, steps: Sequence[int], *, averaged: bool = 
         network: Folded or not.
         steps: Whose outputs are wanted, at least one.
         averaged: Whether only their means over the positions are wanted.
+        threads: Processor cores that it may keep busy, None for a GPU.
     """
     import keras
 
     folded = all(step.kind != "BatchNormalization" for step in network.steps)
     if folded and keras.backend.backend() == "tensorflow":
-        return _graph(network, steps, averaged)
-    return _keras(network, steps, averaged)
+        return _graph(network, steps, averaged, threads or 1)
+    return _keras(network, steps, averaged, threads or 1)
 
 
-def _graph(network: Network, steps: Sequence[int], averaged: bool) -> Forward:
+def _graph(network: Network, steps: Sequence[int], averaged: bool, threads: int) -> Forward:
     import tensorflow as tf
 
     weights = {step.index: step.weights for step in network.steps if step.weights}
@@ -47,19 +54,22 @@ def _graph(network: Network, steps: Sequence[int], averaged: bool) -> Forward:
 
     @tf.function(autograph=False, input_signature=[images])
     def forward(images: Any) -> Any:
-        outputs = apply(network, {IMAGE: images}, weights, list(steps))
+        return in_pieces(piece, [images], outputs=len(steps), most=BATCH, threads=threads)
+
+    def piece(tensors: list[Any]) -> list[Any]:
+        outputs = apply(network, {IMAGE: tensors[0]}, weights, list(steps))
         return [tf.reduce_mean(output, axis=(1, 2)) for output in outputs] if averaged else outputs
 
     concrete = forward.get_concrete_function()
     return lambda images: [tensor.numpy() for tensor in concrete(tf.constant(images))]
 
 
-def _keras(network: Network, steps: Sequence[int], averaged: bool) -> Forward:
+def _keras(network: Network, steps: Sequence[int], averaged: bool, threads: int) -> Forward:
     model = network.build(IMAGE, max(steps) + 1, outputs=list(steps), name="prefix")
 
     def forward(images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         # Filled up: a smaller batch would be traced anew.
-        outputs = model.predict_on_batch(np.resize(images, (BATCH, *images.shape[1:])))
+        outputs = model.predict_on_batch(np.resize(images, (images_a_call(threads), *images.shape[1:])))
         tensors = outputs if isinstance(outputs, list) else [outputs]
         # On a GPU layers compute in half precision.
         wanted = [np.asarray(tensor[: len(images)], np.float32) for tensor in tensors]

@@ -28,7 +28,7 @@ from ..spaces.recipe import LAYERS, Recipe, Technique
 from ..spaces.space import SearchSpace
 from .cache_plan import cuts_that_pay
 from .data.decoders import DECODE_SECONDS, decode_chunk, has_main_guard
-from .forward import BATCH, compile_forward
+from .forward import BATCH, compile_forward, images_a_call
 from .last_words import LastWords
 from .models.shelf import ModelShelf
 from .parent import end_with_parent
@@ -159,10 +159,12 @@ def _measure(
     kept = folded if space.foldings[-1] else network
     costs = _costs(kept, space)
     start = time.time() - launched
-    images = np.random.default_rng(0).integers(0, 256, (BATCH, backbone.size, backbone.size, 3), np.uint8)
-    forward = compile_forward(folded, sorted({step for cut in costs.values_at for step in kept.frontier(cut)}))
+    own = threads if gpu is None else None
+    images = np.random.default_rng(0).integers(0, 256, (images_a_call(own), backbone.size, backbone.size, 3), np.uint8)
+    steps_wanted = sorted({step for cut in costs.values_at for step in kept.frontier(cut)})
+    forward = compile_forward(folded, steps_wanted, threads=own)
     forward(images)
-    shelf = ModelShelf(network, 2, in_pieces=threads == 1 and gpu is None)
+    shelf = ModelShelf(network, 2, threads=own)
     steps, trace = {}, {}
     for layer in anchors(space):
         began = time.perf_counter()
@@ -173,8 +175,8 @@ def _measure(
         Speeds(
             start=start,
             decode=_decode(files, backbone.size),
-            forward=_timed(lambda: forward(images)) / BATCH,
-            train={layer: _timed(step) / images for layer, (step, images) in steps.items()},
+            forward=_timed(lambda: forward(images)) / len(images),
+            train={layer: _timed(step) / trained for layer, (step, trained) in steps.items()},
             trace=trace,
         ),
         costs,

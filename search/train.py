@@ -109,7 +109,7 @@ class Trainer:
         inputs_for: Gives a recipe's inputs: of its cut where that is cached, else of the pixels; with ``test`` they must
             hold the test split's rows too.
         metric: What the best epoch is chosen by.
-        in_pieces: See `FlatModel`.
+        threads: See `FlatModel`.
     """
 
     def __init__(
@@ -118,13 +118,14 @@ class Trainer:
         network: Network,
         inputs_for: Callable[[Recipe, bool], Inputs],
         metric: Metric,
-        in_pieces: bool = True,
+        *,
+        threads: int | None = 1,
     ) -> None:
         self.dataset = dataset
         self.metric: Metric = metric
         self._inputs_for = inputs_for
         self._network = network
-        self._shelf = ModelShelf(network, len(dataset.classes), in_pieces=in_pieces)
+        self._shelf = ModelShelf(network, len(dataset.classes), threads=threads)
         self._heads: dict[tuple[Recipe, int, int | None], _Stage] = {}
 
     def train(self, job: Job) -> Generator[Measurement, None, Outcome]:

@@ -67,8 +67,9 @@ def import_keras(threads: int, gpu: str | None = None) -> None:
     """
     pin(gpu, os.environ)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    # Pieces of a batch side by side keep cores busy, one operation spread over them does not.
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+    os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import keras
 
@@ -118,11 +119,11 @@ class Inside:
     def _begin(self, begin: Begin) -> Ready:
         context = begin.context
         network = load_network(context.backbone, context.weights)
-        self._extractor = Extractor(context, network)
         device, folded = current_device(), fold(network)
-        self._pooler = BlockPooler(folded, context.dataset)
-        in_pieces = self._threads == 1 and device.name == "CPU"
-        self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, in_pieces)
+        threads = self._threads if device.name == "CPU" else None
+        self._extractor = Extractor(context, network, threads=threads)
+        self._pooler = BlockPooler(folded, context.dataset, threads=threads)
+        self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, threads=threads)
         return Ready(cuts_that_pay(folded if begin.folded else network, begin.first_layers), device)
 
     def _train(self, go_on: bool) -> Measured | Trained:

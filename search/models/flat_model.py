@@ -46,12 +46,19 @@ class FlatModel(TrainableModel):
         classes: Number of classes.
         cut: Where the model begins.
         dtype: Of the tensors at the cut.
-        in_pieces: Whether a batch's gradient is added up from pieces that stay in the cache of the only core. Several
-            cores, and a GPU, are kept busy by large batches alone.
+        threads: Processor cores that it may keep busy: a batch is computed in pieces that stay in a core's cache, so many of
+            them at once. None for a GPU, which is kept busy by whole batches.
     """
 
     def __init__(
-        self, recipe: Recipe, network: Network, classes: int, cut: int, dtype: np.dtype[Any], *, in_pieces: bool = True
+        self,
+        recipe: Recipe,
+        network: Network,
+        classes: int,
+        cut: int,
+        dtype: np.dtype[Any],
+        *,
+        threads: int | None = 1,
     ) -> None:
         import keras
 
@@ -63,7 +70,8 @@ class FlatModel(TrainableModel):
         self._shapes = [*(array.shape for array in self._backbone), *self._head_shapes]
         self._network, self._cut = network, cut
         self.trainable_params = sum(int(np.prod(shape)) for shape in self._shapes)
-        self.predict_batch_size = predict_batch_size(cut)
+        images = predict_batch_size(cut)
+        self.predict_batch_size = images * (threads or 1)
         self._weights = keras.Variable(np.zeros(self.trainable_params, np.float32), name="weights")
         self._optimizer = make_optimizer(recipe)
         self._optimizer.build([self._weights])
@@ -71,11 +79,15 @@ class FlatModel(TrainableModel):
         self._compute_dtype = keras.config.dtype_policy().compute_dtype
         self._scale = LossScale() if self._compute_dtype == "float16" else None
         shapes = [network.step(IMAGE).shape] if cut == IMAGE else network.shapes_at(cut)
-        piece = _piece_images(network, cut) if in_pieces else None
+        given = (self._weights, self._logits, self._shapes, shapes, dtype)
         self._train = trace_training(
-            self._weights, self._optimizer, self._logits, self._shapes, shapes, dtype, piece, self._scale
+            *given,
+            optimizer=self._optimizer,
+            piece_images=None if threads is None else _piece_images(network, cut),
+            threads=threads or 1,
+            scale=self._scale,
         )
-        self._predict = trace_prediction(self._weights, self._logits, self._shapes, shapes, dtype)
+        self._predict = trace_prediction(*given, piece_images=images, threads=threads or 1)
         self._warm_up([np.zeros((1, *shape), dtype) for shape in shapes])
 
     def reset(self, recipe: Recipe, seed: int, head: Sequence[NDArray[np.float32]] | None) -> None:

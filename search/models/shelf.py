@@ -23,13 +23,13 @@ class ModelShelf:
     Args:
         network: The backbone, BatchNorm not folded.
         classes: Number of classes.
-        in_pieces: See `FlatModel`.
+        threads: See `FlatModel`.
     """
 
-    def __init__(self, network: Network, classes: int, *, in_pieces: bool = True) -> None:
+    def __init__(self, network: Network, classes: int, *, threads: int | None = 1) -> None:
         self._network = network
         self._classes = classes
-        self._in_pieces = in_pieces
+        self._threads = threads
         self._networks: dict[bool, Network] = {}
         self._models: OrderedDict[tuple[Any, ...], TrainableModel] = OrderedDict()
 
@@ -63,7 +63,7 @@ class ModelShelf:
         if fast:
             from .flat_model import FlatModel
 
-            return FlatModel(recipe, network, self._classes, cut, dtype, in_pieces=self._in_pieces)
+            return FlatModel(recipe, network, self._classes, cut, dtype, threads=self._threads)
         from .keras_model import KerasModel
 
         return KerasModel(recipe, network, self._classes, cut)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..pieces import in_pieces
 from .loss_scale import LossScale
 
 Logits = Callable[[list[Any], list[Any], Callable[[Any], Any]], Any]
@@ -15,24 +16,27 @@ Logits = Callable[[list[Any], list[Any], Callable[[Any], Any]], Any]
 
 def trace_training(
     variable: Any,
-    optimizer: Any,
     logits: Logits,
     layout: Sequence[tuple[int, ...]],
     shapes: Sequence[tuple[int, ...]],
     dtype: Any,
+    *,
+    optimizer: Any,
     piece_images: int | None,
+    threads: int,
     scale: LossScale | None = None,
 ) -> Any:
     """A function that trains for some steps.
 
     Args:
         variable: All trained weights, a ``keras.Variable`` of one dimension.
-        optimizer: Built for it.
         logits: What is trained.
         layout: Shapes of the weights, in their order.
         shapes: Of the tensors at the cut, for one image.
         dtype: Of these tensors.
+        optimizer: Built for the variable.
         piece_images: Most images whose gradient is computed at a time, the batch's being their sum; None for the whole batch.
+        threads: Pieces that are computed at once.
         scale: Where ``logits`` computes in half precision.
 
     Returns:
@@ -82,7 +86,7 @@ def trace_training(
             if piece_images is None:
                 gradient, loss, hits = piece(0, size)
             else:
-                gradient, loss, hits = _added_up(piece, size, piece_images, variable.shape)
+                gradient, loss, hits = _added_up(piece, size, piece_images, variable.shape, threads)
             if scale is None:
                 update(gradient)
             else:
@@ -98,19 +102,40 @@ def trace_training(
 
 
 def trace_prediction(
-    variable: Any, logits: Logits, layout: Sequence[tuple[int, ...]], shapes: Sequence[tuple[int, ...]], dtype: Any
+    variable: Any,
+    logits: Logits,
+    layout: Sequence[tuple[int, ...]],
+    shapes: Sequence[tuple[int, ...]],
+    dtype: Any,
+    *,
+    piece_images: int,
+    threads: int,
 ) -> Any:
-    """A function from tensors at the cut, each ``(n, …)``, to logits ``(n, classes)``. Arguments as in `trace_training`."""
+    """A function from tensors at the cut, each ``(n, …)``, to logits ``(n, classes)``.
+
+    Args:
+        variable: As in `trace_training`.
+        logits: The same.
+        layout: The same.
+        shapes: The same.
+        dtype: The same.
+        piece_images: Images of a piece, where several are computed at once.
+        threads: So many.
+    """
     import tensorflow as tf
 
     @tf.function(autograph=False, input_signature=[[tf.TensorSpec((None, *shape), dtype) for shape in shapes]])
     def predict(tensors: list[Any]) -> Any:
-        return logits(_parts(variable.value, layout), tensors, lambda x: x)
+        parts = _parts(variable.value, layout)
+        (found,) = in_pieces(
+            lambda piece: [logits(parts, piece, lambda x: x)], tensors, outputs=1, most=piece_images, threads=threads
+        )
+        return found
 
     return predict
 
 
-def _added_up(piece: Callable[[Any, Any], Any], size: Any, most: int, gradient_shape: Sequence[int]) -> Any:
+def _added_up(piece: Callable[[Any, Any], Any], size: Any, most: int, gradient_shape: Sequence[int], threads: int) -> Any:
     """What ``piece`` gives of ``size`` images, added up over pieces of at most ``most``, all but the last of one size."""
     import tensorflow as tf
 
@@ -121,7 +146,7 @@ def _added_up(piece: Callable[[Any, Any], Any], size: Any, most: int, gradient_s
         return to, *(total + part for total, part in zip(totals, piece(at, to), strict=True))
 
     totals = (tf.zeros(gradient_shape), 0.0, 0.0)
-    return tf.while_loop(lambda at, *_: at < size, add, (0, *totals), parallel_iterations=1)[1:]
+    return tf.while_loop(lambda at, *_: at < size, add, (0, *totals), parallel_iterations=threads)[1:]
 
 
 def _parts(vector: Any, layout: Sequence[tuple[int, ...]]) -> list[Any]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tlsearch.search.forward import BATCH, _graph, _keras, compile_forward
+from tlsearch.search.forward import BATCH, _graph, _keras, compile_forward, images_a_call
 from tlsearch.spaces.backbone import BackboneSpec, load_network
 from tlsearch.spaces.folding import fold
 from tlsearch.spaces.network import POOL
@@ -24,7 +24,7 @@ def test_every_way_gives_the_features_that_keras_gives(network, pixels):
     folded = fold(network)
     kept, steps = ([*one.frontier(100), POOL] for one in (network, folded))
     expected = network.build(0, POOL + 1, outputs=kept).predict_on_batch(pixels.astype(np.float32))
-    for forward in (_graph(folded, steps, False), _keras(folded, steps, False), _keras(network, kept, False)):
+    for forward in (_graph(folded, steps, False, 1), _keras(folded, steps, False, 1), _keras(network, kept, False, 1)):
         found = forward(pixels)
         assert len(found) == len(expected)
         for ours, theirs in zip(found, expected, strict=True):
@@ -35,7 +35,7 @@ def test_every_way_gives_the_features_that_keras_gives(network, pixels):
 def test_averaged_outputs_are_the_means_over_the_positions(way, network, pixels):
     folded = fold(network)
     steps = list(folded.frontier(100))
-    for whole, mean in zip(way(folded, steps, False)(pixels), way(folded, steps, True)(pixels), strict=True):
+    for whole, mean in zip(way(folded, steps, False, 1)(pixels), way(folded, steps, True, 1)(pixels), strict=True):
         np.testing.assert_allclose(mean, whole.mean(axis=(1, 2)), atol=1e-4)
 
 
@@ -44,6 +44,18 @@ def test_an_image_gives_the_same_alone_and_among_others(network, pixels):
     (together,), (alone,) = forward(np.resize(pixels, (BATCH, 32, 32, 3))), forward(pixels[2:3])
     assert alone.shape == (1, 1280)
     np.testing.assert_allclose(together[2], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("fold_first", [True, False])
+def test_threads_change_nothing(fold_first, network):
+    used = fold(network) if fold_first else network
+    steps = [*used.frontier(100), POOL]
+    images = np.random.default_rng(1).integers(0, 256, (images_a_call(3) - 1, 32, 32, 3), np.uint8)
+    together = compile_forward(used, steps, threads=3)(images)
+    alone = compile_forward(used, steps)
+    parts = [alone(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
+    for found, expected in zip(together, zip(*parts, strict=True), strict=True):
+        np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-5)
 
 
 def test_kept_batch_norm_goes_through_keras(network, pixels):

@@ -217,8 +217,8 @@ def test_a_batch_in_pieces_is_the_batch(network):
     images = [rng.integers(0, 256, (3, size, 32, 32, 3), np.uint8)]
     labels, weights = rng.integers(0, 2, (3, size)), rng.random((3, size), np.float32)
     told, after = [], []
-    for in_pieces in (True, False):
-        model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), in_pieces=in_pieces)
+    for threads in (1, None):
+        model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), threads=threads)
         model.reset(recipe, 1, None)
         before = model.snapshot()
         told.append(np.array(model.train(images, labels, weights)))
@@ -229,10 +229,30 @@ def test_a_batch_in_pieces_is_the_batch(network):
     assert np.quantile(np.abs(after[0] - after[1]), 0.9) < 1e-4
 
 
+def test_threads_change_nothing(network, monkeypatch):
+    """Each with pieces of its own, which are added up in their order whichever ends first."""
+    monkeypatch.setattr("tlsearch.search.models.flat_model.MOST_PIECE", 5)
+    recipe = Recipe(technique="full", learning_rate=1e-3, dropout=0.3)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 21, 32, 32, 3), np.uint8)
+    labels, weights = rng.integers(0, 2, (3, 21)), rng.random((3, 21), np.float32)
+    found = []
+    for threads in (1, 3):
+        model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), threads=threads)
+        model.reset(recipe, 1, None)
+        told = np.array(model.train([images], labels, weights))
+        size = model.predict_batch_size
+        rows = images.reshape(-1, 32, 32, 3)
+        logits = np.concatenate([model.predict([rows[at : at + size]]) for at in range(0, len(rows), size)])
+        found.append((told, model.snapshot(), logits))
+    for one, three in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
 def test_pieces_stay_in_the_cache(network):
     assert _piece_images(network, POOL + 1) is None, "a head's step takes less than the loop"
     assert _piece_images(network, IMAGE) == MOST_PIECE
-    for factor, images in ((9, 11), (25, 4), (400, LEAST_PIECE)):  # as at 96, 160 and 640 pixels
+    for factor, images in ((16, 13), (25, 8), (400, LEAST_PIECE)):  # as at 128, 160 and 640 pixels
         large = Network(network.size, tuple(replace_shape(step, factor) for step in network.steps))
         assert _piece_images(large, IMAGE) == images
 
