@@ -25,6 +25,7 @@ from .plan import Plan
 from .probe import Costs, NoProbeError, Speeds, costs_of, probe
 from .processes import choose_workers
 from .settings import CacheType
+from .similarity import MOST_IMAGES, kept_profile
 
 SAMPLE = 1000
 """Images that the probe may decode: more than it can in its 0.4 seconds on 16 cores."""
@@ -152,6 +153,7 @@ def dry_run(
                 processes=max(1, usable(None, survey.images)),
                 stops_early=stops_early,
                 missing=missing_rows,
+                profile=0 if dataset and kept_profile(context) else min(len(data.train), MOST_IMAGES),
             )
         )
     return DryRun(

@@ -14,7 +14,6 @@ from ..spaces.network import IMAGE
 from ..spaces.recipe import LAYERS, Technique
 from ..spaces.space import SearchSpace
 from .probe import Costs, Speeds
-from .similarity import MOST_IMAGES
 from .train import PATIENCE
 
 GO_ON = 0.45
@@ -51,6 +50,7 @@ class Counts:
         processes: That decode side by side.
         stops_early: Whether trials may end before their last epoch.
         missing: Images whose activations are to be computed before the search, and before confirmation.
+        profile: Images whose features the depth profile is to be measured on.
     """
 
     images: int
@@ -63,6 +63,7 @@ class Counts:
     processes: int
     stops_early: bool
     missing: tuple[int, int]
+    profile: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +221,8 @@ class Estimator:
         return before + (after - before) * (work - left) / (right - left)
 
     def _extract(self, counts: Counts) -> float:
-        rows = sum(counts.missing) * (1 + STORE_SHARE) + min(counts.train, MOST_IMAGES)
-        return rows * self._speeds.forward / counts.workers + PROFILE_SECONDS
+        rows = sum(counts.missing) * (1 + STORE_SHARE) + counts.profile
+        return rows * self._speeds.forward / counts.workers + (PROFILE_SECONDS if counts.profile else 0)
 
 
 def expected_epochs(most: int) -> float:

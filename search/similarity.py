@@ -96,12 +96,17 @@ def profile_alone(
     weights = backbone.locate()
     cache = cache_root(cache_dir) / "activations"
     context = Context(dataset, backbone, weights, weights_fingerprint(backbone, weights), cache, seed, "accuracy")
-    if (kept := ProfileCache(context, _rows(context)).get()) is not None:
+    if (kept := kept_profile(context)) is not None:
         return kept
     with ProcessPool(*choose_workers(workers)) as pool:
         pool.begin(Begin(context, (), folded=True))
         pool.wait_until_ready()
         return measure_profile(pool, context, listener)
+
+
+def kept_profile(context: Context) -> DepthProfile | None:
+    """The depth profile that was measured of a context's training images; None where it was not."""
+    return ProfileCache(context, _rows(context)).get()
 
 
 def profile_of(features: Sequence[NDArray[np.floating]], labels: NDArray[np.int64]) -> DepthProfile:

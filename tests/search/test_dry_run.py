@@ -10,8 +10,11 @@ import pytest
 from tlsearch.search import dry_run as dry_run_module
 from tlsearch.search.cache import ActivationCache
 from tlsearch.search.dry_run import dry_run
+from tlsearch.search.estimate import PROFILE_SECONDS
 from tlsearch.search.plan import plan_run
 from tlsearch.search.probe import NoProbeError, Speeds, anchors, costs_of
+from tlsearch.search.profile import DepthProfile
+from tlsearch.search.profile_cache import ProfileCache
 from tlsearch.spaces.network import POOL
 from tlsearch.spaces.recipe import LAYERS
 from tlsearch.spaces.space import SearchSpace
@@ -96,6 +99,9 @@ def test_what_is_there_already_is_known(plan):
     assert [one.missing == 0 for one in look(plan).cuts] == [one.cut == cut for one in found.cuts]
     # With no room for more, what is there is kept.
     assert [one.kept for one in look(plan, cache_limit=0).cuts] == [one.cut == cut for one in found.cuts]
+    before = look(plan).forecast.extract
+    ProfileCache(context, found.dataset.train).keep(DepthProfile((), 40, 0.5, 1.0))
+    assert look(plan).forecast.extract == pytest.approx(before - 40 * 1e-3 / 2 - PROFILE_SECONDS)
 
 
 def test_a_space_with_fewer_recipes_than_trials(folder):

@@ -50,6 +50,7 @@ COUNTS = Counts(
     processes=2,
     stops_early=False,
     missing=(800, 200),
+    profile=600,
 )
 
 
@@ -81,6 +82,8 @@ def test_phases():
     assert found.start == 5.0
     assert found.decode == pytest.approx(1000 * 0.01 / 2)
     assert found.extract == pytest.approx((1000 * (1 + STORE_SHARE) + 600) * 0.04 + PROFILE_SECONDS)
+    profiled = estimator().forecast(dataclasses.replace(COUNTS, profile=0))
+    assert profiled.extract == pytest.approx(1000 * (1 + STORE_SHARE) * 0.04)
     assert found.total == pytest.approx(found.start + found.decode + found.extract + found.search + found.confirm)
 
 
