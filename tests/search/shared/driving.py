@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from types import SimpleNamespace
 
@@ -62,6 +63,8 @@ class Driver:
 
 def drive(says, url, name, total, options):
     hurry(**options)
+    # Where the tests run in the background of a shell they are started with SIGINT ignored, and so would this process be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     place = SharedStudy(parse_storage(url), name)
     begun = []
 
