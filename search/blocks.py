@@ -12,7 +12,7 @@ from ..spaces.network import Network
 from ..spaces.recipe import LAYERS
 from ..spaces.space import BLOCK_STARTS
 from .data.dataset import Dataset
-from .forward import Forward, compile_forward, images_a_call
+from .forward import Forward, compile_forward, forward_rows
 
 _TOP_START = 151
 """First layer behind block 16: the last convolution, its BatchNorm and its activation, the same at every α."""
@@ -47,8 +47,4 @@ class BlockPooler:
         if self._forward is None:
             steps = [self._network.step(layer).index for layer in BLOCKS.values()]
             self._forward = compile_forward(self._network, steps, averaged=True, threads=self._threads)
-        parts = []
-        a_call = images_a_call(self._threads)
-        for at in range(0, len(rows), a_call):
-            parts.append(self._forward(self._dataset.images()[rows[at : at + a_call]]))
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return forward_rows(self._forward, lambda some: self._dataset.images()[some], rows, self._threads)

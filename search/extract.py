@@ -23,7 +23,7 @@ from .cache import (
     shards_of,
 )
 from .data.dataset import Dataset
-from .forward import Forward, compile_forward, images_a_call
+from .forward import Forward, compile_forward, forward_rows
 from .inputs import CachedInputs, Inputs, PixelInputs, flatten, view_of
 from .settings import CacheType
 from .shards import Shards
@@ -160,11 +160,9 @@ class Extractor:
 
     def _compute(self, work: Pass, rows: NDArray[np.int64]) -> dict[int, NDArray[np.float32]]:
         prefix, places = self._prefix(work)
-        parts = []
-        a_call = images_a_call(self._threads)
-        for at in range(0, len(rows), a_call):
-            parts.append(prefix(view_of(self._context.dataset, rows[at : at + a_call], work.view, self._context.seed)))
-        whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        whole = forward_rows(
+            prefix, lambda some: view_of(self._context.dataset, some, work.view, self._context.seed), rows, self._threads
+        )
         return {cut: flatten([whole[place] for place in places[cut]]) for cut in work.cuts}
 
     def _prefix(self, work: Pass) -> tuple[Forward, dict[int, list[int]]]:

@@ -26,6 +26,22 @@ def images_a_call(threads: int | None) -> int:
     return BATCH * (threads or 1)
 
 
+def forward_rows(
+    forward: Forward, images_of: Callable[[NDArray[np.int64]], NDArray[np.uint8]], rows: NDArray[np.int64], threads: int | None
+) -> list[NDArray[np.float32]]:
+    """The outputs for all ``rows``, whose images are loaded a call at a time.
+
+    Args:
+        forward: As `compile_forward` gives it.
+        images_of: Gives the images of some rows.
+        rows: At least one.
+        threads: That ``forward`` was compiled for.
+    """
+    size = images_a_call(threads)
+    parts = [forward(images_of(rows[at : at + size])) for at in range(0, len(rows), size)]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
 def compile_forward(network: Network, steps: Sequence[int], *, averaged: bool = False, threads: int | None = 1) -> Forward:
     """The forward pass from pixels to the outputs of ``steps``.
 

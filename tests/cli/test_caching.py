@@ -31,6 +31,7 @@ def tlsearch(*arguments):
 def test_says_where_it_is_and_how_large(root):
     said = tlsearch("cache", "info", "--cache-dir", root)
     assert str(root / "activations") in said and "2.1 MB" in said and "3.0 MB" in said and "--cache-limit" in said
+    assert str(root / "profiles") in said and "0.4 MB" in said
 
 
 def test_deletes_what_can_be_made_again(root):

@@ -17,6 +17,8 @@ def test_pieces_make_the_whole(rows, threads):
 
     left = np.arange(rows, dtype=np.float32)
     right = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
+    loops = [op for op in whole.get_concrete_function().graph.get_operations() if "While" in op.type]
+    assert [loop.get_attr("parallel_iterations") for loop in loops] == ([] if threads == 1 else [threads])
     doubled, added = whole(left, right)
     np.testing.assert_array_equal(doubled, 2 * left)
     np.testing.assert_array_equal(added, left[:, None] + right)

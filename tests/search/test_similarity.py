@@ -120,18 +120,9 @@ class Pooling:
             handle(None, task, Failed("no luck") if self.fails and len(self.rows) > 1 else answer)
 
 
-def context_of(dataset, folder, **changed):
+def context_of(dataset, folder):
     """Under random weights, with the caches in ``folder``."""
-    given = {
-        "dataset": dataset,
-        "backbone": BackboneSpec(0.35, 32, "random"),
-        "weights": None,
-        "weights_fingerprint": "w",
-        "cache": folder / "activations",
-        "seed": 0,
-        "metric": "accuracy",
-    }
-    return Context(**{**given, **changed})
+    return Context(dataset, BackboneSpec(0.35, 32, "random"), None, "w", folder / "activations", 0, "accuracy")
 
 
 def test_only_training_images_are_read(tmp_path):

@@ -245,6 +245,10 @@ def test_threads_change_nothing(network, monkeypatch):
         rows = images.reshape(-1, 32, 32, 3)
         logits = np.concatenate([model.predict([rows[at : at + size]]) for at in range(0, len(rows), size)])
         found.append((told, model.snapshot(), logits))
+        # The loop over steps, and in it the one over pieces.
+        graph = model._train.get_concrete_function().graph.as_graph_def()
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        assert {node.attr["parallel_iterations"].i for node in nodes if "While" in node.op} == {1, threads}
     for one, three in zip(*found, strict=True):
         np.testing.assert_array_equal(one, three)
 
