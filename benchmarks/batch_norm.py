@@ -17,12 +17,14 @@ from typing import get_args
 import numpy as np
 
 from tlsearch.search import open_folder
-from tlsearch.search.cache import ActivationCache, shards_of
-from tlsearch.search.extract import Context, Extractor, passes
-from tlsearch.search.train import Job, Outcome, Trainer
+from tlsearch.search.activations.cache import ActivationCache, shards_of
+from tlsearch.search.activations.extract import Extractor
+from tlsearch.search.activations.passes import passes
+from tlsearch.search.context import Context
+from tlsearch.search.training.trainer import Job, Outcome, Trainer
 from tlsearch.spaces import BackboneSpec, Recipe
-from tlsearch.spaces.backbone import load_network, weights_fingerprint
-from tlsearch.spaces.network import POOL
+from tlsearch.spaces.backbone.network import POOL
+from tlsearch.spaces.backbone.spec import load_network, weights_fingerprint
 from tlsearch.spaces.recipe import BatchNorm
 
 RATES = (3e-5, 1e-4, 3e-4, 1e-3)

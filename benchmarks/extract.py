@@ -27,11 +27,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from numpy.typing import NDArray
 
-from tlsearch.search.forward import BATCH, compile_forward
 from tlsearch.spaces import BackboneSpec
-from tlsearch.spaces.backbone import load_network
-from tlsearch.spaces.folding import fold
-from tlsearch.spaces.network import IMAGE, POOL, Network
+from tlsearch.spaces.backbone.folding import fold
+from tlsearch.spaces.backbone.forward import BATCH, compile_forward
+from tlsearch.spaces.backbone.network import IMAGE, POOL, Network
+from tlsearch.spaces.backbone.spec import load_network
 
 SECONDS = 4.0
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

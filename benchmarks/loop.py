@@ -37,15 +37,15 @@ from common import report
 from common import search as run_search
 from timed_pool import EPOCHS, TimedPool, measurement, outcome
 
-from tlsearch.search import loop as search_loop
 from tlsearch.search.engines import ALGORITHMS, WAIT, Engine, make_engine
-from tlsearch.search.loop import Searcher
-from tlsearch.search.messages import Measured, Trained
+from tlsearch.search.phases import search as search_loop
+from tlsearch.search.phases.search import Searcher
 from tlsearch.search.settings import DataSettings, StudySettings
-from tlsearch.search.shared.address import SharedStudy, parse_storage
-from tlsearch.search.store import StudyStore
-from tlsearch.search.train import Job
+from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.store import StudyStore
+from tlsearch.search.training.trainer import Job
 from tlsearch.search.trial import FinishedTrial
+from tlsearch.search.workers.messages import Measured, Trained
 from tlsearch.spaces.space import SearchSpace
 
 SPACE = SearchSpace()
@@ -248,7 +248,7 @@ def waiting(pipes: int) -> float:
 
 def message_bytes() -> dict[str, int]:
     """What goes through the pipe to and from a worker for a trial of the search."""
-    from tlsearch.search.messages import Continue, Train
+    from tlsearch.search.workers.messages import Continue, Train
 
     recipe = SPACE.recipe({"technique": "full", "full/learning_rate": 1e-4, "head_units": 0, "dropout": 0.0})
     messages = {

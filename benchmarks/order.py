@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tlsearch.search.cache import SHARD_ROWS
-from tlsearch.search.order import BLOCK_BYTES, windowed
-from tlsearch.search.shards import Shards
-from tlsearch.search.train import CHUNK_BYTES
+from tlsearch.search.activations.cache import SHARD_ROWS
+from tlsearch.search.machine.shards import Shards
+from tlsearch.search.training.order import BLOCK_BYTES, windowed
+from tlsearch.search.training.trainer import CHUNK_BYTES
 
 ROW_BYTES = 6144
 WINDOWS = 8

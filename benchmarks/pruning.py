@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tlsearch.search import pruning
-from tlsearch.search.store import StudyStore
+from tlsearch.search.phases import pruning
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial
 
 RULES = {"median from 1": (1, 1), "median from 2": (2, 1), "median from 2, none before": (2, 2), "median from 3": (3, 1)}

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from common import trial_seconds
 
-from tlsearch.search.messages import Measured, Trained
-from tlsearch.search.train import Outcome
+from tlsearch.search.training.trainer import Outcome
 from tlsearch.search.trial import Measurement
+from tlsearch.search.workers.messages import Measured, Trained
 
 EPOCHS = 5
 """That a made-up trial takes."""

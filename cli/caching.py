@@ -9,8 +9,8 @@ from .options import CacheDir
 
 def info(cache_dir: CacheDir = None) -> None:
     """Say where the cache is, how large, and how large it may become."""
-    from ..search.eviction import default_limit
-    from ..search.paths import cache_root, folder_bytes
+    from ..search.activations.eviction import default_limit
+    from ..search.machine.paths import cache_root, folder_bytes
 
     root = cache_root(cache_dir)
     for name in ("images", "activations", "profiles", "demo", "weights"):
@@ -25,8 +25,8 @@ def clear(cache_dir: CacheDir = None) -> None:
     """Delete what can be computed again and is not in use. Studies are not touched."""
     import shutil
 
-    from ..search.eviction import clear
-    from ..search.paths import cache_root, folder_bytes
+    from ..search.activations.eviction import clear
+    from ..search.machine.paths import cache_root, folder_bytes
 
     root = cache_root(cache_dir)
     freed, held = clear(root / "activations")

@@ -15,11 +15,10 @@ from ..spaces.errors import OptionError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..reports.live import LiveProgress
-    from ..reports.log import Log
-    from ..reports.summary import Summary
-    from ..search.shared.address import Storage
-    from ..search.study_folder import StudyPlace
+    from ..reports.answer.summary import Summary
+    from ..reports.terminal.live import LiveProgress
+    from ..reports.terminal.log import Log
+    from ..search.storage.address import Storage, StudyPlace
 
 
 def make_console(**options: Any) -> Console:
@@ -31,8 +30,8 @@ def make_console(**options: Any) -> Console:
 
 def watching(metric: Metric = "accuracy", *, quiet: bool) -> LiveProgress | Log:
     """What shows progress: redrawn in place on a terminal, lines elsewhere."""
-    from ..reports.live import LiveProgress
-    from ..reports.log import Log
+    from ..reports.terminal.live import LiveProgress
+    from ..reports.terminal.log import Log
 
     progress = make_console(stderr=True)
     return LiveProgress(progress, metric) if progress.is_terminal and not quiet else Log(progress, metric, quiet=quiet)
@@ -49,8 +48,9 @@ def chosen_studies(names: Sequence[str | Path], storage: str | None) -> list[Stu
         OptionError: There is none, or the URL is none.
         StorageError: The database cannot be read.
     """
-    from ..search.shared.address import SharedStudy, chosen_storage
-    from ..search.study_folder import list_studies, place_of
+    from ..search.storage.address import SharedStudy, chosen_storage
+    from ..search.storage.folder.study import list_studies
+    from ..search.storage.places import place_of
 
     database = chosen_storage(storage)
     if database is None:
@@ -58,7 +58,7 @@ def chosen_studies(names: Sequence[str | Path], storage: str | None) -> list[Stu
             return [*found]
         raise OptionError("there is no study under runs/ in this folder. Make one with `tlsearch run`, or name its folder.")
     if not names:
-        from ..search.shared.studies import list_shared
+        from ..search.storage.shared.studies import list_shared
 
         if shared := list_shared(database)[:1]:
             return [*shared]
@@ -77,8 +77,8 @@ def storage_for(study: Path | None, storage: str | None) -> Storage | None:
     Raises:
         OptionError: The URL is none.
     """
-    from ..search.shared.address import chosen_storage
-    from ..search.study_folder import holds_study
+    from ..search.storage.address import chosen_storage
+    from ..search.storage.folder.study import holds_study
 
     if storage is None and study is not None and holds_study(study):
         return None
@@ -87,8 +87,8 @@ def storage_for(study: Path | None, storage: str | None) -> Storage | None:
 
 def print_report(path: StudyPlace, top: int) -> None:
     """The report of a study, with so many trials in its leaderboard."""
-    from ..reports.summary import summarize
-    from ..reports.terminal import Report
+    from ..reports.answer.summary import summarize
+    from ..reports.terminal.report import Report
 
     summary = summarize(path)
     make_console().print(Report(summary, top))
@@ -104,7 +104,7 @@ def write(text: str, output: str | None, form: str, about: StudyPlace) -> None:
     if output is None or output == "-":
         sys.stdout.write(text)
         return
-    from ..search.paths import write_output
+    from ..search.machine.paths import write_output
 
     try:
         write_output(Path(output), text.encode())

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..search.export.formats import Format, Quantize
+from ..search.predict.formats import Format, Quantize
 from ..spaces.errors import OptionError
 from .console import chosen_studies, make_console, print_error
 from .options import CacheDir, PredictionFormat, StorageUrl, TechniqueChoice, at_least
@@ -63,7 +63,7 @@ def predict(
     batch_size: Annotated[int, typer.Option(callback=at_least(1), help="Images at a time.")] = 32,
 ) -> None:
     """Say what is on images, with an exported model. Exit code 3 where one of them could not be read."""
-    from ..reports.predictions import predict_to
+    from ..reports.files.predictions import predict_to
 
     if skipped := predict_to(make_console(stderr=True), output, form, model, images, batch_size):
         print_error(f"{skipped} of the paths could not be read and {'was' if skipped == 1 else 'were'} skipped.", "yellow")

@@ -12,7 +12,7 @@ import typer
 from ..spaces.errors import OptionError
 
 if TYPE_CHECKING:
-    from ..search.ray.cluster import RayCluster
+    from ..search.workers.ray.cluster import RayCluster
 
 EngineName = Literal["optuna", "keras-tuner"]
 ReportFormat = Literal["terminal", "json", "csv", "markdown", "html"]
@@ -108,7 +108,7 @@ def parse_cluster(address: str | None, cpus: int | None, gpus: float | None) -> 
         OptionError: One of them is out of bounds, or resources are asked for without a cluster.
     """
     if address is not None:
-        from ..search.ray.cluster import RayCluster
+        from ..search.workers.ray.cluster import RayCluster
 
         return RayCluster(address=address, cpus_per_trial=cpus or 1, gpus_per_trial=gpus or 0)
     if cpus is not None or gpus is not None:

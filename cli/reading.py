@@ -24,7 +24,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..search.study_folder import StudyPlace
+    from ..search.storage.address import StudyPlace
 
 
 def report(
@@ -44,8 +44,8 @@ def report(
         return _compare(paths, form, output)
     if form == "terminal" and output in (None, "-"):
         return print_report(paths[0], top)
-    from ..reports.files import render
-    from ..reports.summary import summarize
+    from ..reports.answer.summary import summarize
+    from ..reports.render import render
 
     summary = summarize(paths[0])
     text = render(summary, form, top)
@@ -69,8 +69,9 @@ def inspect(
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
-    from ..reports.inspection import InspectionReport, look
-    from ..reports.inspection import render as render_inspection
+    from ..reports.look import look
+    from ..reports.look import render as render_inspection
+    from ..reports.terminal.inspection import InspectionReport
 
     if data is None:
         if labels is None:
@@ -104,7 +105,7 @@ def dashboard(
 ) -> None:
     """Show a study in optuna-dashboard, on this machine only, until Ctrl-C."""
     from ..reports.dashboard import serve
-    from ..search.store import StudyStore
+    from ..search.storage.store import StudyStore
 
     (path, *_) = chosen_studies([*([study] if study else []), *(name or ())], storage)
     serve(StudyStore.open(path), port, lambda address: typer.echo(f"{path}: {address}  (Ctrl-C stops it)"))
@@ -117,13 +118,13 @@ def studies(
 ) -> None:
     """List the studies in a folder or a database, the newest first."""
     from ..reports.listing import Listing
-    from ..search.shared.address import chosen_storage
-    from ..search.study_folder import list_studies
+    from ..search.storage.address import chosen_storage
+    from ..search.storage.folder.study import list_studies
 
     # A folder that is named goes before what the environment says.
     database = None if runs is not None and storage is None else chosen_storage(storage)
     if database is not None:
-        from ..search.shared.studies import list_shared
+        from ..search.storage.shared.studies import list_shared
 
         listing = Listing(list_shared(database), database)
     else:
@@ -136,9 +137,9 @@ def studies(
 
 
 def _compare(paths: list[StudyPlace], form: ReportFormat, output: str | None) -> None:
+    from ..reports.answer.summary import summarize
     from ..reports.beside import SideBySide
     from ..reports.beside import render as render_comparison
-    from ..reports.summary import summarize
 
     summaries = [summarize(path) for path in paths]
     if form == "terminal" and output in (None, "-"):

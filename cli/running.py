@@ -28,7 +28,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..search.plan import Plan
+    from ..search.planning.plan import Plan
     from ..search.study import Study
 
 
@@ -100,7 +100,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder and start it anew.")] = False,
 ) -> None:
     """Search for the best technique, or go on with a search; then report."""
-    from ..search.plan import plan_run
+    from ..search.planning.plan import plan_run
 
     cluster = parse_cluster(ray, cpus_per_trial, gpus_per_trial)
     count, limit, cache_bytes = parse_workers(workers), parse_duration(time_limit), parse_bytes(cache_limit)
@@ -179,16 +179,17 @@ def run(
             raise
     if form == "terminal":
         return print_report(searching.store.path, 10)
-    from ..reports.files import render
-    from ..reports.summary import summarize
+    from ..reports.answer.summary import summarize
+    from ..reports.render import render
 
     return write(render(summarize(searching.store.path), form, 10), None, form, searching.store.path)
 
 
 def _show_plan(plan: Plan, form: ListFormat, **asked: Any) -> None:
     """What a run would do."""
-    from ..reports.plan import PlanReport, to_json
-    from ..search.dry_run import dry_run
+    from ..reports.terminal.plan import PlanReport
+    from ..reports.words.plan import to_json
+    from ..search.planning.dry_run import dry_run
 
     console = make_console(stderr=True)
     with console.status("looking and measuring …") if console.is_terminal else nullcontext():

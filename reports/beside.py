@@ -12,11 +12,11 @@ from rich.text import Text
 
 from ..spaces.errors import OptionError
 from ..spaces.recipe import Technique
-from .paired import difference
-from .sentences import headline
-from .summary import Summary, TechniqueSummary
-from .tables import NOTHING, colored, heading, indented, plain, plain_table, stacked
+from .answer.paired import difference
+from .answer.summary import Summary, TechniqueSummary
+from .terminal.tables import NOTHING, colored, heading, indented, plain, plain_table, stacked
 from .text import count, duration, gap, gap_number, in_words, literal, metric_name, score
+from .words.sentences import headline
 
 _SETTINGS = ("engine", "algorithm", "seed", "metric", "alpha", "size", "weights")
 
@@ -171,7 +171,7 @@ def _dict(beside: SideBySide) -> dict[str, Any]:
 
 
 def _markdown(beside: SideBySide) -> str:
-    from .files import escape
+    from .text import escape
 
     names = [escape(name) for name in beside.names]
     lines = [f"| technique | {' | '.join(names)} |", f"|---|{'--:|' * len(names)}"]

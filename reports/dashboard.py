@@ -9,8 +9,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import numpy as np
 
-from ..search.records import record_of
-from ..search.store import StudyStore
+from ..search.storage.records import record_of
+from ..search.storage.store import StudyStore
 from ..search.trial import Confirmation, FailedTrial
 from ..spaces.errors import OptionError
 from .text import describe, duration, literal, metric_name, score

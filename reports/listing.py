@@ -12,12 +12,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from ..search.study_folder import StudyPlace
+from ..search.storage.address import StudyPlace
 from ..spaces.errors import StudyError
-from .files import technique_dict
-from .sentences import headline
-from .summary import summarize
+from .answer.summary import summarize
+from .files.study import technique_dict
 from .text import literal
+from .words.sentences import headline
 
 _FIELDS = (
     *("name", "path", "data", "created", "trials", "decision", "recommended", "headline", "error"),

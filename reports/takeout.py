@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ..search.export.export import chosen_model, export_model
-from ..search.store import StudyStore
-from ..search.study_folder import StudyPlace
+from ..search.storage.address import StudyPlace
+from ..search.storage.store import StudyStore
 from ..spaces.errors import OptionError, StudyError
 from ..spaces.recipe import Technique
-from .card import check_card, write_card
-from .exported import ExportReport
-from .summary import summarize
+from .answer.summary import summarize
+from .files.card import check_card, write_card
+from .terminal.exported import ExportReport
 
 
 def take_out(study: StudyPlace, out: Path, *, technique: str, refit: bool, force: bool, **options: Any) -> ExportReport:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from ..spaces.recipe import Recipe, Technique
 
@@ -109,3 +111,16 @@ def in_words(recipe: Recipe) -> str:
     if recipe.augment:
         parts.append("augmented images")
     return ", ".join(parts)
+
+
+def _cell(value: Any) -> Any:
+    """A spreadsheet takes a cell that begins so for a formula: an apostrophe makes it text."""
+    if not isinstance(value, str):
+        return value
+    text = literal(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def escape(text: str) -> str:
+    """Text from the user's files within Markdown."""
+    return "".join(f"\\{char}" if char in string.punctuation else char for char in literal(text))

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 from tlsearch.reports import summarize
-from tlsearch.reports.files import render
-from tlsearch.reports.summary import Summary
-from tlsearch.reports.terminal import Report
+from tlsearch.reports.answer.summary import Summary
+from tlsearch.reports.render import render
+from tlsearch.reports.terminal.report import Report
 
 COLUMNS = 120
 VIEW = {"width": 1240, "height": 1035}

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .data import Dataset, open_folder
     from .export.export import Export, export_model
-    from .export.predictor import Predictor
-    from .shared.address import SharedStudy, parse_storage
+    from .planning.warm_start import read_warm_start
+    from .predict.predictor import Predictor
+    from .storage.address import SharedStudy, parse_storage
     from .study import Budget, Study
-    from .warm_start import read_warm_start
 
 __all__ = [
     "Budget",
@@ -39,15 +39,15 @@ def __getattr__(name: str) -> Any:
 
         return getattr(export, name)
     if name in ("SharedStudy", "parse_storage"):
-        from .shared import address
+        from .storage import address
 
         return getattr(address, name)
     if name == "Predictor":
-        from .export.predictor import Predictor
+        from .predict.predictor import Predictor
 
         return Predictor
     if name == "read_warm_start":
-        from .warm_start import read_warm_start
+        from .planning.warm_start import read_warm_start
 
         return read_warm_start
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

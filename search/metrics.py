@@ -12,16 +12,6 @@ from .trial import Metric
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
 
-def maximized(metric: Metric) -> bool:
-    """Whether more is better: true of all but ``log_loss``."""
-    return metric != "log_loss"
-
-
-def better(metric: Metric, score: float, than: float) -> bool:
-    """Whether ``score`` is strictly better ``than`` the other."""
-    return score > than if maximized(metric) else score < than
-
-
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
     """Probabilities ``(n, classes)`` float32 of logits of the same shape."""
     shifted = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))

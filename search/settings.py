@@ -118,3 +118,38 @@ class StudySettings:
     weights_fingerprint: str
     version: str
     warm_start: WarmStart | None = None
+
+
+def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
+    """What keeps a study from being resumed under other settings, in plain words; empty where nothing does.
+
+    Where no warm start is wanted, the one that the study had goes on.
+    """
+    found = [
+        f"{name} was {getattr(stored, field)}, now {getattr(wanted, field)}"
+        for field, name in (
+            ("engine", "the engine"),
+            ("algorithm", "the algorithm"),
+            ("seed", "the seed"),
+            ("metric", "the metric"),
+            ("alpha", "alpha"),
+            ("size", "the image size"),
+        )
+        if getattr(stored, field) != getattr(wanted, field)
+    ]
+    if stored.weights_fingerprint != wanted.weights_fingerprint:
+        found.append(f"the weights were {stored.weights}, now {wanted.weights} with other values")
+    if stored.data.classes != wanted.data.classes:
+        found.append(f"the classes were {', '.join(stored.data.classes)}, now {', '.join(wanted.data.classes)}")
+    elif stored.data.fingerprint != wanted.data.fingerprint:
+        was, now = (f"{d.train} + {d.val} + {d.test} images" for d in (stored.data, wanted.data))
+        found.append(f"the images or their split have changed ({was}, now {now})")
+    if wanted.warm_start is not None and stored.warm_start != wanted.warm_start:
+        was = ", ".join(stored.warm_start.studies) if stored.warm_start else "no other study"
+        now = ", ".join(wanted.warm_start.studies)
+        found.append(f"it was started from {was}{', now from ' + now if now != was else ', whose best recipes were others'}")
+    for name in sorted(set(stored.space) | set(wanted.space)):
+        before, after = stored.space.get(name), wanted.space.get(name)
+        if before != after:
+            found.append(f"the space's {name} was {before}, now {after}")
+    return found

@@ -17,30 +17,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..spaces.backbone import BackboneSpec, weights_fingerprint
+from ..spaces.backbone.spec import BackboneSpec, weights_fingerprint
 from ..spaces.errors import StudyError
 from ..spaces.space import SearchSpace
-from .confirm import Confirmer
+from .context import Context
 from .data.dataset import Dataset
 from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
-from .extract import Context
-from .fill import CacheFiller
-from .lock import LOCK_FILES, hold
-from .loop import Searcher
-from .messages import Begin
-from .paths import cache_root
-from .processes import ProcessPool, choose_workers
-from .records import differences
-from .settings import CacheType, StudySettings, WarmStart
-from .shared.address import SharedStudy
-from .similarity import measure_profile
-from .store import StudyStore
-from .study_folder import StudyPlace, check_folder, is_there
+from .machine.paths import cache_root
+from .phases.confirm import Confirmer
+from .phases.extract import CacheFiller
+from .phases.profile import measure_profile
+from .phases.search import Searcher
+from .settings import CacheType, StudySettings, WarmStart, differences
+from .storage.address import SharedStudy, StudyPlace
+from .storage.folder.lock import LOCK_FILES, hold
+from .storage.folder.study import check_folder
+from .storage.places import is_there
+from .storage.store import StudyStore
 from .trial import FailedTrial, FinishedTrial, Metric
-from .workers import WorkerPool
+from .workers.messages import Begin
+from .workers.pool import WorkerPool
+from .workers.processes import ProcessPool, choose_workers
 
 if TYPE_CHECKING:
-    from .ray.cluster import RayCluster
+    from .workers.ray.cluster import RayCluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class Study:
             StudyError: The folder holds something else, or another process is searching in it.
         """
         if isinstance(path, SharedStudy):
-            from .shared.studies import delete_shared
+            from .storage.shared.studies import delete_shared
 
             return delete_shared(path)
         check_folder(path, fresh=True)
@@ -300,6 +300,6 @@ class Study:
 def _start_pool(workers: int | None, ray: RayCluster | None, listener: Listener) -> WorkerPool:
     if ray is None:
         return ProcessPool(*choose_workers(workers))
-    from .ray.pool import RayPool
+    from .workers.ray.pool import RayPool
 
     return RayPool(ray, workers, listener)

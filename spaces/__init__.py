@@ -8,7 +8,7 @@ from .recipe import Recipe, Technique
 from .space import SearchSpace
 
 if TYPE_CHECKING:
-    from .backbone import BackboneSpec
+    from .backbone.spec import BackboneSpec
     from .hypermodel import TransferHyperModel
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # These two need NumPy and KerasTuner, which the command line's help should not wait for.
     if name == "BackboneSpec":
-        from .backbone import BackboneSpec
+        from .backbone.spec import BackboneSpec
 
         return BackboneSpec
     if name == "TransferHyperModel":

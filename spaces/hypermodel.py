@@ -6,9 +6,9 @@ from typing import Any
 
 import keras_tuner
 
-from .backbone import BackboneSpec, load_network
-from .model import build_model, compile_model, network_for
-from .network import Network
+from .backbone.model import build_model, compile_model, network_for
+from .backbone.network import Network
+from .backbone.spec import BackboneSpec, load_network
 from .recipe import LAYERS, Recipe
 from .space import SearchSpace
 

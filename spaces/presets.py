@@ -11,10 +11,9 @@ from typing import Any
 
 from .errors import SpaceError
 from .files import find_file
-from .parse import check_keys, parse_space
-from .ranges import Fixed, OneOf
+from .ranges import Fixed, OneOf, check_keys
 from .recipe import Technique
-from .space import POST_FINE_TUNE_AT, SearchSpace
+from .space import POST_FINE_TUNE_AT, SearchSpace, parse_space
 
 
 @dataclass(frozen=True, slots=True)

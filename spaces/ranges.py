@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,3 +131,44 @@ def dump(values: Range) -> Any:
         return list(values.values)
     bounds: dict[str, Any] = {"low": values.low, "high": values.high}
     return bounds | ({"step": values.step} if values.step is not None else {}) | ({"log": True} if values.log else {})
+
+
+def parse_range(name: str, value: Any) -> Range:
+    """The range that a value stands for.
+
+    Raises:
+        SpaceError: It stands for none; the message names ``name``.
+    """
+    try:
+        if isinstance(value, list | tuple):
+            if not all(isinstance(item, str | int | float) for item in value):
+                raise SpaceError(f"a choice must list plain values, got {value!r}.")
+            return OneOf(tuple(value))
+        if isinstance(value, Mapping):
+            check_keys(value, {"low", "high", "step", "log"}, "a range")
+            if not {"low", "high"} <= set(value):
+                raise SpaceError(f"a range must have low and high, got {', '.join(value) or 'neither'}.")
+            numbers = {key: value[key] for key in ("low", "high", "step") if key in value}
+            if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers.values()):
+                raise SpaceError(f"the bounds of a range must be numbers, got {dict(value)!r}.")
+            if not isinstance(value.get("log", False), bool):
+                raise SpaceError(f"log must be true or false, got {value['log']!r}.")
+            return Between(**numbers, log=value.get("log", False))
+        if isinstance(value, str | int | float):
+            return Fixed(value)
+    except SpaceError as error:
+        raise SpaceError(f"{name}: {error}") from error
+    raise SpaceError(f"{name} must be a value, a list to choose from or a table with low and high, got {value!r}.")
+
+
+def check_keys(fields: Mapping[str, Any], known: set[str], what: str) -> None:
+    """Raises where ``fields`` has a key that is not known.
+
+    Raises:
+        SpaceError: With the nearest known key.
+    """
+    for key in fields:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
+            raise SpaceError(f"{what} has no key {key!r}. {hint}")

@@ -13,7 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import SpaceError
-from .ranges import MOST_VALUES, Between, ContinuousError, Fixed, OneOf, Range, Scalar, Values, dump, options
+from .ranges import (
+    MOST_VALUES,
+    Between,
+    ContinuousError,
+    Fixed,
+    OneOf,
+    Range,
+    Scalar,
+    Values,
+    check_keys,
+    dump,
+    options,
+    parse_range,
+)
 from .readers import GridReader, HyperParameters, ValuesReader, read_range
 from .recipe import Recipe, Technique, check_fine_tune_at
 
@@ -201,7 +214,7 @@ class SearchSpace:
         Raises:
             SpaceError: A key is unknown, or its value is no range.
         """
-        from .parse import parse_space
+        from .space import parse_space
 
         return parse_space(fields)
 
@@ -219,3 +232,70 @@ def _missing(space: SearchSpace, values: Values, end: int) -> tuple[str, Scalar]
     reader = GridReader(values, 2)
     space.sample(reader)
     return None if reader.missing is None else (reader.missing[0], reader.missing[1][end])
+
+
+def nearest_cut(space: SearchSpace, suggested: int | None) -> int | None:
+    """The space's ``fine_tune_at`` that is nearest to the one suggested, of equals the earlier; None where there is none."""
+    if suggested is None or Technique.FINE_TUNE not in space.techniques:
+        return None
+    return min(sorted(cut for cut in space.cuts if cut), key=lambda cut: abs(cut - suggested))
+
+
+_BY_TECHNIQUE = ("learning_rate", "epochs")
+
+
+def parse_space(fields: Mapping[str, Any]) -> SearchSpace:
+    """The space of a mapping as `SearchSpace.as_dict` makes it.
+
+    A range is a plain value, a list to choose from, or a table ``{low, high}`` with ``step`` or ``log``. ``learning_rate`` and
+    ``epochs`` are one for all techniques, or a table by technique. What is left out is as in the default space.
+
+    Raises:
+        SpaceError: A key is unknown, or its value is of the wrong kind or out of range.
+    """
+    default = SearchSpace()
+    known = {"techniques", "fine_tune_at", "head_epochs", *_BY_TECHNIQUE, *default.ranges}
+    check_keys(fields, known, "a space")
+    changes: dict[str, Any] = {}
+    if "techniques" in fields:
+        changes["techniques"] = _techniques(fields["techniques"])
+    if "fine_tune_at" in fields:
+        layers = parse_range("fine_tune_at", fields["fine_tune_at"])
+        if isinstance(layers, Between):
+            raise SpaceError("fine_tune_at must be a layer or a list of layers, got a range. List the layers to try.")
+        changes["fine_tune_at"] = layers
+    if "learning_rate" in fields:
+        rates = _by_technique("learning_rate", fields["learning_rate"], has_ranges=True)
+        changes["learning_rates"] = {
+            **default.learning_rates,
+            **{technique: parse_range("learning_rate", rate) for technique, rate in rates.items()},
+        }
+    if "epochs" in fields:
+        epochs = _by_technique("epochs", fields["epochs"], has_ranges=False)
+        changes["epochs"] = {**default.epochs, **{t: _whole("epochs", count) for t, count in epochs.items()}}
+    if "head_epochs" in fields:
+        changes["head_epochs"] = _whole("head_epochs", fields["head_epochs"])
+    ranges = {name: parse_range(name, fields[name]) for name in default.ranges if name in fields}
+    return default.replace(**changes, **ranges)
+
+
+def _techniques(names: Any) -> tuple[Technique, ...]:
+    known = [str(technique) for technique in Technique]
+    if not isinstance(names, list | tuple) or not names or any(name not in known for name in names):
+        raise SpaceError(f"techniques must be a list of {', '.join(known)}, got {names!r}.")
+    return tuple(Technique(name) for name in names)
+
+
+def _by_technique(name: str, value: Any, *, has_ranges: bool) -> dict[Technique, Any]:
+    """One value a technique, where ``value`` is a table by technique or one value for all."""
+    known = {str(technique) for technique in Technique}
+    if not isinstance(value, Mapping) or (has_ranges and set(value) & {"low", "high"}):
+        return dict.fromkeys(Technique, value)
+    check_keys(value, known, name)
+    return {Technique(key): item for key, item in value.items()}
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SpaceError(f"{name} must be a whole number, got {value!r}.")
+    return value

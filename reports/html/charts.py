@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...search.metrics import better, maximized
+from ...search.selection import better, maximized
 from ...search.trial import CompleteTrial, Metric
-from ..summary import Summary
+from ..answer.summary import Summary
 from ..text import count, describe, duration, listed, metric_name, score
 from .figure import MOST_POINTS, SHOWN, Figure, Sheet, Spec, chart, colour, logarithmic, scores, shape, tooltip, validation
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...search.data.inspection import Inspection
-from ..insight import Similarity
-from ..inspection import class_counts, facts, headline, warnings
+from ..answer.insight import Similarity
 from ..text import count, listed, literal
+from ..words.inspection import class_counts, facts, headline, warnings
 from . import insight_charts
 from .figure import Figure, Sheet, chart, tooltip
 from .page import render

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..insight import Confusion, Similarity
+from ..answer.insight import Confusion, Similarity
 from ..text import listed, literal, percent
 from .figure import Figure, Sheet, Spec, chart, scores, tooltip
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...spaces.recipe import LAYERS, Recipe, Technique
-from ..summary import Summary
+from ..answer.summary import Summary
 from ..text import describe, metric_name, rate, score
 from .figure import MOST_LINES, SHOWN, Figure, Sheet, Spec, chart, colour, setting, tooltip, validation
 

@@ -18,11 +18,11 @@ from ...search.data.decode import UnreadableImageError, decode
 from ...search.data.demo import write_demo
 from ...search.data.folder import Candidate, Layout
 from ...search.data.labels import read_layout
-from ...search.paths import cache_root
-from ...search.store import StudyStore
+from ...search.machine.paths import cache_root
+from ...search.storage.store import StudyStore
 from ...search.trial import Confirmation
 from ...spaces.errors import TlsearchError
-from ..summary import Summary
+from ..answer.summary import Summary
 from ..text import literal, percent
 
 SIDE = 112

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from ...search.trial import CompleteTrial, FinishedTrial, PrunedTrial
-from ..facts import facts, next_step
-from ..sentences import DEMONSTRATION, headline
-from ..summary import Summary
+from ..answer.summary import Summary
 from ..text import count, describe, duration, gap, gap_number, in_words, metric_name, percent, score
+from ..words.facts import facts, next_step
+from ..words.sentences import DEMONSTRATION, headline
 from . import charts, insight_charts, search_charts
 from .figure import Figure, Sheet, validation
 from .page import render

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, Trial
 from ...spaces.recipe import Technique
-from ..importance import FEWEST, importances
-from ..summary import Summary
+from ..answer.importance import FEWEST, importances
+from ..answer.summary import Summary
 from ..text import count, describe, duration, listed, percent, rate, score
 from .figure import (
     MOST_EPOCHS,

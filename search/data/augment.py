@@ -45,3 +45,7 @@ def _view(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     matrix = (c, -s, x + border - c * x + s * y, s, c, y + border - s * x - c * y)
     turned = Image.fromarray(padded).transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
     return np.asarray(turned)
+
+
+VIEWS = 4
+"""Views of each training image under augmentation, the image itself among them; epoch e trains on view e mod 4."""

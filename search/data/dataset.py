@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import OptionError
 from ..events import Listener, ignore
-from ..paths import cache_root
+from ..machine.paths import cache_root
+from ..machine.shards import Shards
 from ..settings import DataSettings, SkippedFile
-from ..shards import Shards
 from .checks import check_classes, unusable
 from .decode import VERSION
 from .folder import Candidate, Layout, Split, printable

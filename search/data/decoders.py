@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..devices import cores
-from ..parent import end_with_parent
+from ..machine.devices import cores
+from ..machine.parent import end_with_parent
 from .decode import UnreadableImageError, decode
 
 CHUNK_BYTES = 4 << 20

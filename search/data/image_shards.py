@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..paths import atomic_write
-from ..shards import checksum, map_shard
+from ..machine.paths import atomic_write
+from ..machine.shards import checksum, map_shard
 from .decoders import Pixels
 
 

@@ -25,8 +25,8 @@ import numpy as np
 
 from ...spaces.errors import DataError
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted
-from ..paths import atomic_write, remove_drafts
-from ..shards import Shards
+from ..machine.paths import atomic_write, remove_drafts
+from ..machine.shards import Shards
 from .decode import VERSION
 from .decoders import Chunk, Pixels, chunk_images, decode_chunks, usable
 from .folder import Candidate

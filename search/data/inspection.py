@@ -11,7 +11,7 @@ from PIL import Image
 
 from ...spaces.errors import DataError
 from ..events import Listener, ignore
-from ..paths import cache_root
+from ..machine.paths import cache_root
 from ..settings import SkippedFile
 from .dataset import Dataset, open_folder
 from .decode import FORMATS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..paths import cache_root
+from ..machine.paths import cache_root
 from .checks import check_classes
 from .dataset import Dataset
 from .folder import Layout, Split

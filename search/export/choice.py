@@ -9,14 +9,14 @@ from pathlib import Path
 from ...spaces.errors import StudyError
 from ...spaces.recipe import Technique
 from ...spaces.space import SearchSpace
-from ..confirm import finalists
 from ..data import Dataset, open_folder
 from ..data.demo import write_demo
 from ..events import Listener
-from ..kept import KeptModel, kept_model
-from ..paths import cache_root
+from ..machine.paths import cache_root
+from ..selection import finalists
 from ..settings import StudySettings
-from ..store import StudyStore
+from ..storage.models import KeptModel, kept_model
+from ..storage.store import StudyStore
 from ..trial import CompleteTrial
 
 

@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...spaces.backbone import BackboneSpec, load_network
+from ...spaces.backbone.spec import BackboneSpec, load_network
+from ...spaces.backbone.trained import deployable_model, trained_model
 from ...spaces.errors import OptionError, StudyError
 from ...spaces.quiet import import_keras
 from ...spaces.recipe import Technique
-from ...spaces.trained import deployable_model, trained_model
 from ..data.dataset import Dataset
 from ..events import Listener, ignore
-from ..kept import KeptModel
+from ..predict import metadata as meta
+from ..predict.formats import Format, Quantize, check_installed, choose_format
+from ..predict.predictor import Predictor
 from ..seeds import derive
-from ..store import StudyStore
-from ..study_folder import StudyPlace
-from . import metadata as meta
+from ..storage.address import StudyPlace
+from ..storage.models import KeptModel
+from ..storage.store import StudyStore
 from .choice import confirmed_model, finalist_of, model_id, study_data
-from .formats import Format, Quantize, check_installed, choose_format
 from .parity import IMAGES, Parity, held_out, measure
-from .predictor import Predictor
 from .refit import refitted
 from .target import check_target, place
 from .write import REPRESENTATIVE, write_model

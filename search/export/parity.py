@@ -11,10 +11,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ..devices import cores
-from ..paths import folder_bytes
-from .formats import Quantize
-from .predictor import Predictor
+from ..machine.devices import cores
+from ..machine.paths import folder_bytes
+from ..predict.formats import Quantize
+from ..predict.predictor import Predictor
 
 IMAGES = 2_000
 """Most test images that an export is held against the trained model on; of more, so many evenly spaced ones."""

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ...spaces.backbone import BackboneSpec, weights_fingerprint
+from ...spaces.backbone.spec import BackboneSpec, weights_fingerprint
 from ...spaces.errors import SearchFailedError, StudyError, WeightsError
 from ...spaces.recipe import Recipe
 from ...spaces.space import SearchSpace
+from ..context import Context
 from ..data.dataset import Dataset
 from ..events import Listener
-from ..extract import Context
-from ..fill import CacheFiller
-from ..kept import KeptModel, keep, kept_model
-from ..messages import Begin, Continue, FromWorker, Measured, ToWorker, Train, Trained
-from ..paths import cache_root
-from ..processes import ProcessPool, choose_workers
+from ..machine.paths import cache_root
+from ..phases.extract import CacheFiller
 from ..settings import StudySettings
-from ..store import StudyStore
-from ..train import Job, Outcome
-from ..workers import Died, Worker
+from ..storage.models import KeptModel, keep, kept_model
+from ..storage.store import StudyStore
+from ..training.trainer import Job, Outcome
+from ..workers.messages import Begin, Continue, FromWorker, Measured, ToWorker, Train, Trained
+from ..workers.pool import Died, Worker
+from ..workers.processes import ProcessPool, choose_workers
 
 
 def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: Path | None, listener: Listener) -> KeptModel:

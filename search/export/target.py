@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from ...spaces.errors import OptionError
-from .formats import FORMATS, Format
-from .metadata import beside
+from ..predict.formats import FORMATS, Format
+from ..predict.metadata import beside
 
 
 def check_target(out: Path, form: Format, *, force: bool) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.quiet import quiet_native
-from .formats import Format, Quantize
+from ..predict.formats import Format, Quantize
 
 REPRESENTATIVE = 200
 """Training images that set the ranges of int8: TensorFlow's guide to post-training quantization asks for 100 to 500."""

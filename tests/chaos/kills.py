@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from tlsearch.reports.sentences import PHASES as WORDS
+from tlsearch.reports.words.sentences import PHASES as WORDS
 
 OPTIONS = ["--weights", "starter", "--alpha", "0.35", "--size", "32", "--space", "smoke", "--workers", "1", "--confirm", "1"]
 TRIALS = 4

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from tlsearch.search.lock import hold
-from tlsearch.search.loop import Searcher
-from tlsearch.search.store import StudyStore
+from tlsearch.search.phases.search import Searcher
+from tlsearch.search.storage.folder.lock import hold
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.spaces.space import SearchSpace
 
 from ..search.factory import complete, settings, values

@@ -5,8 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tlsearch.cli import app
-from tlsearch.search.cache import ActivationCache, EntryKey
-from tlsearch.search.eviction import using
+from tlsearch.search.activations.cache import ActivationCache, EntryKey
+from tlsearch.search.activations.eviction import using
 
 KEY = EntryKey(images="i", rows="r", weights="w", alpha=0.35, cut=98, folded=True, view=0)
 

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from tlsearch.cli import app
 from tlsearch.cli.console import chosen_studies, storage_for
-from tlsearch.search.shared.address import SharedStudy, parse_storage
-from tlsearch.search.store import StudyStore
+from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.store import StudyStore
 
 from ..reports.factory import whole_study
 from ..search.factory import settings

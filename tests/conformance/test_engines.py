@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tlsearch.search.design import fair_start
 from tlsearch.search.engines import ALGORITHMS, WAIT, make_engine
-from tlsearch.search.warm_start import fit
+from tlsearch.search.engines.fair_start import fair_start
+from tlsearch.search.planning.warm_start import fit
 from tlsearch.spaces.errors import OptionError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tlsearch.search.store import StudyStore
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial, FailedTrial
 
 from ..search.factory import striped_dataset

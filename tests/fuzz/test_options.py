@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tlsearch.search.data.folder import scan
-from tlsearch.search.design import fair_start
-from tlsearch.search.distributions import distributions
+from tlsearch.search.engines.fair_start import fair_start
 from tlsearch.search.engines.optuna import TrialReader
-from tlsearch.search.plan import Plan, plan_run
-from tlsearch.search.study_folder import check_folder, list_studies
+from tlsearch.search.planning.plan import Plan, plan_run
+from tlsearch.search.storage.distributions import distributions
+from tlsearch.search.storage.folder.study import check_folder, list_studies
 from tlsearch.spaces.errors import SpaceError, TlsearchError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.space import SearchSpace

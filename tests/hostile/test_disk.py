@@ -13,11 +13,11 @@ import threading
 import numpy as np
 import pytest
 
-from tlsearch.search import database
-from tlsearch.search.cache import ActivationCache, EntryKey
-from tlsearch.search.lock import hold
-from tlsearch.search.loop import Searcher
-from tlsearch.search.store import StudyStore
+from tlsearch.search.activations.cache import ActivationCache, EntryKey
+from tlsearch.search.phases.search import Searcher
+from tlsearch.search.storage.folder import database
+from tlsearch.search.storage.folder.lock import hold
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial
 from tlsearch.spaces.errors import DataError, StudyError
 from tlsearch.spaces.space import SearchSpace

@@ -17,15 +17,15 @@ from rich.console import Console
 
 from tlsearch.cli.console import print_error
 from tlsearch.cli.options import ReportFormat
-from tlsearch.reports.files import render
+from tlsearch.reports.answer.summary import summarize
 from tlsearch.reports.listing import Listing
-from tlsearch.reports.live import LiveProgress
-from tlsearch.reports.log import Log
-from tlsearch.reports.summary import summarize
-from tlsearch.reports.terminal import Report
+from tlsearch.reports.render import render
+from tlsearch.reports.terminal.live import LiveProgress
+from tlsearch.reports.terminal.log import Log
+from tlsearch.reports.terminal.report import Report
 from tlsearch.search.events import PhaseStarted, TrialFinished, Warned
 from tlsearch.search.settings import SkippedFile
-from tlsearch.search.store import StudyStore
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.spaces.presets import Preset, dump_preset
 from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.space import SearchSpace

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import tlsearch
-from tlsearch.search.store import StudyStore
-from tlsearch.spaces.backbone import _read_h5, _read_npz
+from tlsearch.search.storage.store import StudyStore
+from tlsearch.spaces.backbone.spec import _read_h5, _read_npz
 from tlsearch.spaces.errors import DamagedStudyError
 
 from ..fuzz.mutate import mutants

@@ -6,11 +6,11 @@ import io
 import numpy as np
 from rich.console import Console
 
-from tlsearch.reports.verdict import Predictions
-from tlsearch.search.blocks import BLOCKS
+from tlsearch.reports.answer.verdict import Predictions
+from tlsearch.search.activations.blocks import BLOCKS
+from tlsearch.search.depth_profile import DepthPoint, DepthProfile
 from tlsearch.search.metrics import scores
-from tlsearch.search.profile import DepthPoint, DepthProfile
-from tlsearch.search.store import StudyStore
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from tlsearch.reports import summarize
+from tlsearch.reports.answer.paired import difference
 from tlsearch.reports.beside import SideBySide, render
-from tlsearch.reports.paired import difference
 from tlsearch.spaces.errors import OptionError
 from tlsearch.spaces.recipe import Technique
 

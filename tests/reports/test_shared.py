@@ -5,13 +5,13 @@ import json
 import optuna
 import pytest
 
+from tlsearch.reports.answer.summary import summarize
 from tlsearch.reports.beside import SideBySide
 from tlsearch.reports.dashboard import readable_storage
-from tlsearch.reports.files import render
 from tlsearch.reports.listing import Listing
-from tlsearch.reports.summary import summarize
-from tlsearch.search.shared.address import SharedStudy, parse_storage
-from tlsearch.search.shared.studies import list_shared
+from tlsearch.reports.render import render
+from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.shared.studies import list_shared
 
 from ..postgres import PASSWORD, QUOTED
 from .factory import rendered, whole_study

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from tlsearch.search.data import Dataset
-from tlsearch.search.design import fair_start
-from tlsearch.search.records import Proposal
+from tlsearch.search.engines.fair_start import fair_start
 from tlsearch.search.settings import DataSettings, SkippedFile, StudySettings
+from tlsearch.search.storage.records import Proposal
 from tlsearch.search.trial import CompleteTrial, FailedTrial, Measurement, PrunedTrial
 from tlsearch.spaces.recipe import Recipe
 from tlsearch.spaces.space import SearchSpace

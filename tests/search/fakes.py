@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tlsearch.search.messages import Failed, Measured, Trained
-from tlsearch.search.train import Outcome
-from tlsearch.search.workers import Died
+from tlsearch.search.training.trainer import Outcome
+from tlsearch.search.workers.messages import Failed, Measured, Trained
+from tlsearch.search.workers.pool import Died
 
 from .factory import measurement
 

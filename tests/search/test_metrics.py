@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tlsearch.search.metrics import better, log_loss, maximized, scores, softmax
+from tlsearch.search.metrics import log_loss, scores, softmax
+from tlsearch.search.selection import better, maximized
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 from tlsearch.search.data.images import open_images
 from tlsearch.search.events import Confirmed, PhaseEnded, PhaseStarted, Warned
 from tlsearch.search.settings import WarmStart
-from tlsearch.search.store import StudyStore
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.study import Budget, Study
-from tlsearch.spaces.backbone import BackboneSpec
+from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tlsearch.spaces.backbone import BackboneSpec, load_network
-from tlsearch.spaces.network import Network, Step
+from tlsearch.spaces.backbone.network import Network, Step
+from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
 
 
 def with_random_statistics(network: Network) -> Network:

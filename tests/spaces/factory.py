@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tlsearch.spaces.network import IMAGE, Network
+from tlsearch.spaces.backbone.network import IMAGE, Network
 
 
 def activations(network: Network, cut: int, images: np.ndarray) -> list[np.ndarray]:

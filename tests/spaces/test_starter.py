@@ -7,9 +7,9 @@ from sklearn.preprocessing import StandardScaler
 
 from tlsearch.search.data import open_folder
 from tlsearch.search.data.demo import write_demo
-from tlsearch.search.inputs import PixelInputs
-from tlsearch.spaces.backbone import STARTER, BackboneSpec, load_network
-from tlsearch.spaces.network import IMAGE, POOL
+from tlsearch.search.training.inputs import PixelInputs
+from tlsearch.spaces.backbone.network import IMAGE, POOL
+from tlsearch.spaces.backbone.spec import STARTER, BackboneSpec, load_network
 
 MARGIN = 0.15
 

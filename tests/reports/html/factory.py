@@ -6,7 +6,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from tlsearch.search.metrics import maximized
+from tlsearch.search.selection import maximized
 
 from ...search.factory import START, complete, measurement, recipe
 from ..factory import PROFILE, confirm, store_of, whole_study

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tlsearch.reports import summarize
 from tlsearch.reports.html.report import render_report
-from tlsearch.reports.inspection import render
+from tlsearch.reports.look import render
 from tlsearch.search.data.inspection import inspect_folder
 
 from .factory import busy_study, photographed

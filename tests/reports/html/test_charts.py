@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsearch.reports import summarize
+from tlsearch.reports.answer.insight import Confusion
 from tlsearch.reports.html import charts, insight_charts, search_charts
 from tlsearch.reports.html.figure import MOST_EPOCHS
 from tlsearch.reports.html.page import CONFIG
 from tlsearch.reports.html.parallel import parallel
 from tlsearch.reports.html.report import render_report
-from tlsearch.reports.insight import Confusion
-from tlsearch.search.metrics import better
+from tlsearch.search.selection import better
 
 from ...search.factory import complete, measurement
 from ..factory import store_of

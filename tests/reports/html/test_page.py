@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from tlsearch.reports import summarize
-from tlsearch.reports.files import render
 from tlsearch.reports.html.page import _embedded, _environment
 from tlsearch.reports.html.report import render_report
+from tlsearch.reports.render import render
 
 from ..factory import store_of, whole_study
 

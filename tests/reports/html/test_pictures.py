@@ -8,7 +8,7 @@ from PIL import Image
 from tlsearch.reports import summarize
 from tlsearch.reports.html.pictures import MISTAKES, SAMPLES, album, class_samples, mistakes, recommended
 from tlsearch.search.data.folder import scan
-from tlsearch.search.store import StudyStore
+from tlsearch.search.storage.store import StudyStore
 
 from ..factory import whole_study
 from .factory import photographed

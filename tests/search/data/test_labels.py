@@ -14,7 +14,7 @@ from tlsearch.search.data.inspection import inspect_folder
 from tlsearch.search.data.labels import read_layout
 from tlsearch.search.export.choice import study_data
 from tlsearch.search.study import Study
-from tlsearch.spaces.backbone import BackboneSpec
+from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import DataError, StudyError
 
 from ..factory import begin_trial

@@ -11,12 +11,12 @@ import pytest
 
 from tlsearch.search import Predictor, export_model
 from tlsearch.search.export import export as room
-from tlsearch.search.kept import KeptModel, keep
-from tlsearch.search.store import StudyStore
-from tlsearch.spaces.backbone import BackboneSpec, load_network
+from tlsearch.search.storage.models import KeptModel, keep
+from tlsearch.search.storage.store import StudyStore
+from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
+from tlsearch.spaces.backbone.trained import trained_model, whole_weights
 from tlsearch.spaces.errors import OptionError, StudyError
 from tlsearch.spaces.recipe import Recipe
-from tlsearch.spaces.trained import trained_model, whole_weights
 
 from ..factory import complete, failed, settings, striped_dataset, values
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tlsearch.search.export.refit import refitted
-from tlsearch.search.kept import KeptModel, keep
-from tlsearch.search.store import StudyStore
+from tlsearch.search.storage.models import KeptModel, keep
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.spaces.errors import StudyError, WeightsError
 
 from ..factory import recipe, settings, striped_dataset

@@ -1,0 +1,216 @@
+"""How uncertain test scores are, and whether two of them differ: the statistics under the verdict.
+
+Each technique's finalist was trained with K seeds and predicted the same n test images. Two things vary: which images the
+test split happens to hold, and which seed the training happened to have.
+
+The images are resampled with replacement, the same ones for all techniques since they are paired (Efron & Tibshirani 1993,
+chapter 13). That already carries over what a seed does to single images; resampling the seeds' whole scores on top would count
+that part twice (Owen 2007, "The pigeonhole bootstrap"). So only the rest is added: of the seeds' sample variance
+s² = Σ(score − mean)² / (K − 1), what exceeds the variance v that the images alone explain, by the method of moments, as for a
+crossed random-effects model (Searle et al. 1992, section 4.4). With V the variance of a score, or of the difference of two,
+between resamples, and sums over the one or two techniques it is made of:
+
+    E = max(0, Σ (s² − v) / K)                          what seeds add to V
+    f = (V + E)² / Σ (s² / K)² / (K − 1)                degrees of freedom of V + E (Satterthwaite 1946), at least K − 1
+    draw = centre + (resample − centre + √E · z) · √(f / χ²(f)),    z ~ Normal(0, 1)
+
+The last factor turns normal draws into Student's t with f degrees of freedom: a spread known from few seeds is itself
+uncertain. Where E is 0 the draws are the resamples themselves.
+
+The 95% interval is the percentile interval of the draws, and p is twice the smaller share of them on either side of zero
+(Efron & Tibshirani, chapter 15). The p values of all pairs are adjusted together by Holm's method (Holm 1979).
+
+Measured on 2,000 simulated studies each, n = 500, K = 3, true accuracies 0.85 and 0.88: the interval of the difference covers
+the truth in 0.965, 0.962, 0.961 and 0.948 of them where the standard deviation between seeds is 0, 0.005, 0.01 and 0.02, and
+in 0.944 where it is 0 for one technique and 0.02 for the other. It is a little wide where seeds agree, because E cannot be
+below 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...search.trial import Metric
+from ...spaces.recipe import Technique
+
+RESAMPLES = 10_000
+"""Enough that a bound of the interval moves by about 2% of its width between seeds."""
+
+_CELLS = 1_000_000
+"""Weights drawn at once: 8 MB."""
+
+_SEEDS_DRAW = (20_070, 1)
+"""Seed of the draws that stand for other training seeds. Any will do that no study has; studies have one number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """A technique's score, and what it might have been.
+
+    Attributes:
+        score: Mean over seeds, on the test split as it is.
+        draws: The same on resampled images, ``(resamples,)``; those of two techniques are paired.
+        between: Variance between seeds, s² / K; 0 for one seed.
+        explained: The part of ``between`` that images alone explain, v / K.
+        seeds: K.
+        highest: Value that no score can exceed; none can be below 0.
+    """
+
+    score: float
+    draws: NDArray[np.float64]
+    between: float
+    explained: float
+    seeds: int
+    highest: float
+
+    @property
+    def ci95(self) -> tuple[float, float]:
+        """The 95% interval of the score, over images and seeds."""
+        low, high = percentile_interval(_with_seeds(self.draws, [self]))
+        return max(low, 0.0), min(high, self.highest)
+
+    def minus(self, other: Resampled) -> NDArray[np.float64]:
+        """What the difference to another technique's score might have been, over images and seeds, ``(resamples,)``."""
+        return _with_seeds(self.draws - other.draws, [self, other])
+
+
+def resample(
+    probabilities: Mapping[Technique, NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    metric: Metric,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> dict[Technique, Resampled]:
+    """Resamples the scores of techniques on the same test split; the order in which they are given does not matter.
+
+    Args:
+        probabilities: ``(seeds, n, classes)`` by technique; the number of seeds may differ.
+        labels: ``(n,)``.
+        metric: What is scored.
+        seed: Of the resampling.
+        resamples: How many.
+    """
+    rng = np.random.default_rng(seed)
+    ordered = [(technique, probabilities[technique]) for technique in Technique if technique in probabilities]
+    outcomes = np.stack([_outcome(one, labels, metric) for _, seeds in ordered for one in seeds], axis=1)
+    # Images with the same outcome everywhere are interchangeable: how many of each kind a resample holds is all that counts.
+    kinds, counts = np.unique(np.column_stack([_relevant(labels, metric), outcomes]), axis=0, return_counts=True)
+    chunk = max(1, _CELLS // len(kinds))
+    drawn = [_scores(_draw(rng, counts, min(chunk, resamples - start)), kinds, metric) for start in range(0, resamples, chunk)]
+    by_model, observed = np.concatenate(drawn), _scores(counts[None], kinds, metric)[0]
+    found, first = {}, 0
+    for technique, seeds in ordered:
+        own = slice(first, first + len(seeds))
+        found[technique] = _resampled(by_model[:, own], observed[own], math.inf if metric == "log_loss" else 1.0)
+        first += len(seeds)
+    return found
+
+
+def percentile_interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+    """The central 95% of ``draws``."""
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def two_sided_p(differences: NDArray[np.float64]) -> float:
+    """Twice the smaller share of resampled differences on either side of zero; never below one resample's share."""
+    smaller = min((differences <= 0).mean(), (differences >= 0).mean())
+    return float(np.clip(2 * smaller, 1 / len(differences), 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment, in the order given: the i-th smallest of m (from 0) times m − i, never falling."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = highest
+    return adjusted
+
+
+def _outcome(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metric: Metric) -> NDArray[np.float64]:
+    """What one model did with each image, ``(n,)``: as much as the metric asks for."""
+    if metric == "log_loss":
+        likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+        return np.asarray(-np.log(np.maximum(likelihood, np.finfo(np.float32).eps)))
+    predicted = probabilities.argmax(axis=1)
+    return np.asarray(predicted == labels if metric == "accuracy" else predicted, np.float64)
+
+
+def _relevant(labels: NDArray[np.int64], metric: Metric) -> NDArray[np.int64]:
+    """The labels where the metric needs them beside the outcomes, else zeros."""
+    return labels if metric in ("balanced_accuracy", "macro_f1") else np.zeros_like(labels)
+
+
+def _draw(rng: np.random.Generator, counts: NDArray[np.int64], resamples: int) -> NDArray[np.int64]:
+    """How often each kind of image is in each resample, ``(resamples, kinds)``."""
+    kinds, n = len(counts), int(counts.sum())
+    if kinds < n:
+        return np.asarray(rng.multinomial(n, counts / n, size=resamples))
+    # The same distribution, three times as fast where every image is its own kind.
+    drawn = rng.integers(0, n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n)
+
+
+def _scores(weights: NDArray[np.int64], kinds: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
+    """The metric of every model, ``(resamples, models)``, on images of ``kinds`` in the numbers ``weights``."""
+    labels, outcomes = kinds[:, 0], kinds[:, 1:]
+    times = weights.astype(np.float64)
+    if metric in ("accuracy", "log_loss"):
+        return np.asarray(times @ outcomes / times.sum(axis=1, keepdims=True))
+    classes = np.unique(kinds)
+    member = (labels[:, None] == classes).astype(np.float64)
+    members = times @ member
+    present = members > 0
+    scored = []
+    for predicted in outcomes.T:
+        hits = times @ (member * (predicted == labels)[:, None])
+        guesses = times @ (predicted[:, None] == classes).astype(np.float64)
+        divisor = members if metric == "balanced_accuracy" else (members + guesses) / 2
+        ratio = np.divide(hits, divisor, out=np.zeros_like(hits), where=present)
+        scored.append(ratio.sum(axis=1) / present.sum(axis=1))
+    return np.stack(scored, axis=1)
+
+
+def _resampled(each: NDArray[np.float64], by_seed: NDArray[np.float64], highest: float) -> Resampled:
+    """The record of one technique.
+
+    Args:
+        each: Score of each resample of the images and each seed, ``(resamples, seeds)``.
+        by_seed: Score of each seed on the images as they are, ``(seeds,)``.
+        highest: As in `Resampled`.
+    """
+    mean, count = each.mean(axis=1), len(by_seed)
+    between = explained = 0.0
+    if count > 1:
+        between = float(by_seed.var(ddof=1)) / count
+        explained = float((each - mean[:, None]).var(axis=0).mean()) / (count - 1)
+    return Resampled(float(by_seed.mean()), mean, between, explained, count, highest)
+
+
+def _with_seeds(draws: NDArray[np.float64], techniques: Sequence[Resampled]) -> NDArray[np.float64]:
+    """Adds to resampled images what other seeds add to them; see the module's docstring.
+
+    Args:
+        draws: A score or a difference on resampled images, ``(resamples,)``.
+        techniques: What it is made of.
+    """
+    added = sum(one.between - one.explained for one in techniques)
+    if added <= 0:
+        return draws
+    uncertainty = sum(one.between**2 / (one.seeds - 1) for one in techniques if one.seeds > 1)
+    # V holds what each seed's images explain, so V + E is no less than Σ s² / K and f no less than the fewest K − 1, except by
+    # chance on few images; unbounded, such a chance would make an interval of everything.
+    fewest = min(one.seeds - 1 for one in techniques if one.seeds > 1)
+    freedom = max((float(draws.var()) + added) ** 2 / uncertainty, fewest)
+    # A generator of its own: what one pair is given does not depend on which other pairs there are.
+    rng = np.random.default_rng(_SEEDS_DRAW)
+    centre = draws.mean()
+    shifted = draws - centre + np.sqrt(added) * rng.standard_normal(len(draws))
+    return np.asarray(centre + shifted * np.sqrt(freedom / rng.chisquare(freedom, len(draws))))

@@ -1,0 +1,146 @@
+"""What a study tells beyond who wins: how similar the images are to those of the weights, and which classes are mistaken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...search.depth_profile import NEIGHBOURS, SURE, DepthPoint, DepthProfile, Label
+from ...spaces.space import SearchSpace, nearest_cut
+from ..text import count, percent
+
+MOST_PAIRS = 5
+"""Pairs of classes that are named as often confused."""
+
+__all__ = ["Confusion", "DepthPoint", "Similarity", "confusion_of", "similarity_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """How the data set relates to what the weights were trained on.
+
+    Attributes:
+        label: ``uncertain`` where resamples of the images disagree, or no block's features beat chance.
+        knn_accuracy: On the pooled features of the last layer, each training image by its nearest others.
+        corrected: The same with chance at 0 and every image right at 1.
+        profile: The accuracy at each block's output, in the order of the layers.
+        suggested_cut: ``fine_tune_at`` behind the peak; None unless the label is ``different``.
+        sentence: All of it in one sentence, and how certain it is.
+        images: Training images that were measured.
+        chance: Share of the most frequent class among them.
+    """
+
+    label: Label
+    knn_accuracy: float
+    corrected: float
+    profile: tuple[DepthPoint, ...]
+    suggested_cut: int | None
+    sentence: str
+    images: int = 0
+    chance: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """What a technique's finalist took the test images for, summed over its seeds.
+
+    Attributes:
+        matrix: Images by true class (rows) and predicted class (columns).
+        recall: Share of each class that was recognised; NaN where it has no test image.
+        most_confused: True class, predicted class, images; the most frequent first, at most `MOST_PAIRS`.
+    """
+
+    matrix: tuple[tuple[int, ...], ...]
+    recall: tuple[float, ...]
+    most_confused: tuple[tuple[int, int, int], ...]
+
+
+def similarity_of(profile: DepthProfile, space: SearchSpace | None = None) -> Similarity:
+    """The measured profile in the words of a report.
+
+    Args:
+        profile: As it was measured.
+        space: Of the study, to say which of its cuts stands for the suggested one; None where there is no study.
+    """
+    return Similarity(
+        label=profile.label,
+        knn_accuracy=profile.knn_accuracy,
+        corrected=profile.corrected,
+        profile=profile.points,
+        suggested_cut=profile.suggested_cut,
+        sentence=_sentence(profile, space),
+        images=profile.images,
+        chance=profile.chance,
+    )
+
+
+def confusion_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Confusion:
+    """What models took the test images for.
+
+    Args:
+        probabilities: ``(seeds, n, classes)``.
+        labels: ``(n,)``.
+        classes: How many there are.
+    """
+    from sklearn.metrics import confusion_matrix
+
+    predicted = probabilities.argmax(axis=2).ravel()
+    matrix = confusion_matrix(np.tile(labels, len(probabilities)), predicted, labels=np.arange(classes))
+    totals = matrix.sum(axis=1)
+    recall = np.divide(matrix.diagonal(), totals, out=np.full(classes, np.nan), where=totals > 0)
+    pairs = [(int(row), int(column), int(matrix[row, column])) for row, column in np.argwhere(matrix) if row != column]
+    return Confusion(
+        matrix=tuple(tuple(int(images) for images in row) for row in matrix),
+        recall=tuple(float(share) for share in recall),
+        most_confused=tuple(sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))[:MOST_PAIRS]),
+    )
+
+
+def confused_sentence(confusion: Confusion, classes: Sequence[str]) -> str:
+    """The pair of classes that is confused most often; empty where nothing is."""
+    if not confusion.most_confused:
+        return ""
+    true, predicted, images = confusion.most_confused[0]
+    share = images / sum(confusion.matrix[true])
+    return f"Most often {classes[true]} is taken for {classes[predicted]}: {percent(share)} of its test images."
+
+
+def _sentence(profile: DepthProfile, space: SearchSpace | None) -> str:
+    peak, end = profile.peak, percent(profile.knn_accuracy)
+    neighbours = f"the {NEIGHBOURS} nearest of {count(profile.images, 'training image')}"
+    if profile.label == "similar":
+        return (
+            "The images are similar to what the weights were trained on: frozen features tell the classes apart best at the "
+            f"network's end, where {neighbours} name {end} right (the most frequent class alone {percent(profile.chance)}), "
+            f"in {percent(profile.last_share)} of resamples."
+        )
+    if profile.label == "different":
+        return (
+            f"The images are different from what the weights were trained on: frozen features tell the classes apart best at "
+            f"{peak.block}, where {neighbours} name {percent(peak.knn_accuracy)} right ({end} at the network's end), in "
+            f"{percent(1 - profile.last_share)} of resamples, so that {_advice(profile, space)}."
+        )
+    unsure = "Whether the images are similar to what the weights were trained on cannot be told"
+    if peak.ci95[0] <= profile.chance:
+        return (
+            f"{unsure}: at no block do frozen features tell the classes apart better than chance, {neighbours} naming "
+            f"{percent(peak.knn_accuracy)} right at best ({percent(profile.chance)} by chance)."
+        )
+    return (
+        f"{unsure}: frozen features tell the classes apart best at {peak.block}, where {neighbours} name "
+        f"{percent(peak.knn_accuracy)} right ({end} at the network's end), but only {percent(profile.last_share)} of resamples "
+        f"have the best at the end, where {percent(SURE)} would be needed for similar and {percent(1 - SURE)} for different."
+    )
+
+
+def _advice(profile: DepthProfile, space: SearchSpace | None) -> str:
+    suggested = profile.suggested_cut
+    advice = f"fine-tuning from layer {suggested} on suggests itself"
+    nearest = suggested if space is None else nearest_cut(space, suggested)
+    if nearest is None or nearest == suggested:
+        return advice
+    return f"{advice} (the nearest that the search may try is {nearest})"

@@ -1,0 +1,58 @@
+"""How far two studies on the same test split differ, technique by technique, with an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...search.storage.store import StudyStore
+from ...spaces.recipe import Technique
+from .bootstrap import percentile_interval, resample
+from .summary import Summary, TechniqueSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of one technique's test scores in two studies, the second less the first.
+
+    Attributes:
+        difference: In the metric's own sense: of ``log_loss``, less is better.
+        ci95: Over images and seeds, by the paired bootstrap of `bootstrap`; None where the test images are not known to be the
+            same in the same order.
+    """
+
+    difference: float
+    ci95: tuple[float, float] | None
+
+
+def difference(technique: Technique, first: Summary, other: Summary) -> Difference | None:
+    """The difference in one technique; None where one of the studies has not tested it.
+
+    Args:
+        technique: Whose finalists are compared; their recipes may differ.
+        first: The study that the other is compared with.
+        other: Of the same metric, on the same data.
+    """
+    one, two = _tested(technique, first), _tested(technique, other)
+    if one is None or two is None or one.test is None or two.test is None:
+        return None
+    observed = two.test.mean - one.test.mean
+    stores = StudyStore.open(first.path), StudyStore.open(other.path)
+    loaded = [[store.predictions(c) for c in found.confirmations] for store, found in zip(stores, (one, two), strict=True)]
+    labels = loaded[0][0][1]
+    same_order = stores[0].notes.test_files() == stores[1].notes.test_files() and np.array_equal(labels, loaded[1][0][1])
+    if not same_order:
+        return Difference(observed, None)
+    before, after = (np.stack([probabilities for probabilities, _ in seeds]) for seeds in loaded)
+    # What is resampled together is paired by image, whatever names the two have: these are places, not techniques.
+    places = Technique.FROZEN, Technique.FULL
+    found = resample({places[0]: before, places[1]: after}, labels, first.settings.metric, seed=first.settings.seed)
+    low, high = percentile_interval(found[places[1]].minus(found[places[0]]))
+    # Few seeds have long tails; no two scores differ by more than this.
+    most = found[places[0]].highest
+    return Difference(observed, (max(low, -most), min(high, most)))
+
+
+def _tested(technique: Technique, summary: Summary) -> TechniqueSummary | None:
+    return next((one for one in summary.techniques if one.technique is technique and one.test), None)

@@ -1,0 +1,1 @@
+"""Reports as files: JSON, CSV, Markdown, the model card."""

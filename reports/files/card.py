@@ -1,0 +1,274 @@
+"""The model card: what an exported model is, what it was trained and tested on, and how to run it. Filled from the study.
+
+One card serves every export of the same model in a folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...search.export.choice import model_id
+from ...search.machine.paths import atomic_write
+from ...search.storage.models import KeptModel
+from ...search.storage.store import StudyStore
+from ...spaces.errors import OptionError
+from ...spaces.recipe import Recipe, Technique
+from ..answer.summary import Summary, TechniqueSummary
+from ..text import count, escape, in_words, metric_name, percent, score
+from ..words.sentences import DEMONSTRATION
+from .loading import loading
+
+NAME = "MODEL_CARD.md"
+MOST_CLASSES = 12
+"""Up to so many the confusion matrix is a table that can be read; of more, the classes most often confused are named."""
+
+MOST_PAIRS = 5
+
+
+def check_card(folder: Path, store: StudyStore, model: KeptModel, *, force: bool) -> None:
+    """Checks that the card of ``model`` may be written to ``folder``: over its own earlier one, but over no other.
+
+    Raises:
+        OptionError: It may not.
+    """
+    path = folder / NAME
+    if force or not path.exists():
+        return
+    try:
+        written = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise OptionError(f"{path} must be a file that can be read, got {error.strerror}.") from error
+    if _mark(model_id(store.settings, model)) not in written:
+        raise OptionError(
+            f"{path} is there already and is about something else. Export to another folder, or overwrite it with --force."
+        )
+
+
+def write_card(folder: Path, summary: Summary, store: StudyStore, about: Mapping[str, Any]) -> Path:
+    """Writes the card of a model into the folder of its exports.
+
+    Args:
+        folder: Where the exports are.
+        summary: Of the study.
+        store: Of the study.
+        about: Metadata of one of the exports.
+
+    Raises:
+        OptionError: It cannot be written.
+    """
+    path = folder / NAME
+    try:
+        with atomic_write(path) as file:
+            file.write(model_card(summary, store, exports_beside(folder, about)).encode())
+    except OSError as error:
+        raise OptionError(f"{path} must be a file that can be written ({error.strerror}).") from error
+    return path
+
+
+def exports_beside(folder: Path, about: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """File name → metadata, of every export of the same model in a folder."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            other = json.loads(path.read_bytes())
+            same = other["model"] == about["model"] and "measured" in other
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # someone else's file
+        if same and path.with_suffix("").exists():
+            found[path.with_suffix("").name] = other
+    return found
+
+
+def model_card(summary: Summary, store: StudyStore, exports: Mapping[str, Mapping[str, Any]]) -> str:
+    """The card in Markdown.
+
+    Args:
+        summary: Of the study.
+        store: Of the study; its test predictions are read.
+        exports: As `exports_beside` gives them, at least one.
+    """
+    about = next(iter(exports.values()))
+    technique = next(t for t in summary.techniques if t.technique is Technique(about["technique"]))
+    parts = [
+        _title(summary, about),
+        _files(exports),
+        _model(about),
+        _data(summary),
+        _test(summary, store, technique, about),
+        _others(summary),
+        _limits(summary, about),
+        loading(exports),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _mark(identity: str) -> str:
+    return f"<!-- tlsearch model {identity} -->"
+
+
+def _title(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# {escape(about['data']['name'])}: MobileNetV2, {about['technique']}"
+    yield ""
+    yield _mark(about["model"])
+    yield ""
+    classes = count(len(about["classes"]), "class")
+    yield (
+        f"Tells images of {classes} apart. Trained, tested and, on {about['created'][:10]}, exported by tlsearch "
+        f"{about['tlsearch']}."
+    )
+    if summary.is_demonstration:
+        yield f"\n{DEMONSTRATION}"
+
+
+def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    yield "## Files"
+    yield ""
+    yield "| file | numbers | size | one image | accuracy | same class | largest difference |"
+    yield "|---|---|--:|--:|--:|--:|--:|"
+    for name, about in exports.items():
+        measured = about["measured"]
+        numbers = "float32" if about["quantize"] == "none" else about["quantize"]
+        yield (
+            f"| {escape(name)} | {numbers} | {measured['megabytes']:.2f} MB | {measured['milliseconds']:.1f} ms in "
+            f"{measured['runtime']} | {percent(measured['accuracy'])} | {percent(measured['agreement'])} | "
+            f"{measured['largest_difference']:.1g} |"
+        )
+    measured = next(iter(exports.values()))["measured"]
+    yield ""
+    yield (
+        f"Measured on {count(measured['images'], 'test image')}. *Same class* and *largest difference*, in probability, are "
+        f"against the model as it was trained. Times are medians on the machine that exported, with "
+        f"{count(measured['threads'], 'thread')}."
+    )
+
+
+def _model(about: Mapping[str, Any]) -> Iterator[str]:
+    backbone, recipe = about["backbone"], Recipe.from_dict(about["recipe"])
+    yield "## Model"
+    yield ""
+    yield (
+        f"- Backbone: MobileNetV2, α = {backbone['alpha']:g}, {escape(backbone['weights'])} weights; BatchNorm is folded "
+        "into the convolutions."
+    )
+    yield f"- Technique: {about['technique']}; {in_words(recipe)}; {recipe.optimizer}, batches of {recipe.batch_size}."
+    yield f"- Trained on the {about['trained_on']}, for {count(about['epoch'], 'epoch')}, with seed {about['seed']}."
+    size = about["input"]["size"]
+    yield (
+        f"- Input: {size} × {size} RGB, values from 0 to 255; scaling is part of the model. Output: a probability for each "
+        "class."
+    )
+    yield (
+        f"- Images were squashed to {size} × {size} (bilinear), not cropped, and turned upright by their EXIF data; do the "
+        "same before prediction."
+    )
+    yield f"- Validation {metric_name(about['metric'])}: {score(about['validation_score'], about['metric'])}."
+
+
+def _data(summary: Summary) -> Iterator[str]:
+    data = summary.settings.data
+    yield "## Data"
+    yield ""
+    yield (
+        f"{data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
+        f"{count(len(data.skipped), 'file')} skipped. Fingerprint {data.fingerprint}."
+    )
+    yield ""
+    yield "| class | training images | test images |"
+    yield "|---|--:|--:|"
+    for name, train, test in zip(data.classes, data.train_per_class, data.test_per_class, strict=True):
+        yield f"| {escape(name)} | {train:,} | {test:,} |"
+
+
+def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, about: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Test results"
+    yield ""
+    refit = about["trained_on"] != "training images"
+    if refit:
+        yield (
+            "This model was trained again on training and validation images together. **The figures of this section belong "
+            "to the models before that**, which were trained on the training images alone."
+        )
+        yield ""
+    test = technique.test_accuracy
+    if test is None:
+        yield f"{technique.technique} has not been tested."
+        return
+    low, high = test.ci95
+    yield (
+        f"Accuracy {percent(test.mean)}, 95% interval {percent(low)} to {percent(high)} over images and training seeds "
+        f"(mean of {count(len(test.by_seed), 'seed')})."
+    )
+    own = next((c for c in technique.confirmations if c.seed == about["seed"]), None)
+    if own is None:
+        return
+    yield f"{'The seed trained again' if refit else 'This model'} alone: {percent(own.scores['accuracy'])}."
+    probabilities, labels = store.predictions(own)
+    classes = about["classes"]
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(matrix, (labels, probabilities.argmax(axis=1)), 1)
+    yield ""
+    yield from _confusion(matrix, classes)
+
+
+def _confusion(matrix: NDArray[np.int64], classes: Sequence[str]) -> Iterator[str]:
+    """Rows are the true classes."""
+    recall = [percent(row[place] / row.sum()) if row.sum() else "–" for place, row in enumerate(matrix)]
+    if len(classes) <= MOST_CLASSES:
+        yield f"| true class | recall | {' | '.join(f'as {escape(name)}' for name in classes)} |"
+        yield f"|---|--:|{'--:|' * len(classes)}"
+        for name, share, row in zip(classes, recall, matrix, strict=True):
+            yield f"| {escape(name)} | {share} | {' | '.join(f'{n:,}' for n in row)} |"
+        return
+    yield "| true class | recall |"
+    yield "|---|--:|"
+    for name, share in zip(classes, recall, strict=True):
+        yield f"| {escape(name)} | {share} |"
+    wrong = matrix * (1 - np.eye(len(classes), dtype=np.int64))
+    pairs = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
+    named = [
+        f"{escape(classes[true])} taken for {escape(classes[other])} ({wrong[true, other]:,})"
+        for true, other in (divmod(int(pair), len(classes)) for pair in pairs)
+        if wrong[true, other]
+    ]
+    if named:
+        yield ""
+        yield f"Most often confused: {'; '.join(named)}."
+
+
+def _others(summary: Summary) -> Iterator[str]:
+    yield "## The techniques that were compared"
+    yield ""
+    yield summary.verdict.reason
+    yield ""
+    yield "| technique | trials | test accuracy (95% interval) | trained parameters | best recipe |"
+    yield "|---|--:|--:|--:|---|"
+    for technique in summary.techniques:
+        best, test = technique.best, technique.test_accuracy
+        interval = f"{percent(test.mean)} ({percent(test.ci95[0])} to {percent(test.ci95[1])})" if test else "–"
+        params, recipe = (f"{best.trainable_params:,}", in_words(best.recipe)) if best else ("–", "–")
+        yield f"| {technique.technique} | {len(technique.trials)} | {interval} | {params} | {recipe} |"
+
+
+def _limits(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:
+    data = summary.settings.data
+    yield "## Limits"
+    yield ""
+    yield f"- It gives one of its {count(len(data.classes), 'class')} for every image, also for one that shows none of them."
+    yield (
+        "- The test images come from the same folder as the training images; on images from elsewhere the accuracy may be "
+        f"another. With {count(data.test, 'test image')} it is known within the interval above, no better."
+    )
+    size = about["input"]["size"]
+    yield f"- The network sees {size} × {size} pixels: details that are smaller are lost."
+    fewest = min(range(len(data.classes)), key=data.train_per_class.__getitem__)
+    if data.train_per_class[fewest] < max(data.train_per_class):
+        yield (
+            f"- The class with the fewest training images is {escape(data.classes[fewest])}: {data.train_per_class[fewest]:,}, "
+            f"against {max(data.train_per_class):,} of the class with the most."
+        )

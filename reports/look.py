@@ -1,0 +1,69 @@
+"""A folder of images, looked at: what `inspect` does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..search.data.inspection import Inspection, inspect_folder
+from ..search.events import Listener
+from .answer.insight import Similarity, similarity_of
+from .terminal.inspection import InspectionReport
+from .terminal.tables import plain
+from .words.inspection import to_dict
+
+
+def look(
+    path: Path | str,
+    *,
+    size: int,
+    seed: int,
+    similarity: tuple[float, str] | None,
+    cache_dir: Path | None,
+    listener: Listener,
+    labels: Path | None = None,
+    follow_symlinks: bool = False,
+) -> tuple[Inspection, Similarity | None]:
+    """Looks at a folder and, where it is asked for and the folder can be searched on, measures its similarity.
+
+    Args:
+        path: The folder.
+        size: Side of the images, pixels.
+        seed: Of the split.
+        similarity: Width multiplier and weights to measure it with; None to leave it.
+        cache_dir: Folder of the caches.
+        listener: Told how far it is.
+        labels: CSV file that names the images and their classes.
+        follow_symlinks: Whether links that leave the folder are followed.
+
+    Raises:
+        DataError: There are no images.
+        OptionError: An option is out of its range.
+        WeightsError: The weights cannot be found.
+    """
+    from ..spaces.backbone.spec import BackboneSpec
+
+    backbone = BackboneSpec(alpha=similarity[0], size=size, weights=similarity[1]) if similarity else None
+    if backbone:
+        backbone.locate()
+    found = inspect_folder(
+        path, size=size, seed=seed, cache_dir=cache_dir, listener=listener, labels=labels, follow_symlinks=follow_symlinks
+    )
+    if backbone is None or found.dataset is None:
+        return found, None
+    # Brings scikit-learn and the workers, which a mere look does without.
+    from ..search.phases.profile import profile_alone
+
+    profile = profile_alone(found.dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
+    return found, None if profile is None else similarity_of(profile)
+
+
+def render(found: Inspection, similarity: Similarity | None, form: str) -> str:
+    """The report as ``json``, ``html`` or ``terminal``: what the terminal shows, without its colours."""
+    if form == "json":
+        return json.dumps(to_dict(found, similarity), indent=2) + "\n"
+    if form == "terminal":
+        return plain(InspectionReport(found, similarity))
+    from .html.contact import render_contact
+
+    return render_contact(found, similarity)

@@ -1,0 +1,75 @@
+"""Drawings of the terminal's report for what goes beyond the verdict: the depth profile, the classes that are confused."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..answer.insight import Confusion, Similarity
+from ..text import literal, percent
+from .tables import NOTHING, heading, indented, plain_table, sparks
+
+_BAR = 30
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+MOST_CLASSES = 10
+"""Classes whose recall is shown, those with the lowest."""
+
+
+def depth_profile(similarity: Similarity) -> RenderableType:
+    """How well frozen features tell the classes apart, block by block, as bars from 0 to 100%."""
+    best = max(similarity.profile, key=lambda point: (point.knn_accuracy, point.layer))
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(no_wrap=True)
+    rows.add_column(justify="right")
+    for point in similarity.profile:
+        style = "bold green" if point is best else "cyan"
+        rows.add_row(
+            literal(point.block),
+            Text(str(point.layer), style="dim"),
+            Text(bar(point.knn_accuracy, _BAR), style=style),
+            Text(percent(point.knn_accuracy), style=style if point is best else ""),
+        )
+    note = "nearest-neighbour accuracy of frozen features at each block, by its last layer"
+    return Group(heading("Depth profile", note), indented(rows))
+
+
+def depth_line(similarity: Similarity) -> RenderableType:
+    """The same in one line, from the lowest to the highest."""
+    points = similarity.profile
+    best = max(points, key=lambda point: (point.knn_accuracy, point.layer))
+    first = f"{percent(points[0].knn_accuracy)} at {literal(points[0].block)}"
+    line = Text.assemble(
+        (sparks([point.knn_accuracy for point in points]), "cyan"),
+        f"  {first}, highest at {literal(best.block)} (layer {best.layer}) with {percent(best.knn_accuracy)}",
+    )
+    return Group(heading("Depth profile", "nearest-neighbour accuracy of frozen features, block by block"), indented(line))
+
+
+def confused(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
+    """The classes with the lowest recall, and what they are taken for."""
+    rated = [place for place, recall in enumerate(found.recall) if not math.isnan(recall)]
+    worst = sorted(rated, key=lambda place: (found.recall[place], place))[:MOST_CLASSES]
+    table = plain_table()
+    table.add_column("class", overflow="fold")
+    table.add_column("recall", justify="right")
+    table.add_column("right", justify="right", no_wrap=True)
+    table.add_column("most often taken for", overflow="fold")
+    for place in worst:
+        row = found.matrix[place]
+        others = sorted((n for n in range(len(row)) if n != place and row[n]), key=lambda n: (-row[n], n))
+        taken = f"{literal(classes[others[0]])} ({row[others[0]]:,} times)" if others else NOTHING
+        right = f"{row[place]:,} of {sum(row):,}"
+        table.add_row(Text(literal(classes[place])), percent(found.recall[place]), right, Text(taken))
+    shown = f", the {len(worst)} lowest of {len(found.recall):,}" if len(worst) < len(found.recall) else ""
+    return Group(heading("Recall by class", f"of the recommended technique, summed over seeds{shown}"), indented(table))
+
+
+def bar(share: float, cells: int) -> str:
+    """A share from 0 to 1 as a bar of at most so many cells."""
+    full, rest = divmod(round(min(max(share, 0), 1) * cells * 8), 8)
+    return "█" * full + (_EIGHTHS[rest] if rest else "")

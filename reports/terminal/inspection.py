@@ -1,0 +1,71 @@
+"""What `inspect` says of a folder of images: counts, splits, sizes, duplicates, skipped files, balance, similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ...search.data.inspection import Inspection
+from ..answer.insight import Similarity
+from ..text import literal
+from ..words.inspection import class_counts, facts, headline, warnings
+from .insight_tables import depth_profile
+from .tables import heading, indented, plain_table, stacked
+
+SHOWN_CLASSES = 30
+
+_BAR = 24
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionReport:
+    """The report of a folder.
+
+    Attributes:
+        found: What was found.
+        similarity: To what the weights were trained on; None where it was not asked for.
+    """
+
+    found: Inspection
+    similarity: Similarity | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Renders the parts one below the other."""
+        yield from stacked(self._parts())
+
+    def _parts(self) -> Iterator[RenderableType]:
+        found = self.found
+        colour = "red" if found.problem else "yellow" if warnings(found) else "green"
+        lines = [Text(literal(found.problem))] if found.problem else []
+        lines += [Text(sentence) for sentence in warnings(found)] or (
+            [] if found.problem else [Text("Nothing is wrong with it.")]
+        )
+        yield Panel(
+            Group(*lines), title=Text(headline(found), style=f"bold {colour}"), title_align="left", border_style=colour,
+            padding=(1, 2),
+        )  # fmt: skip
+        yield self._classes()
+        if self.similarity and self.similarity.profile:
+            yield depth_profile(self.similarity)
+        rows = Table.grid(padding=(0, 2))
+        for label, value in facts(found, self.similarity):
+            rows.add_row(Text(label, style="bold"), Text(value, overflow="fold"))
+        yield rows
+
+    def _classes(self) -> RenderableType:
+        columns, rows = class_counts(self.found)
+        table = plain_table()
+        for column in columns:
+            table.add_column(column, justify="left" if column == "class" else "right", overflow="fold")
+        table.add_column("")
+        most = max((total for *_, total in rows), default=1)
+        for name, *numbers in rows[:SHOWN_CLASSES]:
+            bar = Text("█" * max(1, round(_BAR * numbers[-1] / max(most, 1))), style="cyan") if numbers[-1] else Text()
+            table.add_row(Text(literal(name)), *(f"{number:,}" for number in numbers), bar)
+        more = f"the first {SHOWN_CLASSES} of {len(rows):,}" if len(rows) > SHOWN_CLASSES else ""
+        return Group(heading("Classes", more), indented(table))

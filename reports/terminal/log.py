@@ -1,0 +1,82 @@
+"""A search's progress as plain lines, for logs, pipes and ``--quiet``."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from rich.console import Console
+from rich.text import Text
+
+from ...search.events import Confirmed, Event, NodesChanged, Phase, PhaseEnded, PhaseStarted, TrialFinished, Warned
+from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial
+from ..text import count, describe, duration, literal, metric_name, score
+from ..words.sentences import PHASES, places
+
+_UNITS: MappingProxyType[Phase, str] = MappingProxyType(
+    {"decode": "image", "extract": "image", "profile": "image", "search": "trial", "confirm": "training run"}
+)
+
+
+class Log:
+    """A listener that writes a line for each phase and each finished trial.
+
+    Args:
+        console: Where to.
+        metric: The study's.
+        quiet: Warnings only.
+    """
+
+    def __init__(self, console: Console, metric: str, *, quiet: bool = False) -> None:
+        self._console = console
+        self._metric = metric
+        self._quiet = quiet
+        self._total = 0
+        self._done = 0
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left open."""
+
+    def __call__(self, event: Event) -> None:
+        """Writes what is worth a line."""
+        if isinstance(event, Warned):
+            self._write(f"warning: {event.message}")
+        if self._quiet:
+            return
+        if isinstance(event, PhaseStarted):
+            if event.phase == "search":
+                self._total, self._done = event.total, event.done
+            before = f", {event.done:,} of them done before" if event.done else ""
+            self._write(f"{PHASES[event.phase]}: {count(event.total, _UNITS[event.phase])}{before}")
+        elif isinstance(event, PhaseEnded):
+            self._write(f"{PHASES[event.phase]}: done in {duration(event.seconds)}")
+        elif isinstance(event, TrialFinished):
+            self._done += not (isinstance(event.trial, FailedTrial) and event.trial.interrupted)
+            self._write(f"[{self._done}/{self._total}] {trial_line(event.trial, self._metric)}")
+        elif isinstance(event, Confirmed):
+            self._write(confirmed_line(event.confirmation, self._metric))
+        elif isinstance(event, NodesChanged):
+            self._write(places(event.nodes))
+
+    def _write(self, line: str) -> None:
+        self._console.print(Text(literal(line)), soft_wrap=True)
+
+
+def trial_line(trial: FinishedTrial, metric: str) -> str:
+    """A finished trial in one line."""
+    what = f"trial {trial.number}  {describe(trial.recipe, technique=True)}"
+    if isinstance(trial, CompleteTrial):
+        reached = f"{metric_name(metric)} {score(trial.score, metric)} at epoch {trial.best_epoch}"
+        return f"{what}  →  {reached}, {duration(trial.seconds)}"
+    if isinstance(trial, PrunedTrial):
+        return f"{what}  →  pruned at {score(trial.score, metric)}, {duration(trial.seconds)}"
+    assert isinstance(trial, FailedTrial)
+    return f"{what}  →  stopped, to be trained again" if trial.interrupted else f"{what}  →  failed: {trial.error}"
+
+
+def confirmed_line(confirmation: Confirmation, metric: str) -> str:
+    """A confirmation in one line."""
+    value = score(confirmation.scores[metric], metric)
+    return f"confirmed {confirmation.recipe.technique}  →  test {metric_name(metric)} {value}"

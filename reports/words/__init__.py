@@ -1,0 +1,1 @@
+"""Sentences that every report shares."""

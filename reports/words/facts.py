@@ -1,0 +1,86 @@
+"""What else there is to know about a study: what to do next, and facts with their labels, in the words of every report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..answer.summary import Summary
+from ..text import count, describe, listed, literal
+from .sentences import from_pixels, rule_of_thumb, started_from, time_spent, trained_on, trial_overhead
+
+SHOWN = 5
+"""Skipped files, failed trials: so many of them are named."""
+
+SHOWN_CLASSES = 10
+
+
+def next_step(summary: Summary) -> str:
+    """What would tell more; empty where the verdict's reason has said so."""
+    if summary.running:
+        trials = count(len(summary.running), "trial")
+        return f"{trials} still running, or cut off by a kill: the same run command goes on."
+    if not summary.ranked:
+        return "No trial has completed: see below why, or run the same command again to go on."
+    return {
+        "win": "To check it once more: the same run command with another --seed and another --study.",
+        "tie": "To look closer: more test images, or more training seeds, such as --confirm 5.",
+        "insufficient": "",
+    }[summary.verdict.decision]
+
+
+def facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Facts, each with its label; safe to print."""
+    data, settings = summary.settings.data, summary.settings
+    classes = [literal(name) for name in data.classes[:SHOWN_CLASSES]]
+    if len(data.classes) > SHOWN_CLASSES:
+        classes.append(f"{len(data.classes) - SHOWN_CLASSES} more")
+    yield (
+        "Data",
+        f"{literal(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images in "
+        f"{count(len(data.classes), 'class')} ({listed(classes)})",
+    )
+    if data.labels:
+        yield "Labels", literal(data.labels)
+    if data.skipped:
+        named = [f"{literal(file.path)} ({literal(file.reason)})" for file in data.skipped[:SHOWN]]
+        yield f"Skipped files ({len(data.skipped)})", _and_more(named, len(data.skipped))
+    if summary.similarity:
+        yield "Similarity", summary.similarity.sentence
+    yield "Rule of thumb", rule_of_thumb(summary)
+    if summary.untried:
+        yield "Not tried", f"{listed(summary.untried)}; more --trials would get to it"
+    failures = summary.failures
+    if failures:
+        named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures[:SHOWN]]
+        yield f"Failed trials ({len(failures)})", _and_more(named, len(failures))
+    if kept := summary.kept_bytes:
+        yield "Models", f"the best of each technique is kept, {kept / 1e6:.1f} MB in all; `tlsearch export` takes one out"
+    yield "Time", time_spent(summary)
+    if summary.runs:
+        yield "Device", trained_on(summary)
+    if summary.ranked:
+        yield "Trial overhead", trial_overhead(summary)
+    if summary.from_pixels:
+        yield "Not cached", from_pixels(summary)
+    yield (
+        "Search",
+        f"{settings.engine} ({settings.algorithm}), seed {settings.seed}; MobileNetV2 with α = {settings.alpha:g}, "
+        f"{settings.size} px images, {_weights(summary)}",
+    )
+    if settings.warm_start:
+        yield "Started from", started_from(summary)
+
+
+def _weights(summary: Summary) -> str:
+    """The weights by name; of ImageNet's also which file, for there is one for each size, and whether it was downloaded."""
+    weights, (file, downloaded) = summary.settings.weights, summary.weights_file
+    if weights == "imagenet" and file:
+        return f"imagenet weights ({literal(file)}{', downloaded by Keras' if downloaded else ''})"
+    named = weights in ("imagenet", "starter", "random")
+    return f"{weights} weights" if named else f"weights of {literal(Path(weights).name)}"
+
+
+def _and_more(named: list[str], total: int) -> str:
+    more = f"; and {total - len(named)} more" if total > len(named) else ""
+    return "; ".join(named) + more

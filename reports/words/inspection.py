@@ -1,0 +1,158 @@
+"""What `inspect` says of a folder of images, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...search.data.folder import printable
+from ...search.data.inspection import Duplicates, Inspection
+from ...search.settings import DataSettings
+from ..answer.dataset import imbalance, imbalance_sentence, rule_of_thumb
+from ..answer.insight import Similarity
+from ..text import count, listed, literal
+
+SHOWN = 8
+"""Duplicates and skipped files: so many of them are named."""
+
+
+_SPLITS = {"train": "training", "val": "validation", "test": "test", "all": "images"}
+
+
+def headline(found: Inspection) -> str:
+    """The outcome in a few words."""
+    if found.problem:
+        return "Cannot be searched on yet"
+    return "Ready to search on" if not warnings(found) else "Ready to search on, with remarks"
+
+
+def warnings(found: Inspection) -> list[str]:
+    """What one should look at, in sentences, the worst first."""
+    sentences = []
+    labels, leaks, copies = (_of(found, kind) for kind in ("across classes", "across splits", "within a split"))
+    if labels:
+        sentences.append(
+            f"{count(len(labels), 'picture')} in more than one class: one of the labels is wrong, so a search uses neither."
+        )
+    if leaks:
+        sentences.append(
+            f"{count(len(leaks), 'picture')} in more than one split: a search keeps the one that is measured on, and "
+            "leaves out the one that would be trained on."
+        )
+    if copies:
+        sentences.append(f"{count(len(copies), 'picture')} more than once within a split: each is kept to one side of a split.")
+    unused = [file for file in found.skipped if not file.reason.startswith("same bytes")]
+    if unused:
+        sentences.append(f"{count(len(unused), 'file')} left out: see below why.")
+    if found.dataset and (uneven := imbalance_sentence(found.dataset.settings())):
+        sentences.append(uneven)
+    return sentences
+
+
+def class_counts(found: Inspection) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Headings, and for each class its name, its images by split as a search uses them, and their sum.
+
+    Where the folder cannot be searched on, the images as they lie in it.
+    """
+    if found.dataset is None:
+        splits = sorted({split for counts in found.found.values() for split in counts}, key=list(_SPLITS).index)
+        rows = [(name, *(counts.get(split, 0) for split in splits)) for name, counts in found.found.items()]
+        columns = [_SPLITS[split] for split in splits]
+    else:
+        data = found.dataset
+        parts = {"training": data.train, "validation": data.val, "test": data.test}
+        columns = list(parts)
+        rows = [
+            (name, *(int((data.labels[part] == label).sum()) for part in parts.values()))
+            for label, name in enumerate(data.classes)
+        ]
+    if len(columns) == 1:
+        return ["class", *columns], rows
+    return ["class", *columns, "total"], [(*row, sum(row[1:])) for row in rows]
+
+
+def facts(found: Inspection, similarity: Similarity | None) -> Iterator[tuple[str, str]]:
+    """Facts, each with its label; safe to print."""
+    yield "Folder", literal(found.path)
+    if found.layout.labels:
+        yield "Labels", literal(str(found.layout.labels))
+    if found.given:
+        folders = [f"{literal(found.layout.splits[split])} ({_SPLITS[split]})" for split in found.given]
+        made = "" if "val" in found.given else "; validation is cut from the training images"
+        yield "Splits", f"{listed(folders)}{made}"
+    else:
+        yield "Splits", "none given: 70% training, 15% validation and 15% test images are drawn, each class in its proportion"
+    if sizes := found.sizes:
+        formats = listed([f"{number:,} {name}" for name, number in sizes.formats])
+        (w0, w1, w2), (h0, h1, h2) = sizes.width, sizes.height
+        yield "Sizes", f"{w1} × {h1} pixels at the median; widths {w0} to {w2}, heights {h0} to {h2}"
+        yield "Files", f"{formats}; {_bytes(sizes.file_bytes)}"
+    if found.dataset:
+        data = found.dataset.settings()
+        yield "Balance", f"the largest class has {imbalance(data):.1f} times the training images of the smallest"
+        yield "Rule of thumb", rule_of_thumb(data, similarity.label if similarity else None).sentence
+    if similarity:
+        yield "Similarity", similarity.sentence
+    if found.duplicates:
+        yield f"Duplicates ({len(found.duplicates)})", _some([_duplicate(group) for group in found.duplicates])
+    if found.skipped:
+        named = [f"{literal(file.path)} ({literal(file.reason)})" for file in found.skipped]
+        yield f"Skipped files ({len(found.skipped)})", _some(named)
+
+
+def to_dict(found: Inspection, similarity: Similarity | None) -> dict[str, Any]:
+    """The same, fit for JSON."""
+    columns, rows = class_counts(found)
+    data: DataSettings | None = found.dataset.settings() if found.dataset else None
+    sizes = found.sizes
+    return {
+        "path": found.path,
+        "labels": str(found.layout.labels) if found.layout.labels else None,
+        "ready": not found.problem,
+        "problem": found.problem or None,
+        "warnings": warnings(found),
+        "given_splits": list(found.given),
+        "classes": [dict(zip(columns, row, strict=True)) for row in rows],
+        "sizes": None
+        if sizes is None
+        else {
+            "measured": sizes.measured,
+            "width": dict(zip(("min", "median", "max"), sizes.width, strict=True)),
+            "height": dict(zip(("min", "median", "max"), sizes.height, strict=True)),
+            "formats": dict(sizes.formats),
+            "bytes": sizes.file_bytes,
+        },
+        "imbalance": imbalance(data) if data else None,
+        "size": rule_of_thumb(data).size if data else None,
+        "similarity": None
+        if similarity is None
+        else {
+            "label": similarity.label,
+            "sentence": similarity.sentence,
+            "knn_accuracy": similarity.knn_accuracy,
+            "suggested_cut": similarity.suggested_cut,
+            "depth_profile": [{"layer": p.layer, "block": p.block, "knn_accuracy": p.knn_accuracy} for p in similarity.profile],
+        },
+        "duplicates": [
+            {"kind": group.kind, "files": [printable(name) for name in group.files], "classes": list(group.labels)}
+            for group in found.duplicates
+        ],
+        "skipped": [{"path": file.path, "reason": file.reason} for file in found.skipped],
+    }
+
+
+def _of(found: Inspection, kind: str) -> list[Duplicates]:
+    return [group for group in found.duplicates if group.kind == kind]
+
+
+def _duplicate(group: Duplicates) -> str:
+    return f"{' = '.join(literal(name) for name in group.files)} ({group.kind})"
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 1e6:,.1f} MB" if number >= 1e5 else f"{number / 1e3:,.1f} kB"
+
+
+def _some(named: Sequence[str]) -> str:
+    more = f"; and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+    return "; ".join(named[:SHOWN]) + more

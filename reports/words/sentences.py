@@ -1,0 +1,106 @@
+"""What several reports say in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ...search.events import NodeState, Phase
+from ..text import count, duration, listed, literal, score
+
+if TYPE_CHECKING:
+    # A log of a search's progress takes its words from here before anything has read a study.
+    from ..answer.summary import Summary
+
+PHASES: MappingProxyType[Phase, str] = MappingProxyType(
+    {
+        "decode": "decoding",
+        "extract": "frozen features",
+        "profile": "depth profile",
+        "search": "search",
+        "confirm": "confirmation",
+    }
+)
+"""What the phases are called in every report."""
+
+DEMONSTRATION = "A demonstration: the pictures are the built-in drawings, so this says nothing about photographs."
+
+
+def places(nodes: Sequence[NodeState]) -> str:
+    """Where the workers of a cluster are."""
+    workers = sum(len(node.workers) for node in nodes)
+    each = ", ".join(f"{node.name} ({node.address}) {len(node.workers)}" for node in nodes)
+    return f"{count(len(nodes), 'node')}, {count(workers, 'worker')}: {each}"
+
+
+def headline(summary: Summary) -> str:
+    """The verdict in a few words."""
+    verdict = summary.verdict
+    if verdict.decision == "win":
+        return f"{verdict.winner} wins"
+    if verdict.decision == "tie":
+        return f"A tie: take {verdict.recommended}"
+    if verdict.recommended is None:
+        return "No verdict yet"
+    return f"No verdict yet: {verdict.recommended} leads" if len(verdict.intervals) > 1 else "No verdict yet"
+
+
+def rule_of_thumb(summary: Summary) -> str:
+    """What the blog post's rule of thumb expects, and whether it came so."""
+    rule, verdict = summary.rule, summary.verdict
+    agrees = rule.agrees(verdict.winner, verdict.beaten)
+    if agrees is not None:
+        return f"{rule.sentence} It is {'right' if agrees else 'wrong'} here."
+    if verdict.decision == "tie" and rule.predicts is not None:
+        return f"{rule.sentence} Nothing beats {rule.predicts} here, but it does not win either."
+    return rule.sentence
+
+
+def trial_overhead(summary: Summary) -> str:
+    """What a trial takes beside its steps and evaluations."""
+    return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in summary.trial_overhead.items()) + " (medians)"
+
+
+def from_pixels(summary: Summary) -> str:
+    """Which trials could not train from cached activations."""
+    trials = count(len(summary.from_pixels), "trial")
+    return f"{trials} with frozen layers trained from pixels: caching their activations would not pay, or they did not fit"
+
+
+def started_from(summary: Summary) -> str:
+    """Which recipes of other studies were tried first; empty where none was."""
+    warm = summary.settings.warm_start
+    if warm is None:
+        return ""
+    studies = []
+    for study in warm.studies:
+        own = [recipe for recipe in warm.recipes if recipe.study == study]
+        named = [f"{one.technique} as in trial {one.trial} ({score(one.score, one.metric)} there)" for one in own]
+        data = f" ({literal(own[0].data)})" if own else ""
+        studies.append(f"{literal(study)}{data}: {listed(named) if named else 'nothing of it'}")
+    return "; ".join(studies)
+
+
+def trained_on(summary: Summary) -> str:
+    """What the trials were trained on; empty where that was not recorded."""
+    seen = dict.fromkeys((run.device, run.workers) for run in summary.runs)
+    return "; ".join(
+        f"{literal(device.name)}, {count(workers, 'worker')}, {literal(device.backend)}, {literal(device.dtype_policy)}"
+        for device, workers in seen
+    )
+
+
+def time_spent(summary: Summary) -> str:
+    """Where the time went."""
+    timing = summary.timing
+    phases = {
+        PHASES["extract"]: timing.extract,
+        PHASES["search"]: timing.train,
+        PHASES["confirm"]: timing.confirm,
+        "the rest": timing.overhead,
+    }
+    parts = [f"{name} {duration(seconds)}" for name, seconds in phases.items() if seconds]
+    total = max(timing.wall, timing.extract + timing.train + timing.confirm)
+    decoded = f"; {PHASES['decode']} before that {duration(timing.decode)}" if timing.decode and timing.decode >= 0.05 else ""
+    return f"{duration(total)}{' = ' if parts else ''}{' + '.join(parts)}{decoded}"

@@ -1,0 +1,94 @@
+"""Which activations a search keeps on disk, and how many bytes that takes: decided here for a run and for ``--dry-run``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...spaces.backbone.network import IMAGE, POOL, Network
+from ...spaces.recipe import LAYERS
+from ...spaces.space import SearchSpace
+from ..context import Context
+from .cache import EntryKey
+from .eviction import affordable
+from .passes import Pass, passes
+
+
+def cuts_that_pay(network: Network, first_layers: Sequence[int]) -> dict[int, int]:
+    """For each cut that these first trained layers ask for, the numbers that an image's activations have.
+
+    A cut whose activations are larger than the image itself is not among them: such recipes train from pixels.
+
+    Args:
+        network: The backbone, folded if the recipes are.
+        first_layers: `Recipe.first_trained_layer` of every recipe that may come, `LAYERS` left out.
+    """
+    cuts = {network.cut_for(layer) for layer in (*first_layers, LAYERS)} - {IMAGE}
+    return {cut: network.values_at(cut) for cut in sorted(cuts)}
+
+
+@dataclass(frozen=True, slots=True)
+class CachePlan:
+    """What is to be written to the cache.
+
+    Attributes:
+        passes: That fill every entry of the space, those included that are there or do not fit.
+        sizes: Cut → bytes of its missing entries when they are whole.
+        fitting: The cuts whose missing entries fit.
+    """
+
+    passes: tuple[Pass, ...]
+    sizes: Mapping[int, int]
+    fitting: frozenset[int]
+
+
+def plan_cache(
+    context: Context, planned: Sequence[Pass], missing: Collection[EntryKey], values_at: Mapping[int, int], limit: int
+) -> CachePlan:
+    """Decides which of the missing entries are written: cheap cuts first, as far as the limit goes.
+
+    Args:
+        context: What the search trains on.
+        planned: As `planned_passes` gives them.
+        missing: Those of their keys whose entries are not complete.
+        values_at: As `cuts_that_pay` gives it.
+        limit: Bytes of the whole cache.
+    """
+    sizes = bytes_of(context, planned, missing, values_at)
+    fitting = affordable(sizes, context.cache, limit, replaced={key.name for key in missing})
+    return CachePlan(tuple(planned), sizes, frozenset(fitting))
+
+
+def planned_passes(context: Context, space: SearchSpace, cuts: Collection[int], rows: str) -> list[Pass]:
+    """The passes that fill the entries of ``cuts`` for every recipe of a space.
+
+    Args:
+        context: What the search trains on.
+        space: What may be tried.
+        cuts: Where the network is cut.
+        rows: ``search`` for training and validation images, ``test`` for the test split.
+    """
+    # Pooled features alone are the same, folded or not.
+    foldings = space.foldings if set(cuts) - {POOL + 1} else (True,)
+    return [work for folded in foldings for work in passes(context, rows, sorted(cuts), folded=folded, augment=space.augments)]
+
+
+def bytes_of(
+    context: Context, planned: Sequence[Pass], wanted: Collection[EntryKey], values_at: Mapping[int, int]
+) -> dict[int, int]:
+    """Bytes on disk of the ``wanted`` entries of some passes, by cut.
+
+    Args:
+        context: What the search trains on.
+        planned: Passes.
+        wanted: Of their keys, those that count.
+        values_at: As `cuts_that_pay` gives it.
+    """
+    rows = {key: len(work.rows) for work in planned for key in work.keys(context) if key in wanted}
+    width = np.dtype(context.cache_dtype).itemsize
+    sizes = dict.fromkeys(values_at, 0)
+    for key, count in rows.items():
+        sizes[key.cut] += count * values_at[key.cut] * width
+    return sizes

@@ -1,0 +1,174 @@
+"""The extract phase: every worker helps to fill the cache, each with other shards."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from ...spaces.space import SearchSpace
+from ..activations.cache import ActivationCache, EntryKey, shard_rows, shards_of
+from ..activations.cache_plan import plan_cache, planned_passes
+from ..activations.eviction import default_limit, make_room, using
+from ..activations.passes import Pass
+from ..context import Context
+from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
+from ..machine.paths import folder_bytes
+from ..workers.messages import Extract, Extracted, Failed, FromWorker, ToWorker
+from ..workers.pool import Died, Worker, WorkerPool
+
+
+class CacheFiller:
+    """Fills the entries of every cut that a space can ask for, and protects them while the block lasts.
+
+    Args:
+        pool: Workers that are ready.
+        context: What the search trains on.
+        space: What may be tried.
+        values_at: Numbers that one image's activations have at each cut.
+        listener: Told how far it is.
+    """
+
+    def __init__(
+        self, pool: WorkerPool, context: Context, space: SearchSpace, values_at: Mapping[int, int], listener: Listener
+    ) -> None:
+        self._pool = pool
+        self._context = context
+        self._space = space
+        self._values_at = values_at
+        self._listener = listener
+        self._cache = ActivationCache(context.cache)
+        self._limit = default_limit(context.cache) if context.cache_limit is None else context.cache_limit
+        self._block = ExitStack()
+        self._usable = True
+
+    def __enter__(self) -> CacheFiller:
+        keys = [key for rows in ("search", "test") for work in self._passes(rows) for key in work.keys(self._context)]
+        try:
+            self._block.enter_context(using(self._cache, keys))
+        except OSError as error:
+            self._give_up(error.strerror or str(error))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._block.close()
+
+    def fill(self, rows: str) -> frozenset[int]:
+        """Fills what is missing, as far as it fits within the limit and on the disk.
+
+        Args:
+            rows: ``search`` for training and validation images, ``test`` for the test split.
+
+        Returns:
+            The cuts whose entries are complete; recipes of other cuts train from pixels.
+        """
+        if not self._usable:
+            return frozenset()
+        planned = self._passes(rows)
+        keys = [key for work in planned for key in work.keys(self._context)]
+        try:
+            with self._cache.filling(keys) as missing:
+                if missing:
+                    self._fill(planned, set(missing))
+        except OSError as error:
+            self._give_up(error.strerror or str(error))
+        self._pool.share([key for key in keys if self._cache.has(key)])
+        return frozenset(cut for cut in self._values_at if all(self._cache.has(key) for key in keys if key.cut == cut))
+
+    def _fill(self, planned: list[Pass], missing: set[EntryKey]) -> None:
+        plan = plan_cache(self._context, planned, missing, self._values_at, self._limit)
+        folder, sizes, fitting = self._context.cache, plan.sizes, plan.fitting
+        if too_large := set(sizes) - fitting:
+            self._listener(
+                Warned(
+                    f"Activations at {len(too_large)} of {len(sizes)} cuts do not fit in the cache "
+                    f"({self._limit / 1e9:.1f} GB; --cache-limit): those trials train from pixels."
+                )
+            )
+        for key in missing:
+            if key.cut not in fitting:
+                self._cache.discard(key)
+        begun = sum(folder_bytes(folder / key.name) for key in missing)
+        make_room(folder, sum(sizes[cut] for cut in fitting) - begun, self._limit)
+        work = []
+        for one in planned:
+            own = [key for key in one.keys(self._context) if key in missing and key.cut in fitting]
+            # Pooled features alone are the same entry, folded or not: the first pass that has them fills them.
+            missing -= set(own)
+            if own:
+                work.append(Pass(one.rows, one.view, one.folded, tuple(key.cut for key in own)))
+        if work:
+            _Filling(self._pool, self._context, self._cache, work, self._listener).run()
+
+    def _passes(self, rows: str) -> list[Pass]:
+        return planned_passes(self._context, self._space, self._values_at, rows)
+
+    def _give_up(self, reason: str) -> None:
+        self._usable = False
+        self._listener(Warned(f"Activations are not cached ({reason}): trials train from pixels."))
+
+
+class _Filling:
+    def __init__(
+        self,
+        pool: WorkerPool,
+        context: Context,
+        cache: ActivationCache,
+        work: list[Pass],
+        listener: Listener,
+    ) -> None:
+        self._pool = pool
+        self._cache = cache
+        self._listener = listener
+        self._rows = {key: len(one.rows) for one in work for key in one.keys(context)}
+        self._checksums: dict[EntryKey, dict[int, int]] = {}
+        self._waiting: deque[Extract] = deque()
+        for one in work:
+            done = self._resume(one.keys(context))
+            self._waiting.extend(Extract(one, shard) for shard in shards_of(len(one.rows)) if shard not in done)
+        self._total = sum(len(one.rows) for one in work)
+        self._done = self._total - sum(map(_rows, self._waiting))
+        self._broken = False
+
+    def run(self) -> None:
+        """Extracts until everything is there, or the disk is full."""
+        began = time.monotonic()
+        self._listener(PhaseStarted("extract", self._total, self._done))
+        self._pool.drive(self._next, self._handle, at_cache=True)
+        for key, checksums in self._checksums.items():
+            if len(checksums) == len(shards_of(self._rows[key])):
+                self._cache.complete(key, self._rows[key], [checksums[shard] for shard in sorted(checksums)])
+            else:
+                self._cache.discard(key)
+        self._listener(PhaseEnded("extract", time.monotonic() - began))
+
+    def _resume(self, keys: list[EntryKey]) -> set[int]:
+        """The shards of a pass that were whole in all of its entries when it was cut off; the others are dropped."""
+        found = {key: self._cache.finished(key, self._rows[key]) for key in keys}
+        done = set.intersection(*(set(checksums) for checksums in found.values()))
+        for key, checksums in found.items():
+            for shard in set(checksums) - done:
+                self._cache.drop(key, shard, checksums.pop(shard))
+        self._checksums |= found
+        return done
+
+    def _next(self, worker: Worker) -> Extract | None:
+        return None if self._broken or not self._waiting else self._waiting.popleft()
+
+    def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
+        assert isinstance(task, Extract)
+        if isinstance(message, Extracted):
+            for key, checksum in message.checksums.items():
+                self._checksums[key][task.shard] = checksum
+            self._done += _rows(task)
+            self._listener(PhaseAdvanced("extract", self._done))
+        elif isinstance(message, Died) and message.with_node:
+            self._waiting.appendleft(task)
+        elif isinstance(message, Failed | Died) and not self._broken:
+            self._broken = True
+            self._listener(Warned(f"Activations are not cached ({message.error}): trials train from pixels."))
+
+
+def _rows(task: Extract) -> int:
+    return len(task.work.rows[shard_rows(task.shard, len(task.work.rows))])

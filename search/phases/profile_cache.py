@@ -1,0 +1,58 @@
+"""Depth profiles that were measured: another study of the same images under the same weights has its profile at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..activations.cache import digest_of_rows
+from ..context import Context
+from ..depth_profile import DepthProfile
+from ..machine.paths import atomic_write
+
+FOLDER = "profiles"
+"""Beside the activations."""
+
+_VERSION = 1
+"""Of how a profile is measured: raised when the same images come to have another."""
+
+
+class ProfileCache:
+    """The place of one profile among those that are kept, each a JSON file named by a hash of what it depends on.
+
+    Args:
+        context: Whose images and weights the profile is of.
+        rows: That are measured, ``(n,)``.
+    """
+
+    def __init__(self, context: Context, rows: NDArray[np.int64]) -> None:
+        dataset = context.dataset
+        depends_on = [
+            dataset.images_digest,
+            digest_of_rows(rows),
+            digest_of_rows(dataset.labels[rows]),
+            context.weights_fingerprint,
+            context.backbone.alpha,
+            _VERSION,
+        ]
+        name = hashlib.blake2b(json.dumps(depends_on).encode(), digest_size=16).hexdigest()
+        self.path: Path = context.cache.parent / FOLDER / f"{name}.json"
+
+    def get(self) -> DepthProfile | None:
+        """The profile; None where it was not measured, or its file is damaged."""
+        try:
+            return DepthProfile.from_dict(json.loads(self.path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep(self, profile: DepthProfile) -> None:
+        """Writes the profile for the next study. Where the disk is full that one measures it again."""
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(self.path) as file:
+                file.write(json.dumps(profile.as_dict()).encode())

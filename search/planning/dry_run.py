@@ -1,0 +1,233 @@
+"""What a run would do, told in seconds without doing it: what ``--dry-run`` shows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...spaces.backbone.network import IMAGE
+from ...spaces.backbone.spec import weights_fingerprint
+from ...spaces.recipe import LAYERS
+from ..activations.cache import ActivationCache
+from ..activations.cache_plan import bytes_of, plan_cache, planned_passes
+from ..activations.eviction import default_limit
+from ..context import Context
+from ..data.dataset import Dataset
+from ..data.decoders import usable
+from ..data.survey import Survey, stand_in
+from ..events import ignore
+from ..machine.devices import machine_memory
+from ..machine.paths import cache_root
+from ..phases.profile import MOST_IMAGES, kept_profile
+from ..settings import CacheType
+from ..training.order import MEMORY_SHARE
+from ..workers.processes import choose_workers
+from .estimate import Counts, Estimator, Forecast
+from .plan import Plan
+from .probe import Costs, NoProbeError, Speeds, costs_of, probe
+
+SAMPLE = 1000
+"""Images that the probe may decode: more than it can in its 0.4 seconds on 16 cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCut:
+    """Activations at one cut of the network.
+
+    Attributes:
+        cut: The cut, `POOL` + 1 for pooled features.
+        layers: First trained layers whose recipes train from it; `LAYERS` stands for ``frozen`` and for the first stages.
+        bytes: Of its entries, of all splits and views.
+        missing: Bytes of them that are still to be written.
+        kept: Whether they are, or will be, in the cache.
+    """
+
+    cut: int
+    layers: tuple[int, ...]
+    bytes: int
+    missing: int
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a run would do.
+
+    Attributes:
+        plan: What was asked for.
+        survey: The data set, as far as names and sizes tell it.
+        dataset: The data set itself, where an earlier run has decoded it.
+        trials: Of the whole study, no more than the space has recipes.
+        confirm: Seeds that each finalist is trained again with.
+        workers: That train side by side.
+        cuts: What is, or would be, kept on disk, the cheapest first.
+        from_pixels: First trained layers that train from pixels in any case: their activations are larger than the images.
+            ``full`` is 0.
+        limit: Bytes that activations may take.
+        disk_free: Bytes on the cache's disk.
+        memory: Of the machine, bytes.
+        forecast: How long it would take; None where this machine could not be measured.
+        unmeasured: Why not.
+    """
+
+    plan: Plan
+    survey: Survey
+    dataset: Dataset | None
+    trials: int
+    confirm: int
+    workers: int
+    cuts: tuple[PlannedCut, ...]
+    from_pixels: tuple[int, ...]
+    limit: int
+    disk_free: int
+    memory: int
+    forecast: Forecast | None
+    unmeasured: str = ""
+
+    @property
+    def in_blocks(self) -> Mapping[str, int]:
+        """What does not fit in memory, by name, and its bytes: an epoch reads it in blocks."""
+        row_bytes = self.survey.pixel_bytes / max(self.survey.images, 1)
+        taken = {f"activations at {cut.cut}": cut.bytes for cut in self.cuts if cut.kept and cut.cut <= LAYERS}
+        pixels = int(self.survey.train * row_bytes)
+        if self.from_pixels or not all(cut.kept for cut in self.cuts):
+            taken["images"] = pixels
+        return {name: size for name, size in taken.items() if size > MEMORY_SHARE * self.memory}
+
+
+def dry_run(
+    plan: Plan,
+    *,
+    trials: int,
+    confirm: int,
+    seed: int = 0,
+    workers: int | None = None,
+    stops_early: bool = True,
+    cache_dir: Path | None = None,
+    cache_dtype: CacheType = "float16",
+    cache_limit: int | None = None,
+) -> DryRun:
+    """Looks at the data set's names and sizes, measures this machine for two seconds, and reckons.
+
+    Args:
+        plan: What was asked for.
+        trials: Of the whole study.
+        confirm: Seeds that each finalist is to be trained again with.
+        seed: Of the split.
+        workers: As in `Study.run`.
+        stops_early: Whether trials may end before their last epoch.
+        cache_dir: As in `open_folder`.
+        cache_dtype: How activations are kept on disk.
+        cache_limit: Bytes that they may take; None for a share of the free disk.
+
+    Raises:
+        DataError: The data set cannot be searched on, as far as names tell.
+    """
+    survey = plan.survey(cache_dir=cache_dir)
+    root = cache_root(cache_dir)
+    dataset = None
+    if not survey.to_decode:
+        # Nothing is left to decode: the real splits, and the entries that are there, are known.
+        dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=ignore)
+    count, threads, gpus = choose_workers(workers)
+    speeds, costs, unmeasured = _measure(plan, survey, count, threads, gpus)
+    context = _context(plan, dataset or stand_in(survey), root, seed, cache_dtype, cache_limit)
+    limit = default_limit(context.cache, spoken_for=survey.bytes_to_decode) if cache_limit is None else cache_limit
+    cuts, missing_rows = _cuts(context, plan, costs, limit)
+    size = plan.space.size
+    most = trials if size is None else min(trials, size)
+    forecast = None
+    if speeds is not None:
+        kept = frozenset(cut.cut for cut in cuts if cut.kept)
+        data = context.dataset
+        forecast = Estimator(speeds, costs, plan.space, kept).forecast(
+            Counts(
+                images=survey.to_decode,
+                train=len(data.train),
+                val=len(data.val),
+                test=len(data.test),
+                trials=most,
+                confirm=confirm,
+                workers=count,
+                processes=max(1, usable(None, survey.images)),
+                stops_early=stops_early,
+                missing=missing_rows,
+                profile=0 if dataset and kept_profile(context) else min(len(data.train), MOST_IMAGES),
+            )
+        )
+    return DryRun(
+        plan=plan,
+        survey=survey,
+        dataset=dataset,
+        trials=most,
+        confirm=confirm,
+        workers=count,
+        cuts=cuts,
+        from_pixels=tuple(layer for layer in plan.space.cuts if costs.cuts[layer] == IMAGE),
+        limit=limit,
+        disk_free=shutil.disk_usage(root).free,
+        memory=machine_memory(),
+        forecast=forecast,
+        unmeasured=unmeasured,
+    )
+
+
+def _measure(plan: Plan, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]) -> tuple[Speeds | None, Costs, str]:
+    files = survey.layout.candidates[:: max(1, survey.images // SAMPLE)]
+    paths = [survey.layout.root / file.path for file in files]
+    try:
+        return *probe(plan.backbone, plan.space, paths, workers=workers, threads=threads, gpus=gpus), ""
+    except NoProbeError as error:
+        return None, costs_of(plan.backbone, plan.space), str(error)
+
+
+def _context(plan: Plan, dataset: Dataset, root: Path, seed: int, cache_dtype: CacheType, cache_limit: int | None) -> Context:
+    # Nothing is downloaded for a look: without the weights at hand no entry of theirs can be there either.
+    weights = plan.backbone.locate() if plan.backbone.at_hand() else None
+    fingerprint = weights_fingerprint(plan.backbone, weights) if plan.backbone.at_hand() else ""
+    return Context(
+        dataset=dataset,
+        backbone=plan.backbone,
+        weights=weights,
+        weights_fingerprint=fingerprint,
+        cache=root / "activations",
+        seed=seed,
+        metric="accuracy",
+        cache_dtype=cache_dtype,
+        cache_limit=cache_limit,
+    )
+
+
+def _cuts(context: Context, plan: Plan, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], tuple[int, int]]:
+    """What the run will decide, in its order: first the search's rows, then with what is left the test split's.
+
+    Returns:
+        The cuts, and the images that a frozen pass over either visits.
+    """
+    cache = ActivationCache(context.cache)
+    kept = set(costs.values_at)
+    total = dict.fromkeys(costs.values_at, 0)
+    missing_bytes = dict.fromkeys(costs.values_at, 0)
+    rows: list[int] = []
+    for part in ("search", "test"):
+        planned = planned_passes(context, plan.space, costs.values_at, part)
+        keys = {key for work in planned for key in work.keys(context)}
+        missing = {key for key in keys if not cache.has(key)}
+        decided = plan_cache(context, planned, missing, costs.values_at, limit)
+        kept &= {*decided.fitting, *(cut for cut, size in decided.sizes.items() if not size)}
+        limit -= sum(decided.sizes[cut] for cut in decided.fitting)
+        for cut, size in bytes_of(context, planned, keys, costs.values_at).items():
+            total[cut] += size
+            missing_bytes[cut] += decided.sizes[cut]
+        rows.append(
+            sum(
+                len(work.rows)
+                for work in planned
+                if any(key in missing and key.cut in decided.fitting for key in work.keys(context))
+            )
+        )
+    used = {cut: tuple(layer for layer, own in costs.cuts.items() if own == cut) for cut in costs.values_at}
+    cuts = (PlannedCut(cut, used[cut], total[cut], missing_bytes[cut], cut in kept) for cut in costs.values_at)
+    return tuple(sorted(cuts, key=lambda cut: cut.bytes)), (rows[0], rows[1])

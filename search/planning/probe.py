@@ -1,0 +1,254 @@
+"""Measures what this machine does in about two seconds: decoding, the frozen pass, training steps. For ``--dry-run``.
+
+As many processes as a search would have workers measure side by side, each set up as a worker is, so that what they take from
+each other is part of what is measured. Importing Keras and building the network come on top; a search does that too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from threading import BrokenBarrierError
+from typing import Any
+
+import numpy as np
+
+from ...spaces.backbone.folding import fold
+from ...spaces.backbone.forward import BATCH, compile_forward, images_a_call
+from ...spaces.backbone.network import IMAGE, Network
+from ...spaces.backbone.spec import BackboneSpec, load_network
+from ...spaces.ranges import options
+from ...spaces.recipe import LAYERS, Recipe, Technique
+from ...spaces.space import SearchSpace
+from ..activations.cache_plan import cuts_that_pay
+from ..data.decoders import DECODE_SECONDS, decode_chunk, has_main_guard
+from ..machine.last_words import LastWords
+from ..machine.parent import end_with_parent
+from ..training.models.shelf import ModelShelf
+from ..workers.inside import import_keras
+
+SECONDS = 0.4
+"""That each of the five measurements takes: two seconds in all."""
+
+WAIT_SECONDS = 120.0
+"""For the slowest process to be ready: importing TensorFlow from a cold disk took 40 s here."""
+
+_MOST_IMAGES = 256
+"""Of a step that is measured: larger ones cost the same an image, and more memory."""
+
+HEAD_STEPS = 50
+"""Steps of a head in one call, as an epoch on 1,600 images has: its cost is the call."""
+
+
+class NoProbeError(Exception):
+    """This machine could not be measured; the message is the reason in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The sizes of a network's parts, which times are reckoned from.
+
+    Attributes:
+        cuts: First trained layer → where the network is cut for it; `IMAGE` where it trains from pixels.
+        values_at: As `cuts_that_pay` gives it.
+        values: Values that each step computes for one image, by its index.
+    """
+
+    cuts: Mapping[int, int]
+    values_at: Mapping[int, int]
+    values: Mapping[int, int]
+
+    def passed(self, first: int, last: int = LAYERS + 1) -> int:
+        """Values that the steps from ``first`` up to, without, ``last`` compute for one image."""
+        return sum(values for index, values in self.values.items() if first <= index < last)
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """What one of the processes does while the others do the same; seconds.
+
+    Attributes:
+        start: Until it had imported Keras and built the network.
+        decode: An image file; 0 where there was none to decode.
+        forward: An image through the frozen network.
+        train: First trained layer → an image in a training step; `LAYERS` for a head alone.
+        trace: First trained layer → building and tracing the model.
+    """
+
+    start: float
+    decode: float
+    forward: float
+    train: Mapping[int, float]
+    trace: Mapping[int, float]
+
+
+def probe(
+    backbone: BackboneSpec, space: SearchSpace, files: Sequence[Path], *, workers: int, threads: int, gpus: Sequence[str] = ()
+) -> tuple[Speeds, Costs]:
+    """Measures; the pretrained weights are not needed for it.
+
+    Args:
+        backbone: Which MobileNetV2.
+        space: What may be tried.
+        files: Some images of the data set; as many as can be are decoded.
+        workers: Processes, as `choose_workers` gives them.
+        threads: Of each.
+        gpus: Of each, or empty.
+
+    Raises:
+        NoProbeError: A process died, or this is a script without ``if __name__ == "__main__"``.
+    """
+    if not has_main_guard():
+        raise NoProbeError('the script has no `if __name__ == "__main__"`')
+    context = get_context("spawn")
+    barrier = context.Barrier(workers)
+    words = LastWords()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(barrier, words))
+    try:
+        futures = [
+            pool.submit(_measure, time.time(), backbone, space, files[place::workers], threads, gpus[place] if gpus else None)
+            for place in range(workers)
+        ]
+        found = [future.result() for future in futures]
+    except (BrokenProcessPool, BrokenBarrierError) as error:
+        raise NoProbeError("a process that measures died or was too slow to start") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+        words.close()
+    return _mean([speeds for speeds, _ in found]), found[0][1]
+
+
+def _mean(speeds: Sequence[Speeds]) -> Speeds:
+    def mean(values: Sequence[float]) -> float:
+        return float(np.mean(values))
+
+    layers = speeds[0].train
+    return Speeds(
+        start=mean([one.start for one in speeds]),
+        decode=mean([one.decode for one in speeds]),
+        forward=mean([one.forward for one in speeds]),
+        train={layer: mean([one.train[layer] for one in speeds]) for layer in layers},
+        trace={layer: mean([one.trace[layer] for one in speeds]) for layer in layers},
+    )
+
+
+_barrier: Any = None
+
+
+def _prepare(barrier: Any, words: LastWords) -> None:
+    global _barrier
+    _barrier = barrier
+    words.take_standard_streams()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+def _measure(
+    launched: float, backbone: BackboneSpec, space: SearchSpace, files: Sequence[Path], threads: int, gpu: str | None
+) -> tuple[Speeds, Costs]:
+    import_keras(threads, gpu)
+    network = load_network(dataclasses.replace(backbone, weights="random"), None)
+    folded = fold(network)
+    kept = folded if space.foldings[-1] else network
+    costs = _costs(kept, space)
+    start = time.time() - launched
+    own = threads if gpu is None else None
+    images = np.random.default_rng(0).integers(0, 256, (images_a_call(own), backbone.size, backbone.size, 3), np.uint8)
+    steps_wanted = sorted({step for cut in costs.values_at for step in kept.frontier(cut)})
+    forward = compile_forward(folded, steps_wanted, threads=own)
+    forward(images)
+    shelf = ModelShelf(network, 2, threads=own)
+    steps, trace = {}, {}
+    for layer in anchors(space):
+        began = time.perf_counter()
+        steps[layer] = _training(shelf, kept, space, layer)
+        trace[layer] = time.perf_counter() - began
+    _barrier.wait(WAIT_SECONDS)
+    return (
+        Speeds(
+            start=start,
+            decode=_decode(files, backbone.size),
+            forward=_timed(lambda: forward(images)) / len(images),
+            train={layer: _timed(step) / trained for layer, (step, trained) in steps.items()},
+            trace=trace,
+        ),
+        costs,
+    )
+
+
+def costs_of(backbone: BackboneSpec, space: SearchSpace) -> Costs:
+    """The sizes alone, told in this process."""
+    network = load_network(dataclasses.replace(backbone, weights="random"), None)
+    return _costs(fold(network) if space.foldings[-1] else network, space)
+
+
+def _costs(network: Network, space: SearchSpace) -> Costs:
+    return Costs(
+        cuts={layer: network.cut_for(layer) for layer in (*space.cuts, LAYERS)},
+        values_at=cuts_that_pay(network, space.cuts),
+        values={step.index: int(np.prod(step.shape)) for step in network.steps},
+    )
+
+
+def anchors(space: SearchSpace) -> tuple[int, ...]:
+    """First trained layers whose steps are measured; what lies between them is interpolated."""
+    tuned = [layer for layer in space.cuts if layer]
+    ends = {tuned[0], tuned[-1]} if tuned else set()
+    return (*sorted({layer for layer in space.cuts if not layer} | ends), LAYERS)
+
+
+def recipe_of(space: SearchSpace, layer: int) -> Recipe:
+    """A recipe of a space that trains from ``layer`` on."""
+    at: dict[str, Any] = {}
+    technique = Technique.FULL if not layer else Technique.FROZEN
+    if 0 < layer < LAYERS:
+        technique, at = Technique.FINE_TUNE, {"fine_tune_at": layer}
+    mode: Any = "folded" if space.foldings[-1] else next(iter(options(space.ranges["batch_norm"])))
+    size = min(int(next(iter(options(space.ranges["batch_size"])), BATCH)), _MOST_IMAGES)
+    return Recipe(technique=technique, learning_rate=1e-4, batch_size=size, batch_norm=mode, **at)
+
+
+def _training(shelf: ModelShelf, network: Network, space: SearchSpace, layer: int) -> tuple[Callable[[], Any], int]:
+    """A call that trains, built and traced, and the images that it trains on."""
+    recipe = recipe_of(space, layer)
+    cut = network.cut_for(layer)
+    shapes = [(network.size, network.size, 3)] if cut == IMAGE else network.shapes_at(cut)
+    dtype = np.dtype(np.uint8 if cut == IMAGE else np.float16)
+    count = HEAD_STEPS if layer == LAYERS else 1
+    model = shelf.take(recipe, cut, dtype)
+    model.reset(recipe, 0, None)
+    tensors = [np.ones((count, recipe.batch_size, *shape), dtype) for shape in shapes]
+    labels = np.zeros((count, recipe.batch_size), np.int64)
+    weights = np.ones((count, recipe.batch_size), np.float32)
+
+    def train() -> Any:
+        return model.train(tensors, labels, weights)
+
+    train()
+    return train, count * recipe.batch_size
+
+
+def _decode(files: Sequence[Path], size: int) -> float:
+    began, done = time.perf_counter(), 0
+    for path in files:
+        decode_chunk([path], size, DECODE_SECONDS)
+        done += 1
+        if time.perf_counter() - began > SECONDS:
+            break
+    return (time.perf_counter() - began) / done if done else 0.0
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    """Seconds that a call takes, the mean over so many as fit, at least two."""
+    began, calls = time.perf_counter(), 0
+    while calls < 2 or time.perf_counter() - began < SECONDS:
+        call()
+        calls += 1
+    return (time.perf_counter() - began) / calls

@@ -1,0 +1,183 @@
+"""Warm start: a search begins with the recipes that did best in other studies, of every technique as many.
+
+A technique that starts from a good recipe beside one that starts from none would have an advantage that is not its own. So as
+many recipes are taken of each technique as there are of the one with the fewest, in the order in which the studies are named.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...spaces.errors import OptionError, StudyError
+from ...spaces.ranges import Between, Scalar, Values, levels
+from ...spaces.readers import ValuesReader
+from ...spaces.recipe import Recipe, Technique
+from ...spaces.space import SearchSpace
+from ..events import Listener, Warned, ignore
+from ..selection import finalists
+from ..settings import WarmRecipe, WarmStart
+from ..storage.address import SharedStudy, StudyPlace
+from ..storage.store import StudyStore
+
+_NOT_THE_RECIPES = frozenset({"technique", "epochs", "head_epochs"})
+"""Fields that are not fitted: there is no other technique to choose, and how long is trained is for the new study to say."""
+
+
+def read_warm_start(
+    studies: Sequence[StudyPlace | str], space: SearchSpace, *, within: StudyPlace | None = None, listener: Listener = ignore
+) -> WarmStart:
+    """The best recipe of each technique in other studies, fitted to a space.
+
+    Args:
+        studies: Their folders, or names and databases; one may still be searched.
+        space: Of the new study. A number that it does not have becomes the nearest that it has, anything else its first choice;
+            the listener is told.
+        within: Where the new study will be, which cannot start from itself.
+        listener: Told what is not taken over as it was.
+
+    Raises:
+        StudyError: A study is missing, damaged or has no completed trial.
+        OptionError: The new study is among them, or they leave a technique of the space without a recipe.
+    """
+    places = {_name(study): study for study in studies}
+    names = tuple(places)
+    if within is not None and _name(within) in names:
+        raise OptionError(f"--warm-start takes another study, got {within}, which is the one to be searched. Leave it out.")
+    found: dict[Technique, dict[Recipe, WarmRecipe]] = {technique: {} for technique in space.techniques}
+    for name in names:
+        for recipe in _best(name, places[name], space):
+            found[recipe.technique].setdefault(space.recipe(recipe.values), recipe)
+    count = min(len(recipes) for recipes in found.values())
+    if not count:
+        missing = [technique for technique, recipes in found.items() if not recipes]
+        has = [technique for technique, recipes in found.items() if recipes]
+        alone = f", or search {' and '.join(has)} alone with --technique" if has else ""
+        raise OptionError(
+            f"--warm-start must give every technique a recipe, so that all start alike, got none of {' and '.join(missing)} in "
+            f"{', '.join(names)}. Name another study that has completed trials of all of them{alone}."
+        )
+    taken = tuple(recipe for recipes in found.values() for recipe in list(recipes.values())[:count])
+    for technique, recipes in found.items():
+        if len(recipes) > count:
+            listener(Warned(_left_out(technique, len(recipes), count)))
+    for recipe in taken:
+        if recipe.changes:
+            what = f"{recipe.technique}, trial {recipe.trial} of {recipe.study}"
+            listener(Warned(f"This space is another than the warm start's: {'; '.join(recipe.changes)} ({what})."))
+    return WarmStart(names, taken)
+
+
+def resumed_warm_start(studies: Sequence[StudyPlace | str], stored: WarmStart | None) -> WarmStart:
+    """What a study that exists was started from, which is not read again: the others may have gone on, or be gone.
+
+    Args:
+        studies: As the option names them now.
+        stored: As the study has recorded it.
+
+    Raises:
+        StudyError: It was started from others, or from none.
+    """
+    names = tuple(dict.fromkeys(_name(study) for study in studies))
+    if stored is not None and set(names) == set(stored.studies):
+        return stored
+    was = "from no other study" if stored is None else f"from {', '.join(stored.studies)}"
+    raise StudyError(
+        f"a study keeps what it was started from, got --warm-start {', '.join(names)} for one that was started {was}. Leave "
+        "--warm-start out to go on, name another folder with --study, or start it anew with --fresh."
+    )
+
+
+def fit(recipe: Recipe, space: SearchSpace) -> tuple[Values, tuple[str, ...]]:
+    """A recipe's values in a space that has its technique, and what had to change for it."""
+    reader = _NearestReader(_values_of(recipe))
+    space.sample(reader)
+    fitted = space.recipe(reader.found)
+    before, after = dataclasses.asdict(recipe), dataclasses.asdict(fitted)
+    changed = (name for name in before if name not in _NOT_THE_RECIPES and before[name] != after[name])
+    return reader.found, tuple(f"{name} {_plain(before[name])} → {_plain(after[name])}" for name in changed)
+
+
+def _best(name: str, study: StudyPlace | str, space: SearchSpace) -> list[WarmRecipe]:
+    """A study's best recipe of each technique that the space has."""
+    store = StudyStore.open(study if isinstance(study, SharedStudy) else name)
+    best = finalists(store.trials(), store.settings.metric)
+    if not best:
+        raise StudyError(
+            f"--warm-start needs a study with completed trials, got {name} (none has completed). Finish it first, or leave "
+            "it out."
+        )
+    recipes = []
+    for technique, trial in best.items():
+        if technique in space.techniques:
+            values, changes = fit(trial.recipe, space)
+            recipes.append(
+                WarmRecipe(
+                    study=name,
+                    data=store.settings.data.path,
+                    technique=technique,
+                    trial=trial.number,
+                    metric=store.settings.metric,
+                    score=trial.score,
+                    values=values,
+                    changes=changes,
+                )
+            )
+    return recipes
+
+
+def _values_of(recipe: Recipe) -> Values:
+    """A recipe under the names of a space's parameters."""
+    fields = dataclasses.asdict(recipe)
+    own = {name: fields.pop(name) for name in ("learning_rate", "fine_tune_at")}
+    values = {
+        **fields,
+        **{f"{recipe.technique}/{name}": value for name, value in own.items()},
+        "technique": str(recipe.technique),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class _NearestReader(ValuesReader):
+    """Reads a space from values of another one: each becomes the nearest that is allowed."""
+
+    @property
+    def found(self) -> Values:
+        """What was read."""
+        return {name: self._values[name] for name in self._values if name in self.read}
+
+    def _take(self, name: str, allowed: Any, rule: str, options: Sequence[Scalar] | Between) -> Any:
+        if not self._active:
+            return None
+        self.read.add(name)
+        self._values[name] = _nearest(self._values.get(name), options, by_ratio=name.endswith("learning_rate"))
+        return self._values[name]
+
+
+def _nearest(value: Scalar | None, options: Sequence[Scalar] | Between, *, by_ratio: bool) -> Scalar:
+    if isinstance(options, Between) and options.step is None:
+        number = options.low if isinstance(value, str | bool | None) else value
+        return float(min(max(number, options.low), options.high))
+    allowed = levels(options, None) if isinstance(options, Between) else options
+    if isinstance(value, str | bool | None) or isinstance(allowed[0], str | bool):
+        return value if value in allowed else allowed[0]  # type: ignore[return-value]
+    number = float(value)
+    return min(allowed, key=lambda one: abs(math.log(float(one) / number)) if by_ratio else abs(float(one) - number))
+
+
+def _left_out(technique: Technique, have: int, count: int) -> str:
+    return (
+        f"Of {technique} the warm start has {have} recipes and of another technique {count}: so that all start alike, "
+        f"{count} of each {'is' if count == 1 else 'are'} tried first."
+    )
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _name(study: StudyPlace | str) -> str:
+    return str(study) if isinstance(study, SharedStudy) else str(Path(study).expanduser().absolute())

@@ -1,0 +1,176 @@
+"""Predictions with an exported model: of arrays, or of files and folders of images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spaces.errors import DataError, OptionError
+from ..data.decoders import decode_chunk
+from ..data.folder import SUFFIXES
+from ..machine.devices import cores
+from .metadata import Metadata, read
+from .runtimes import format_of, open_runtime
+
+BATCH = 32
+"""Images at a time: as many as fit a processor's cache at the early layers; more are no faster on a CPU."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a model says of one image.
+
+    Attributes:
+        path: Of the image, as it was named or found.
+        label: The most probable class.
+        probability: Of that class.
+        probabilities: Of every class, ``(classes,)`` float32, in the order of the classes.
+    """
+
+    path: Path
+    label: str
+    probability: float
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An image that could not be read, and why, in a few plain words."""
+
+    path: Path
+    reason: str
+
+
+class Predictor:
+    """An exported model, ready to predict. It runs without the study that it came from.
+
+    Args:
+        path: A ``.keras``, ``.tflite`` or ``.onnx`` file or the folder of a SavedModel that `export_model` wrote.
+
+    Attributes:
+        metadata: What the model says of itself: see the package's `metadata` module.
+        classes: Names, in the order of the probabilities.
+        size: Side of the images that it takes, pixels.
+        runtime: Name and version of what runs it.
+
+    Raises:
+        ModelError: The file is no export, is damaged, or holds code.
+        OptionError: The format's runtime is not installed.
+
+    Example::
+
+        predictor = Predictor("pets.tflite")
+        for prediction in predictor.predict_files(["photos/"]):
+            print(prediction)
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        path = Path(path)
+        form = format_of(path)
+        if form == "saved-model":
+            # A SavedModel is a program: one that does not say that it is an export is not even loaded.
+            read(path, form, {})
+        self._runtime = open_runtime(path, form)
+        self.metadata: Metadata = read(path, form, self._runtime.properties)
+        self.classes: tuple[str, ...] = tuple(self.metadata["classes"])
+        self.size: int = self.metadata["input"]["size"]
+        self.runtime = self._runtime.name
+
+    def predict(self, images: NDArray[Any], *, batch_size: int = BATCH) -> NDArray[np.float32]:
+        """Probabilities ``(n, classes)``.
+
+        Args:
+            images: ``(n, size, size, 3)``, RGB from 0 to 255, uint8 or float.
+            batch_size: Images at a time.
+
+        Raises:
+            DataError: The images have another shape or type.
+        """
+        expected = (self.size, self.size, 3)
+        if images.ndim != 4 or images.shape[1:] != expected or images.dtype.kind not in "uif":
+            raise DataError(
+                f"images must be an array of numbers of shape (n, {self.size}, {self.size}, 3), got {images.dtype} of shape "
+                f"{images.shape}."
+            )
+        if not len(images):
+            return np.zeros((0, len(self.classes)), np.float32)
+        parts = [self._runtime.predict(images[at : at + batch_size]) for at in range(0, len(images), batch_size)]
+        return np.concatenate(parts)
+
+    def predict_files(self, paths: Iterable[Path | str], *, batch_size: int = BATCH) -> Iterator[Prediction | Unreadable]:
+        """A prediction for each image, in the order of ``paths``; folders are gone through with their subfolders.
+
+        An image that cannot be read gives an `Unreadable` in its place. Memory does not grow with the number of images.
+
+        Args:
+            paths: Files of images, and folders.
+            batch_size: Images at a time.
+
+        Raises:
+            OptionError: ``batch_size`` is below 1.
+        """
+        if batch_size < 1:
+            raise OptionError(f"--batch-size must be at least 1, got {batch_size}.")
+        return self._predict_files(list_images(paths), batch_size)
+
+    def _predict_files(self, found: Iterator[Path | Unreadable], batch_size: int) -> Iterator[Prediction | Unreadable]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        # Threads do: Pillow decodes outside of Python's lock.
+        with ThreadPoolExecutor(cores()) as pool:
+            while batch := list(islice(found, batch_size)):
+                yield from self._predict_batch(batch, list(pool.map(self._decode, batch)))
+
+    def _decode(self, item: Path | Unreadable) -> NDArray[np.uint8] | str:
+        if isinstance(item, Unreadable):
+            return item.reason
+        (result,) = decode_chunk([item], self.size)
+        return result if isinstance(result, str) else result[0]
+
+    def _predict_batch(
+        self, batch: Sequence[Path | Unreadable], decoded: Sequence[NDArray[np.uint8] | str]
+    ) -> Iterator[Prediction | Unreadable]:
+        images = [pixels for pixels in decoded if not isinstance(pixels, str)]
+        rows: Iterator[NDArray[np.float32]] = iter(self.predict(np.stack(images)) if images else ())
+        for item, pixels in zip(batch, decoded, strict=True):
+            path = item.path if isinstance(item, Unreadable) else item
+            if isinstance(pixels, str):
+                yield Unreadable(path, pixels)
+            else:
+                row = next(rows)
+                best = int(row.argmax())
+                yield Prediction(path, self.classes[best], float(row[best]), row)
+
+
+def list_images(paths: Iterable[Path | str]) -> Iterator[Path | Unreadable]:
+    """Files as they are named, folders as the images in them and in their subfolders, by name; hidden ones left out."""
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from _images_in(path)
+        else:
+            yield path if path.exists() else Unreadable(path, "no such file")
+
+
+def _images_in(path: Path) -> Iterator[Path | Unreadable]:
+    failed: list[Unreadable] = []
+
+    def note(error: OSError) -> None:
+        failed.append(Unreadable(Path(error.filename), f"cannot be read ({error.strerror})"))
+
+    empty = True
+    for folder, folders, files in os.walk(path, onerror=note):
+        folders[:] = sorted(inner for inner in folders if not inner.startswith("."))
+        for file in sorted(files):
+            if not file.startswith(".") and os.path.splitext(file)[1].lower() in SUFFIXES:
+                empty = False
+                yield Path(folder) / file
+    yield from failed
+    if empty and not failed:
+        yield Unreadable(path, "a folder without images")

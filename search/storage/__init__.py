@@ -1,0 +1,1 @@
+"""What is kept of a study, in a folder or in a shared database."""

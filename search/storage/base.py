@@ -1,0 +1,182 @@
+"""The contract of what records a study's trials: a file that one driver holds, or a database that several drivers share.
+
+A driver is a process that runs a search. What it has begun, a trial or a confirmation run, is its own until it has recorded the
+end, or until it has been silent for so long that another driver may take it over.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...spaces.errors import StudyError
+from ..settings import StudySettings
+from .address import StudyPlace
+from .salvage import Salvage
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial, TrialState
+
+POLL_SECONDS = 2.0
+"""Between two looks at what other drivers do, for a driver that has nothing else to do."""
+
+Notify = Callable[[str], None]
+"""Takes one sentence for the user."""
+
+
+class StudyTrials(ABC):
+    """The trials of one study, and whose they are.
+
+    What a caller may assume
+        A trial that has ended never changes. What `begin` is given is called alone: of all drivers one at a time decides what
+        to begin next, and sees everything that was begun before. An end is recorded by the driver that the trial belongs to,
+        and by no other. The study must be held for everything but `trials`.
+
+    What an implementer must keep
+        Every method raises `StudyError`, and nothing else of the user's, where the study cannot be read or written.
+    """
+
+    shared = False
+    """Whether several drivers may be working on the study."""
+
+    @abstractmethod
+    def hold(self, notify: Notify) -> AbstractContextManager[None]:
+        """For the time of a search: what is begun within the block belongs to this driver.
+
+        Args:
+            notify: Told of trouble that the search goes on in spite of.
+
+        Raises:
+            StudyError: Another driver searches in the study, and it is not shared.
+        """
+
+    @abstractmethod
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial, by number. Those that were finished at the last call are not read again."""
+
+    @abstractmethod
+    def storage(self, kind: type[RDBStorage]) -> RDBStorage:
+        """Optuna's storage that holds the study, for Optuna's own tools.
+
+        Args:
+            kind: Of Optuna's, or one that does more.
+        """
+
+    @abstractmethod
+    def begin(self, propose: Callable[[], FrozenTrial | None]) -> int | None:
+        """Records a trial that begins, and gives its number.
+
+        Args:
+            propose: Gives the trial, or None for none at the moment. It is called again where the database has gone away
+                before the trial was recorded.
+        """
+
+    @abstractmethod
+    def measure(self, number: int, step: int, value: float) -> None:
+        """Records an intermediate value of a running trial."""
+
+    @abstractmethod
+    def finish(self, number: int, attributes: dict[str, Any], state: TrialState, values: Sequence[float] | None) -> bool:
+        """Records a trial's end; gives False and records nothing where the trial belongs to another driver by now."""
+
+    @abstractmethod
+    def take_over(self, running: Sequence[int]) -> list[int]:
+        """Makes those of the running trials this driver's that no driver is training any more, and gives their numbers.
+
+        Args:
+            running: Trials that have not ended, without those that this driver trains itself.
+        """
+
+    def owns(self, number: int) -> bool:
+        """Whether a trial that this driver has begun still belongs to it, as far as it knows."""
+        return True
+
+    def claim(self, task: str) -> bool:
+        """Takes something that only one driver should do, whatever it is called; False where another is at it.
+
+        A claim ends with `StudyFiles.write`, with `release`, or with its driver.
+        """
+        return True
+
+    def release(self, task: str) -> None:  # noqa: B027
+        """Gives a claim back undone."""
+
+
+class StudyFiles(ABC):
+    """Files by names such as ``timing.json`` or ``confirm/full-00007-42.npz``, whose parts ``/`` parts.
+
+    What a caller may assume
+        No reader ever sees half of a file. A file that is written again is replaced.
+
+    What an implementer must keep
+        Errors are the two that each method names, whatever is underneath.
+    """
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """What a file holds.
+
+        Raises:
+            OSError: It is not there, or cannot be read.
+            StudyError: The place where the study is kept does not answer.
+        """
+
+    @abstractmethod
+    def write(self, files: Mapping[str, bytes], *, claim: str = "") -> bool:
+        """Writes files, in this order.
+
+        Args:
+            files: Name → content.
+            claim: A claim that these complete (see `trials`); it ends with them.
+
+        Returns:
+            Whether they are written: not where the claim has been given to another driver.
+
+        Raises:
+            OSError: The folder cannot be written, or the disk is full.
+            StudyError: As for `read`.
+        """
+
+    @abstractmethod
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder, with the folder's, sorted."""
+
+    @abstractmethod
+    def where(self, name: str) -> str:
+        """Where a file is, for messages."""
+
+    @abstractmethod
+    def total_bytes(self, folder: str) -> int:
+        """Bytes of all files in a folder; 0 where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStudy:
+    """A study's parts.
+
+    Attributes:
+        settings: What it was made for.
+        trials: What records its trials, or what is left of that.
+        files: Beside the trials.
+        driver: This driver's name; empty where there can be no other.
+    """
+
+    settings: StudySettings
+    trials: StudyTrials | Salvage
+    files: StudyFiles
+    driver: str = ""
+
+
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What JSON raises, and what is made of it, where it is not what was written."""
+
+
+def unusable(path: StudyPlace, error: OSError) -> StudyError:
+    """That a study's folder cannot be made or written."""
+    return StudyError(
+        f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."
+    )

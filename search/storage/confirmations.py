@@ -1,0 +1,75 @@
+"""The confirmations of a study as they are kept: for each finalist and seed its scores and its test predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spaces.errors import DamagedStudyError, StorageError
+from ..trial import Confirmation
+from .address import StudyPlace
+from .base import StudyFiles
+from .records import confirmation_of
+
+_FOLDER = "confirm"
+
+
+class ConfirmationRecords:
+    """Two files for each confirmation, ``.json`` and ``.npz``.
+
+    Args:
+        study: Where the study is.
+        files: Of the study.
+    """
+
+    def __init__(self, study: StudyPlace, files: StudyFiles) -> None:
+        self._study = study
+        self._files = files
+
+    def record(
+        self, confirmation: Confirmation, probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, claim: str = ""
+    ) -> Confirmation | None:
+        """See `StudyStore.confirm`.
+
+        Raises:
+            OSError: The files cannot be written.
+        """
+        stem = f"{_FOLDER}/{confirmation.recipe.technique}-{confirmation.trial:05}-{confirmation.seed}"
+        stored = dataclasses.replace(confirmation, predictions=f"{stem}.npz")
+        arrays = io.BytesIO()
+        np.savez_compressed(arrays, probabilities=probabilities, labels=labels)
+        fields = json.dumps({**dataclasses.asdict(stored), "recipe": stored.recipe.as_dict()}).encode()
+        # The scores last: without them the predictions are not looked at.
+        written = self._files.write({f"{stem}.npz": arrays.getvalue(), f"{stem}.json": fields}, claim=claim)
+        return stored if written else None
+
+    def names(self) -> list[str]:
+        """Of the confirmations' files, technique by technique."""
+        return [name for name in self._files.names(_FOLDER) if name.endswith(".json")]
+
+    def read(self, name: str) -> Confirmation:
+        """The confirmation in a file.
+
+        Raises:
+            OSError: It cannot be read.
+            ValueError, KeyError, TypeError, AttributeError, RecursionError: It is not what `record` wrote.
+        """
+        return confirmation_of(json.loads(self._files.read(name)))
+
+    def predictions(self, confirmation: Confirmation) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See `StudyStore.predictions`."""
+        # By its last part alone: nothing outside the study is opened, whatever its file says.
+        name = f"{_FOLDER}/{Path(confirmation.predictions).name}"
+        try:
+            with np.load(io.BytesIO(self._files.read(name)), allow_pickle=False) as file:
+                return file["probabilities"], file["labels"]
+        except StorageError:
+            raise
+        except Exception as error:
+            # From the parsers of a file that may hold anything: zipfile and NumPy promise no closed set.
+            raise DamagedStudyError(self._study, f"{name} cannot be read") from error

@@ -1,0 +1,62 @@
+"""Holds a study against other processes that would search in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from ....spaces.errors import StudyError
+from ...machine.paths import atomic_write, remove_drafts
+
+_LOCK, _HOLDER = "study.lock", "study.lock.json"
+LOCK_FILES = (_LOCK, _HOLDER)
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Holds the study against other processes that would search in it, and clears what a killed one left half written.
+
+    The lock is the operating system's: it ends with the process that holds it, however that ends.
+
+    Raises:
+        StudyError: One does already, and the message names it; or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    holder = path / _HOLDER
+    lock = FileLock(path / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StudyError(f"{path} is being searched by {_who(holder)}. Wait for it, or end it, then try again.") from error
+    except (OSError, NotImplementedError) as error:
+        # NotImplementedError: filelock's word for a file system without locks.
+        reason = getattr(error, "strerror", None) or error
+        raise StudyError(f"the study's folder must be writable, got {path} ({reason}). Name another with --study.") from error
+    try:
+        remove_drafts(path)
+        try:
+            with atomic_write(holder) as file:
+                file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+        except OSError as error:
+            raise StudyError(
+                f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."
+            ) from error
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            # It may be gone by now, or be read-only: neither should hide what ended the search.
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _who(holder: Path) -> str:
+    try:
+        by = json.loads(holder.read_bytes())
+        return f"process {by['pid']} on {by['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,94 @@
+"""The files of a shared study, in its database."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ..address import SharedStudy
+from ..base import StudyFiles
+from .connection import Connection
+from .leases import Leases
+from .tables import FILES, now
+
+
+class SharedFiles(StudyFiles):
+    """See `StudyFiles`.
+
+    Args:
+        place: Where the study is.
+        connection: To its database.
+        leases: Of this driver.
+        study_id: Optuna's number of the study.
+    """
+
+    def __init__(self, place: SharedStudy, connection: Connection, leases: Leases, study_id: int) -> None:
+        self._place = place
+        self._connection = connection
+        self._leases = leases
+        self._study = study_id
+
+    def read(self, name: str) -> bytes:
+        """See `StudyFiles`."""
+        rows = self._all(select(FILES.c.content).where(*self._is(name)))
+        if not rows:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        return bytes(rows[0].content)
+
+    def write(self, files: Mapping[str, bytes], *, claim: str = "") -> bool:
+        """See `StudyFiles`."""
+
+        def attempt() -> bool:
+            with Session(self._connection.engine) as session, session.begin():
+                if claim and not self._leases.end(session, claim):
+                    # Written already where the database was cut off after it had done so.
+                    return all(self._content(session, name) == content for name, content in files.items())
+                for name, content in files.items():
+                    self._put(session, name, content)
+                return True
+
+        while True:
+            try:
+                return self._connection.persist(attempt)
+            except IntegrityError:
+                continue  # another driver has made the same file at this moment: it is there now, and is replaced
+
+    def names(self, folder: str) -> list[str]:
+        """See `StudyFiles`."""
+        return sorted(name for (name,) in self._all(select(FILES.c.name).where(*self._in(folder))))
+
+    def where(self, name: str) -> str:
+        """See `StudyFiles`."""
+        return f"{name} of {self._place}"
+
+    def total_bytes(self, folder: str) -> int:
+        """See `StudyFiles`."""
+        return sum(size for (size,) in self._all(select(func.length(FILES.c.content)).where(*self._in(folder))))
+
+    def _put(self, session: Session, name: str, content: bytes) -> None:
+        replaced = update(FILES).where(*self._is(name)).values(content=content, changed=now())
+        if not session.connection().execute(replaced).rowcount:
+            session.execute(insert(FILES).values(study_id=self._study, name=name, content=content, changed=now()))
+
+    def _content(self, session: Session, name: str) -> bytes | None:
+        content: bytes | None = session.execute(select(FILES.c.content).where(*self._is(name))).scalar()
+        return content
+
+    def _all(self, query: Select[Any]) -> list[Any]:
+        def attempt() -> list[Any]:
+            with Session(self._connection.engine) as session:
+                return list(session.execute(query).all())
+
+        return self._connection.persist(attempt)
+
+    def _is(self, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return FILES.c.study_id == self._study, FILES.c.name == name
+
+    def _in(self, folder: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return FILES.c.study_id == self._study, FILES.c.name.startswith(f"{folder}/", autoescape=True)

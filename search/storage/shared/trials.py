@@ -1,0 +1,197 @@
+"""The trials of a shared study: an Optuna study in the database, in which each driver begins and ends its own trials.
+
+A trial begins in one transaction, under a lock of the study: the driver sees everything that was begun before, decides, and
+records the trial together with its lease. It ends in one transaction too, together with its lease, and only if it is still
+running and still leased by the driver that records its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import optuna
+from optuna.distributions import distribution_to_json
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
+
+from ....spaces.errors import DamagedStudyError, StorageError
+from ..address import SharedStudy
+from ..base import Notify, StudyTrials
+from .connection import STUCK_SECONDS, Connection
+from .leases import BEATS_A_LEASE, Leases
+
+_RECORDER = "recorder"
+"""Attribute of a trial that has ended: the driver that has recorded it."""
+
+
+class SharedTrials(StudyTrials):
+    """See `StudyTrials`.
+
+    Args:
+        place: Where the study is.
+        connection: To its database.
+        leases: Of this driver.
+        study_id: Optuna's number of the study.
+    """
+
+    shared = True
+
+    def __init__(self, place: SharedStudy, connection: Connection, leases: Leases, study_id: int) -> None:
+        self._place = place
+        self._connection = connection
+        self._leases = leases
+        self._study_id = study_id
+        # Keeps what it has read of finished trials, which the storage by itself does not.
+        self._study = connection.persist(lambda: optuna.load_study(study_name=place.name, storage=connection.optuna))
+        self._ids: dict[int, int] = {}
+
+    @contextlib.contextmanager
+    def hold(self, notify: Notify) -> Iterator[None]:
+        """See `StudyTrials`."""
+        with self._connection.kept(notify), self._leases.beating():
+            yield
+
+    def trials(self) -> list[FrozenTrial]:
+        """See `StudyTrials`."""
+        verbosity = optuna.logging.get_verbosity()
+        # It would warn of what is raised here.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            return self._connection.persist(lambda: self._study.get_trials(deepcopy=False))
+        except (ValueError, LookupError, TypeError) as error:
+            # From the parsers of what the rows hold.
+            raise DamagedStudyError(self._place, "a trial cannot be read") from error
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+
+    def begin(self, propose: Callable[[], FrozenTrial | None]) -> int | None:
+        """See `StudyTrials`."""
+
+        def attempt() -> tuple[int, int] | None:
+            with Session(self._connection.engine) as session, session.begin():
+                if session.get_bind().dialect.name == "postgresql":
+                    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{STUCK_SECONDS}s'"))
+                self._lock(session)
+                if (trial := propose()) is None:
+                    return None
+                made = self._connection.optuna._get_prepared_new_trial(self._study_id, None, session)
+                session.flush()
+                number, trial_id = cast("tuple[int, int]", (made.number, made.trial_id))
+                # At once, where Optuna takes two statements for each of them: others are waiting.
+                if parameters := _parameters(trial_id, trial):
+                    session.execute(insert(models.TrialParamModel), parameters)
+                session.execute(insert(models.TrialUserAttributeModel), _attributes(trial_id, trial.user_attrs))
+                self._leases.take(session, _task(number))
+                return number, trial_id
+
+        if (begun := self._connection.persist(attempt)) is None:
+            return None
+        number, self._ids[begun[0]] = begun
+        self._leases.note(_task(number))
+        return number
+
+    def measure(self, number: int, step: int, value: float) -> None:
+        """See `StudyTrials`. Of a trial that another driver has taken over nothing is recorded."""
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            self._connection.persist(
+                lambda: self._connection.optuna.set_trial_intermediate_value(self._id(number), step, value)
+            )
+
+    def finish(self, number: int, attributes: dict[str, Any], state: TrialState, values: Sequence[float] | None) -> bool:
+        """See `StudyTrials`."""
+        recorded = {**attributes, _RECORDER: self._leases.owner}
+
+        def attempt() -> bool:
+            trial_id = self._id(number)
+            with Session(self._connection.engine) as session, session.begin():
+                if not self._leases.end(session, _task(number)):
+                    return self._has_recorded(session, trial_id)
+                ended = (
+                    update(models.TrialModel)
+                    .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state == TrialState.RUNNING)
+                    .values(state=state, datetime_complete=datetime.now())
+                )
+                if not session.connection().execute(ended).rowcount:
+                    return False
+                session.execute(insert(models.TrialUserAttributeModel), _attributes(trial_id, recorded))
+                for objective, value in enumerate(values or ()):
+                    stored, kind = models.TrialValueModel.value_to_stored_repr(value)
+                    row = {"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind}
+                    session.execute(insert(models.TrialValueModel), [row])
+                return True
+
+        return self._connection.persist(attempt)
+
+    def take_over(self, running: Sequence[int]) -> list[int]:
+        """See `StudyTrials`."""
+        if not running:
+            return []
+        others = self._connection.persist(self._leases.others)
+        return [number for number in running if _task(number) not in others and self.claim(_task(number))]
+
+    def owns(self, number: int) -> bool:
+        """See `StudyTrials`."""
+        return self._leases.owns(_task(number))
+
+    def claim(self, task: str) -> bool:
+        """See `StudyTrials`."""
+        # After the database was away, the others get time to say that they are alive.
+        patient = self._connection.answering_for() < 2 * self._leases.seconds / BEATS_A_LEASE
+        return self._connection.persist(lambda: self._leases.claim(task, patient=patient))
+
+    def release(self, task: str) -> None:
+        """See `StudyTrials`."""
+        self._connection.persist(lambda: self._leases.release(task))
+
+    def storage(self, kind: type[RDBStorage]) -> RDBStorage:
+        """See `StudyTrials`."""
+        return self._connection.storage_of(kind)
+
+    def _lock(self, session: Session) -> None:
+        """Until the end of the transaction; Optuna's own `create_new_trial` waits for it too."""
+        # key_share: rows that refer to the study may be written.
+        row = select(models.StudyModel.study_id).where(models.StudyModel.study_id == self._study_id)
+        if session.execute(row.with_for_update(key_share=True)).scalar() is None:
+            raise StorageError(f"{self._place} must stay while it is searched, got no such study (deleted).")
+
+    def _has_recorded(self, session: Session, trial_id: int) -> bool:
+        """Whether it was this driver that has recorded a trial's end: before the database was cut off, say."""
+        recorder = session.execute(
+            select(models.TrialUserAttributeModel.value_json).where(
+                models.TrialUserAttributeModel.trial_id == trial_id, models.TrialUserAttributeModel.key == _RECORDER
+            )
+        ).scalar()
+        return recorder is not None and json.loads(recorder) == self._leases.owner
+
+    def _id(self, number: int) -> int:
+        if number not in self._ids:
+            storage = self._connection.optuna
+            self._ids[number] = storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return self._ids[number]
+
+
+def _task(number: int) -> str:
+    return f"trial {number}"
+
+
+def _attributes(trial_id: int, attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+
+
+def _parameters(trial_id: int, trial: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial_id": trial_id,
+            "param_name": name,
+            "param_value": distribution.to_internal_repr(trial.params[name]),
+            "distribution_json": distribution_to_json(distribution),
+        }
+        for name, distribution in trial.distributions.items()
+    ]

@@ -1,0 +1,302 @@
+"""A study as it is kept: what it was made for, every trial, every confirmation, where the time went.
+
+Either in a folder, or in a database (see `shared`) that holds the same trials and files::
+
+    runs/photos/
+    ├── study.json      what the study was made for; written once
+    ├── study.db        the trials: an Optuna storage that optuna-dashboard opens as it is
+    ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
+    ├── models/         each finalist's best seed by the validation split: see `kept`
+    ├── timing.json     seconds by phase, over all runs
+    ├── runs.json       what each run of the search trained on
+    ├── similarity.json the depth profile of the training images
+    ├── test_files.json which files the test predictions are of
+    └── study.lock      held while a search runs; a database has leases instead
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from ...spaces.errors import DamagedStudyError, StudyError
+from ...spaces.ranges import Values
+from ...spaces.recipe import Recipe
+from ...spaces.space import SearchSpace
+from ..events import Listener, Warned, ignore
+from ..settings import StudySettings
+from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
+from .address import SharedStudy, StudyPlace
+from .base import MALFORMED, OpenedStudy, StudyTrials
+from .confirmations import ConfirmationRecords
+from .folder.study import create_in_folder, open_in_folder, salvaged
+from .notes import StudyNotes
+from .records import Proposal, begun_trial, record_of, result_of
+from .salvage import Salvage
+from .timing import PhaseTimes
+
+
+class StudyStore:
+    """What is kept of one study. Reading it changes nothing and may be done while a search writes.
+
+    Made by `create` and `open`.
+
+    Attributes:
+        path: Of its folder, or its name and database.
+        settings: What the study was made for.
+        files: Beside its trials.
+        notes: What it has learned once.
+    """
+
+    def __init__(self, path: StudyPlace, parts: OpenedStudy, *, lenient: bool = False) -> None:
+        self.path = path
+        self.settings = parts.settings
+        self.files = parts.files
+        self.notes = StudyNotes(path, parts.files, parts.driver)
+        self._times = PhaseTimes(parts.files, parts.driver)
+        self._confirmed = ConfirmationRecords(path, parts.files)
+        self._source = parts.trials
+        self._lenient = lenient
+        self._unread: dict[str, str] = {}
+        self._finished: dict[int, FinishedTrial] = {}
+        self._space = SearchSpace.from_dict(parts.settings.space)
+
+    @property
+    def damage(self) -> str:
+        """What could not be read so far, of a study that was opened to salvage it; empty where everything could."""
+        parts = [self._source.damage] if isinstance(self._source, Salvage) else []
+        return "; ".join([*parts, *(f"{what} cannot be read ({why})" for what, why in self._unread.items())])
+
+    @classmethod
+    def create(cls, path: StudyPlace, settings: StudySettings) -> StudyStore:
+        """A new study in a new or empty folder or in a database; the one that is there where another process just made it.
+
+        Raises:
+            StudyError: The folder holds something else, or cannot be written; or the database.
+        """
+        if isinstance(path, SharedStudy):
+            from .shared.studies import create_shared
+
+            return cls(path, create_shared(path, settings))
+        return cls(path, create_in_folder(path, settings))
+
+    @classmethod
+    def open(cls, path: StudyPlace | str, *, salvage: bool = False) -> StudyStore:
+        """The study that is there.
+
+        Args:
+            path: Its folder, or its name and database.
+            salvage: Whether a damaged study is to be read as far as it is sound; what is not is in `damage`.
+
+        Raises:
+            StudyError: There is none, or another version of tlsearch made it.
+            DamagedStudyError: It is damaged; with ``salvage``, beyond what can be read.
+        """
+        if isinstance(path, SharedStudy):
+            from .shared.studies import open_shared
+
+            return cls(path, open_shared(path), lenient=salvage)
+        path = Path(path)
+        return cls(path, open_in_folder(path, salvage=salvage), lenient=salvage)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other drivers may be working on the study."""
+        return self._trials.shared
+
+    def storage(self, kind: type[RDBStorage]) -> RDBStorage:
+        """Optuna's storage that holds the trials: see `StudyTrials.storage`."""
+        return self._trials.storage(kind)
+
+    def hold(self, listener: Listener = ignore) -> AbstractContextManager[None]:
+        """For the time of a search: against other drivers in a folder, beside them in a database.
+
+        Args:
+            listener: Told of trouble that the search goes on in spite of.
+
+        Raises:
+            StudyError: Another process searches in the folder, and the message names it; or it cannot be written.
+        """
+        return self._trials.hold(lambda sentence: listener(Warned(sentence)))
+
+    def begin(self, propose: Callable[[], Proposal | None]) -> RunningTrial | None:
+        """Records the trial that ``propose`` gives; None where it gives none. See `StudyTrials.begin`."""
+        proposed: list[Proposal] = []
+
+        def make() -> FrozenTrial | None:
+            if (proposal := propose()) is None:
+                return None
+            proposed[:] = [proposal]
+            return begun_trial(proposal, self._space)
+
+        if (number := self._trials.begin(make)) is None:
+            return None
+        (proposal,) = proposed
+        return RunningTrial(
+            number=number, recipe=proposal.recipe, seed=proposal.seed, started=datetime.now(UTC), worker=proposal.worker
+        )
+
+    def start(self, values: Values, recipe: Recipe, *, seed: int, worker: str = "") -> RunningTrial:
+        """Records that a trial begins."""
+        begun = self.begin(lambda: Proposal(values, recipe, seed, worker))
+        assert begun is not None
+        return begun
+
+    def measure(self, number: int, measurement: Measurement) -> None:
+        """Records one epoch of a running trial, for those who watch the storage."""
+        if math.isfinite(measurement.score):
+            self._trials.measure(number, measurement.epoch, measurement.score)
+
+    def finish(self, trial: FinishedTrial) -> bool:
+        """Records a trial's end; gives False and records nothing where another driver has taken it over."""
+        if isinstance(trial, FailedTrial):
+            return self._trials.finish(trial.number, result_of(trial), TrialState.FAIL, None)
+        state = TrialState.PRUNED if isinstance(trial, PrunedTrial) else TrialState.COMPLETE
+        return self._trials.finish(trial.number, result_of(trial), state, [trial.score])  # type: ignore[attr-defined]
+
+    def owns(self, number: int) -> bool:
+        """Whether a trial that this driver has begun is still its own, as far as it knows."""
+        return self._trials.owns(number)
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial, in the order of the numbers; those that other programs put into the storage are left out.
+
+        Raises:
+            DamagedStudyError: One of them cannot be read.
+        """
+        found: list[Trial] = []
+        for frozen in self._frozen():
+            trial: Trial | None = self._finished.get(frozen.number)
+            if trial is None:
+                try:
+                    trial = record_of(frozen)
+                except MALFORMED as error:
+                    self._cannot_read(f"trial {frozen.number}", error)
+                    continue
+                if isinstance(trial, FinishedTrial):
+                    self._finished[frozen.number] = trial
+            found.append(trial)
+        return tuple(found)
+
+    def values(self) -> dict[int, Values]:
+        """What was proposed, by trial."""
+        return {frozen.number: frozen.user_attrs["values"] for frozen in self._frozen()}
+
+    def sweep(self, own: Container[int] = (), trials: Sequence[Trial] | None = None) -> tuple[FailedTrial, ...]:
+        """Records trials that no driver trains any more as interrupted. To be called by one who `hold`s the study.
+
+        Args:
+            own: Numbers of those that this driver trains.
+            trials: All of them, where they have just been read.
+        """
+        trials = self.trials() if trials is None else trials
+        running = {trial.number: trial for trial in trials if isinstance(trial, RunningTrial) and trial.number not in own}
+        taken_over = self._trials.take_over([*running])
+        swept = [interrupted(running[number], "cut off: the search was killed") for number in taken_over]
+        return tuple(trial for trial in swept if self.finish(trial))
+
+    def claim(self, task: str) -> bool:
+        """Takes something that only one driver should do; False where another is at it."""
+        return self._trials.claim(task)
+
+    def release(self, task: str) -> None:
+        """Gives a claim back undone."""
+        self._trials.release(task)
+
+    def confirm(
+        self, confirmation: Confirmation, probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, claim: str = ""
+    ) -> Confirmation | None:
+        """Records a confirmation and its test predictions, ``(n_test, classes)`` and ``(n_test,)``.
+
+        Args:
+            confirmation: Without the path of its predictions.
+            probabilities: Of the test images.
+            labels: Of the same.
+            claim: Under which it was done; where another driver has taken that over, nothing is recorded and None is given.
+        """
+        with self._writing():
+            return self._confirmed.record(confirmation, probabilities, labels, claim=claim)
+
+    def confirmations(self) -> tuple[Confirmation, ...]:
+        """Every confirmation, technique by technique."""
+        found = []
+        for name in self._confirmed.names():
+            try:
+                confirmation = self._confirmed.read(name)
+                if self._lenient:
+                    self.predictions(confirmation)
+            except DamagedStudyError as error:
+                self._unread[name] = error.what
+            except (OSError, *MALFORMED) as error:
+                self._cannot_read(name, error)
+            else:
+                found.append(confirmation)
+        return tuple(found)
+
+    def predictions(self, confirmation: Confirmation) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The stored test predictions of a confirmation, and the labels.
+
+        Raises:
+            DamagedStudyError: They are missing, cut short or altered.
+        """
+        return self._confirmed.predictions(confirmation)
+
+    def add_timing(self, phase: str, seconds: float) -> None:
+        """Adds to the seconds that a phase has taken."""
+        with self._writing():
+            self._times.add(phase, seconds)
+
+    def timing(self) -> dict[str, float]:
+        """Seconds by phase, over all runs and drivers."""
+        return self._times.total()
+
+    @property
+    def _trials(self) -> StudyTrials:
+        if isinstance(self._source, Salvage):
+            raise DamagedStudyError(self.path, self._source.damage)
+        return self._source
+
+    def _frozen(self) -> list[FrozenTrial]:
+        try:
+            found = self._source.trials()
+        except DamagedStudyError as error:
+            if not self._lenient or isinstance(self.path, SharedStudy):
+                raise
+            self._source = salvaged(self.path, error)
+            found = self._source.trials()
+        return [frozen for frozen in found if "recipe" in frozen.user_attrs]
+
+    def _cannot_read(self, what: str, error: Exception) -> None:
+        if not self._lenient:
+            raise DamagedStudyError(self.path, f"{what} cannot be read") from error
+        self._unread[what] = f"{type(error).__name__}: {error}"[:100]
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            gone = isinstance(self.path, Path) and not self.path.exists()
+            what = "deleted or moved" if gone else f"{error.strerror or error}"
+            raise StudyError(
+                f"the study's folder must stay and be writable while it is searched, got {self.path} ({what}). "
+                "What was finished is kept, and the same command goes on."
+            ) from error
+
+
+def interrupted(trial: RunningTrial, error: str) -> FailedTrial:
+    """A running trial as one that was cut off through no fault of its own."""
+    now = datetime.now(UTC)
+    fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
+    seconds = max(0.0, (now - trial.started).total_seconds())
+    return FailedTrial(**fields, ended=now, seconds=seconds, error=error, interrupted=True)

@@ -1,0 +1,65 @@
+"""In which order an epoch visits its images: any order where they fit in memory, else one that a disk can keep up with."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..machine.devices import machine_memory
+
+MEMORY_SHARE = 0.5
+"""Of the machine's memory: images that take no more stay in the system's page cache from one epoch to the next."""
+
+BLOCK_BYTES = 4 << 20
+"""Of consecutive rows that are read together. Measured with ``benchmarks/order.py``: a window of such blocks is read as fast as
+if it lay in a row, with a fifth more than was asked for; with blocks of 1 MB it takes 2.5 times as long."""
+
+WINDOW_BYTES = 1 << 30
+"""Of the rows that are shuffled among each other at most: 256 blocks from all over the disk."""
+
+_WINDOW_SHARE = 1 / 16
+"""Of the memory: so many workers, each in a window of its own, do not drive each other's out."""
+
+
+def epoch_order(
+    rows: NDArray[np.int64], rng: np.random.Generator, *, row_bytes: int, memory: int | None = None
+) -> NDArray[np.int64]:
+    """The rows of one epoch, each once, in the order in which they are trained on.
+
+    Where they fit in memory, a permutation. Where they do not, every one of them would be a disk's seek: blocks of consecutive
+    rows are drawn then, as many to a window as are to be held at a time, and rows are shuffled within their window. The blocks
+    of a window lie evenly over the disk, one from each of as many stretches. Files of a class lie side by side: so each window
+    has every class in its proportion, and is read in one sweep.
+
+    Args:
+        rows: Rising.
+        rng: Draws the order: the same state, the same order.
+        row_bytes: That one row takes on disk.
+        memory: Of the machine, bytes; None for `machine_memory`. Not what happens to be free, on which results must not depend.
+    """
+    memory = machine_memory() if memory is None else memory
+    if len(rows) * row_bytes <= MEMORY_SHARE * memory:
+        return rng.permutation(rows)
+    block = max(1, BLOCK_BYTES // row_bytes)
+    window = max(1, int(min(WINDOW_BYTES, _WINDOW_SHARE * memory)) // (block * row_bytes))
+    return rows[windowed(len(rows), rng, block=block, window=window)]
+
+
+def windowed(count: int, rng: np.random.Generator, *, block: int, window: int) -> NDArray[np.int64]:
+    """The numbers below ``count``, each once: see `epoch_order`.
+
+    Args:
+        count: How many.
+        rng: Draws the order.
+        block: Consecutive numbers that go together.
+        window: Blocks that are shuffled among each other.
+    """
+    blocks = -(-count // block)
+    windows = -(-blocks // window)
+    # A row for each stretch of the disk, a column for each window; the last stretch may be cut short.
+    stretches = rng.permuted(np.arange(-(-blocks // windows) * windows).reshape(-1, windows), axis=1)
+    parts = []
+    for column in range(windows):
+        numbers = (stretches[:, column, None] * block + np.arange(block)).ravel()
+        parts.append(rng.permutation(numbers[numbers < count]))
+    return np.concatenate(parts)

@@ -1,0 +1,1 @@
+"""Processes that train, and the messages between them and the main process."""

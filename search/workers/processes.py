@@ -1,0 +1,160 @@
+"""Workers that are processes of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from ..activations.cache import EntryKey
+from ..machine.devices import cores, find_gpus, plan_workers
+from ..machine.last_words import LastWords
+from . import watchdog
+from .inside import serve
+from .messages import Begin, FromWorker, ToWorker
+from .pool import MEMORY_A_WORKER, Died, Worker, WorkerPool
+
+_GRACE_SECONDS = 5.0
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+class ProcessWorker(Worker):
+    """One worker process, and the pipe to it.
+
+    Args:
+        name: ``worker-1`` and so on; a replacement keeps the name.
+        threads: Cores that it may keep busy.
+        gpu: The one that it sees; None leaves that to the backend.
+    """
+
+    process: SpawnProcess
+    connection: Connection
+
+    def __init__(self, name: str, threads: int, gpu: str | None = None) -> None:
+        super().__init__(name)
+        self._threads = threads
+        self._gpu = gpu
+        self._begin: Begin | None = None
+        self._start()
+
+    @property
+    def process_id(self) -> int | None:
+        """See `Worker`."""
+        return self.process.pid
+
+    @property
+    def at_cache(self) -> bool:
+        """See `Worker`."""
+        return True
+
+    def begin(self, begin: Begin) -> None:
+        """See `Worker`."""
+        self._begin = begin
+        self.send(begin)
+
+    def send(self, message: ToWorker) -> None:
+        """See `Worker`."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(message)
+
+    def kill(self) -> None:
+        """See `Worker`."""
+        self.process.kill()
+
+    def restart(self) -> None:
+        """See `Worker`."""
+        self.connection.close()
+        self.process.join()
+        self._words.close()
+        self.ready, self.doom = False, ""
+        self._start()
+        if self._begin is not None:
+            self.send(self._begin)
+
+    def cause_of_death(self) -> str:
+        """What its process died of."""
+        if self.doom:
+            return self.doom
+        self.process.join()
+        code = self.process.exitcode or 0
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        hint = " (out of memory?)" if code == -9 else ""
+        said = self._words.last_line() if code != -9 else ""
+        last = f"; its last words: {said[:200]}" if said else ""
+        return f"the worker process died: {how}{hint}{last}"
+
+    def hang_up(self) -> None:
+        """Ends its process by a signal: left to end by itself, an idle one takes a second to take TensorFlow down."""
+        self.connection.close()
+        self.process.terminate()
+
+    def join(self, seconds: float) -> None:
+        """Waits for the process that was hung up on; kills it after so long."""
+        self.process.join(seconds)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self._words.close()
+
+    def _start(self) -> None:
+        ours, theirs = _SPAWN.Pipe()
+        self._words = LastWords()
+        arguments = (theirs, self._threads, self._words, self._gpu)
+        self.process = _SPAWN.Process(target=serve, args=arguments, name=f"tlsearch {self.name}", daemon=True)
+        self.process.start()
+        theirs.close()
+        self.connection = ours
+
+
+class ProcessPool(WorkerPool):
+    """A fixed number of worker processes.
+
+    Args:
+        count: Worker processes.
+        threads: Cores that each may keep busy.
+        gpus: The GPU that each sees; none where they are to use none, or what the backend finds.
+    """
+
+    workers: list[ProcessWorker]
+
+    def __init__(self, count: int, threads: int, gpus: Sequence[str] = ()) -> None:
+        super().__init__(watchdog.Watchdog())
+        own = [*gpus, *[None] * (count - len(gpus))]
+        self.workers = [ProcessWorker(f"worker-{number + 1}", threads, own[number]) for number in range(count)]
+
+    def share(self, keys: Sequence[EntryKey]) -> None:
+        """See `WorkerPool`. They read the cache itself."""
+
+    def close(self) -> None:
+        """See `WorkerPool`."""
+        for worker in self.workers:
+            worker.hang_up()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for worker in self.workers:
+            worker.join(max(0.1, deadline - time.monotonic()))
+
+    def _receive(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
+        by_connection = {worker.connection: worker for worker in self.workers}
+        for connection in wait(list(by_connection), watchdog.TICK):
+            assert isinstance(connection, Connection)
+            worker = by_connection[connection]
+            try:
+                message: FromWorker | Died = connection.recv()
+            except (EOFError, ConnectionResetError):
+                message = Died(worker.cause_of_death())
+            yield worker, message
+
+
+def choose_workers(asked: int | None) -> tuple[int, int, tuple[str, ...]]:
+    """How many workers, threads for each, and their GPUs: as asked, or one worker a GPU or a core, within memory.
+
+    Threads share a batch's pieces, and wait for each other after each batch; workers do not: they are a little faster.
+    """
+    import psutil
+
+    affordable = int(psutil.virtual_memory().available // MEMORY_A_WORKER)
+    return plan_workers(asked, cores=cores(), affordable=affordable, gpus=find_gpus())

@@ -1,0 +1,204 @@
+"""What runs once on every node beside its workers: finds or takes the data, and looks after their processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...activations.cache import ActivationCache, EntryKey
+from ...activations.eviction import default_limit, make_room, using
+from ...machine.paths import cache_root, remove_dead_drafts
+from ..watchdog import processor_seconds
+
+NODE_CACHE_VARIABLE = "TLSEARCH_NODE_CACHE_DIR"
+"""Names a node's own folder of caches, such as one on a fast disk: it is used even where the driver's can be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file of the driver's that a node needs.
+
+    Attributes:
+        source: Where the driver has it.
+        target: Where it goes on a node that has it not, below the node's folder of caches. Its name follows from what it holds.
+        size: Bytes.
+        digest: BLAKE2b of 16 bytes; None where size and name tell enough.
+    """
+
+    source: Path
+    target: str
+    size: int
+    digest: str | None = None
+
+    def is_at(self, path: Path) -> bool:
+        """Whether the file at a path is this one."""
+        try:
+            return path.stat().st_size == self.size and (self.digest is None or digest_of(path) == self.digest)
+        except OSError:
+            return False
+
+
+class _Arriving:
+    """A file that is being received, under another name until it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_dead_drafts(path)
+        self._path = path
+        self._draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        self._file: BinaryIO = self._draft.open("xb")
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def take(self, chunk: NDArray[np.uint8]) -> None:
+        try:
+            self._file.write(chunk.data)
+        except OSError:
+            self.drop()
+            raise
+        self._digest.update(chunk.data)
+
+    def finish(self, digest: str) -> None:
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if self._digest.hexdigest() != digest:
+                raise OSError(f"{self._path.name} arrived altered")
+            os.replace(self._draft, self._path)
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+
+class NodeAgent:
+    """Where a node keeps what it needs of the driver's, and how its workers are."""
+
+    def __init__(self) -> None:
+        self._arriving: dict[str, _Arriving] = {}
+        self._used = ExitStack()
+        self._filling = ExitStack()
+        self._raylet = os.getppid()
+
+    def alive(self) -> bool:
+        """Whether the node still belongs to the cluster: its raylet, which starts every process here, is there."""
+        return os.getppid() == self._raylet
+
+    def settle(self, cache: Path, identity: str, own: bool) -> tuple[Path, bool]:
+        """Decides on the node's folder of caches, and says whether it is the driver's.
+
+        Args:
+            cache: The driver's.
+            identity: What the driver's file of that name in there holds.
+            own: Whether this is the driver's node.
+
+        Raises:
+            OptionError: The folder cannot be written.
+        """
+        chosen = os.environ.get(NODE_CACHE_VARIABLE)
+        self._root, shared = cache, own
+        if not own and chosen:
+            self._root = cache_root(chosen)
+        elif not own:
+            shared = _holds(cache / IDENTITY, identity)
+            self._root = cache if shared else cache_root()
+        self._cache = ActivationCache(self._root / "activations")
+        return self._root, shared
+
+    def find(self, wanted: Wanted, shared: bool) -> Path | None:
+        """The path of a file on this node; None where it has to be sent.
+
+        Args:
+            wanted: The file.
+            shared: Whether the driver's own may be the one.
+        """
+        for path in (wanted.source, self._root / wanted.target) if shared else (self._root / wanted.target,):
+            if wanted.is_at(path):
+                return path
+        return None
+
+    def lock_entries(self, keys: Sequence[EntryKey], size: int, limit: int | None) -> list[EntryKey]:
+        """Holds the right to write entries until `unlock_entries`, protects them for good, and gives those that are missing.
+
+        Args:
+            keys: The entries.
+            size: Bytes that all of them take.
+            limit: As `Context.cache_limit`.
+        """
+        self._used.enter_context(using(self._cache, keys))
+        missing = self._filling.enter_context(self._cache.filling(keys))
+        if missing:
+            make_room(self._cache.folder, size, default_limit(self._cache.folder) if limit is None else limit)
+        return missing
+
+    def unlock_entries(self) -> None:
+        """Lets others write again."""
+        self._filling.close()
+
+    def receive(self, target: str, chunk: NDArray[np.uint8], first: bool) -> None:
+        """Takes the next bytes of a file, or its first.
+
+        Raises:
+            OSError: The disk is full or cannot be written.
+        """
+        if first:
+            if cut_off := self._arriving.pop(target, None):
+                cut_off.drop()
+            self._arriving[target] = _Arriving(self._root / target)
+        self._arriving[target].take(chunk)
+
+    def finish(self, target: str, digest: str) -> Path:
+        """Makes a received file visible under its name, and gives its path.
+
+        Raises:
+            OSError: It is not what was sent.
+        """
+        self._arriving.pop(target).finish(digest)
+        return self._root / target
+
+    def processor_seconds(self, pids: Sequence[int]) -> dict[int, float]:
+        """Processor time that processes of this node have used."""
+        return {pid: processor_seconds(pid) for pid in pids}
+
+
+IDENTITY = "identity"
+"""Name of a file in a folder of caches, which holds what no other folder's does."""
+
+
+def identity_of(cache: Path) -> str:
+    """What tells this folder of caches from all others; made where there is none.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    file = cache / IDENTITY
+    try:
+        with file.open("x") as new:
+            new.write(secrets.token_hex(16))
+    except FileExistsError:
+        pass
+    return file.read_text()
+
+
+def _holds(file: Path, text: str) -> bool:
+    try:
+        return file.read_text() == text
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def digest_of(path: Path) -> Any:
+    """BLAKE2b of 16 bytes of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+    return digest.hexdigest()

@@ -1,0 +1,91 @@
+"""A recipe as a Keras model: the backbone, a head on its pooled features, and the optimizer that the recipe asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..recipe import Recipe
+from .folding import fold
+from .network import IMAGE, POOL, Network
+
+
+def network_for(recipe: Recipe, network: Network) -> Network:
+    """``network`` as the recipe trains it: without BatchNorm layers when they are to be folded."""
+    return fold(network) if recipe.batch_norm == "folded" else network
+
+
+def build_head(recipe: Recipe, features: int, classes: int) -> Any:
+    """A ``keras.Model`` from pooled features ``(n, features)`` to logits ``(n, classes)``.
+
+    ``recipe.head_layers`` Dense layers of ``recipe.head_units`` with ReLU, dropout, and the output layer.
+    """
+    import keras
+
+    inputs = x = keras.Input((features,), name="features")
+    for number in range(recipe.head_layers):
+        x = keras.layers.Dense(recipe.head_units, activation="relu", name=f"head_{number + 1}")(x)
+    if recipe.dropout:
+        x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
+    # In float32 also where the others compute in half precision: Keras' guide to mixed precision.
+    return keras.Model(inputs, keras.layers.Dense(classes, dtype="float32", name="logits")(x), name="head")
+
+
+def build_trained_part(recipe: Recipe, network: Network, classes: int, *, start: int) -> Any:
+    """What trains under ``recipe``, from the cut at ``start`` to logits ``(n, classes)``; the layers below are left out.
+
+    Args:
+        recipe: Its technique decides which layers train.
+        network: As `network_for` gives it.
+        classes: Number of classes.
+        start: ``network.cut_for(recipe.first_trained_layer)``, or `IMAGE` to start from pixels.
+    """
+    import keras
+
+    if start > POOL:
+        return build_head(recipe, network.step(POOL).shape[0], classes)
+    backbone = network.build(
+        start,
+        POOL + 1,
+        first_trained_layer=recipe.first_trained_layer,
+        batch_norm=recipe.batch_norm,
+        name="backbone",
+    )
+    head = build_head(recipe, network.step(POOL).shape[0], classes)
+    return keras.Model(backbone.input, head(backbone.output))
+
+
+def build_model(recipe: Recipe, network: Network, classes: int) -> Any:
+    """The whole model, from images ``(n, size, size, 3)``, pixels from 0 to 255, to probabilities ``(n, classes)``.
+
+    It is compiled for the recipe's main stage. The backbone's layers keep their names, so that ``network_for(…).thaw`` works.
+
+    Args:
+        recipe: What to build.
+        network: As `load_network` gives it, BatchNorm not folded.
+        classes: Number of classes.
+    """
+    import keras
+
+    part = build_trained_part(recipe, network_for(recipe, network), classes, start=IMAGE)
+    probabilities = keras.layers.Softmax(name="probabilities")(part.output)
+    model = keras.Model(part.input, probabilities, name=f"mobilenet_v2_{recipe.technique.replace('-', '_')}")
+    compile_model(model, recipe)
+    return model
+
+
+def compile_model(model: Any, recipe: Recipe) -> None:
+    """Compiles a model of `build_model` for whole-number labels. Call it again after layers are frozen or thawed."""
+    model.compile(
+        optimizer=make_optimizer(recipe),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+
+
+def make_optimizer(recipe: Recipe) -> Any:
+    """The recipe's optimizer at its main stage's learning rate, otherwise with Keras' defaults."""
+    import keras
+
+    kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+    return kinds[recipe.optimizer](recipe.learning_rate)

@@ -1,0 +1,207 @@
+"""MobileNetV2 and where its weights come from: ImageNet, a file, the built-in ``starter``, or none (``random``)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OptionError, WeightsError
+from ..files import find_file
+from ..quiet import quiet_native
+from .network import Network, network_of
+
+ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+"""Widths that ImageNet weights are published for."""
+
+PUBLISHED_SIZES = (96, 128, 160, 192, 224)
+"""Image sizes with an ImageNet file of their own, pixels; every other size uses the one for 224."""
+
+MIN_SIZE, MAX_SIZE = 32, 1024
+"""Pixels: MobileNetV2 halves its input five times; above 1024 a CPU step takes seconds."""
+
+STARTER = Path(__file__).with_name("starter.npz")
+"""Trained by ``scripts/pretrain_starter.py`` on a drawn source task: 96 px, α = 0.35."""
+
+_ARRAYS = 260
+"""Weight arrays of MobileNetV2 without its top: 35 + 17 kernels and 52 BatchNorms of four arrays each."""
+
+_RELEASE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSpec:
+    """Which MobileNetV2.
+
+    Attributes:
+        alpha: Width multiplier, one of `ALPHAS`.
+        size: Side of the square images, pixels, `MIN_SIZE` to `MAX_SIZE`.
+        weights: ``imagenet``, ``starter``, ``random`` or the path of a file.
+
+    Raises:
+        OptionError: A value is out of range, or ``starter`` is asked for at another width than 0.35.
+    """
+
+    alpha: float
+    size: int
+    weights: str
+
+    def __post_init__(self) -> None:
+        if self.alpha not in ALPHAS:
+            widths = ", ".join(map(str, ALPHAS))
+            raise OptionError(f"--alpha must be one of {widths} (the widths with published weights), got {self.alpha}.")
+        if not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise OptionError(
+                f"--size must be from {MIN_SIZE} to {MAX_SIZE} pixels, got {self.size}. Common sizes: 96, 128, 160, 224."
+            )
+        if self.weights == "starter" and self.alpha != 0.35:
+            raise OptionError(
+                f"the starter weights exist for alpha 0.35 only, got {self.alpha}. "
+                "Leave --alpha out, or use --weights imagenet."
+            )
+
+    def at_hand(self) -> bool:
+        """Whether `locate` downloads nothing: true of all but ImageNet weights that Keras does not have yet."""
+        return self.weights != "imagenet" or _imagenet_file(self).is_file()
+
+    def locate(self) -> Path | None:
+        """The file that holds the weights, downloaded by Keras where need be; None for ``random``.
+
+        Raises:
+            WeightsError: There is no such file, and it cannot be downloaded.
+        """
+        if self.weights == "random":
+            return None
+        if self.weights == "starter":
+            return STARTER
+        if self.weights == "imagenet":
+            return _locate_imagenet(self)
+        path, what = find_file(self.weights)
+        if path is None:
+            raise WeightsError(
+                f"--weights must be imagenet, starter, random or a file of MobileNetV2 weights without top, "
+                f"got {self.weights} ({what})."
+            )
+        return path
+
+
+def weights_fingerprint(spec: BackboneSpec, path: Path | None) -> str:
+    """Hash that tells one set of weights from another: of the file's bytes, or of the rule that draws random ones."""
+    digest = hashlib.blake2b(digest_size=16)
+    if path is None:
+        digest.update(f"random, keras seed 0, alpha {spec.alpha}".encode())
+    else:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def load_network(spec: BackboneSpec, path: Path | None) -> Network:
+    """The backbone with its BatchNorm layers, its weights read from ``path`` (None: random, always the same).
+
+    Raises:
+        WeightsError: The file is damaged, or holds weights of something else.
+    """
+    import keras
+
+    keras.utils.set_random_seed(0)
+    base = keras.applications.MobileNetV2(
+        input_shape=(spec.size, spec.size, 3), alpha=spec.alpha, include_top=False, weights=None
+    )
+    if path is not None:
+        _load(base, path, spec)
+    return network_of(base)
+
+
+def _locate_imagenet(spec: BackboneSpec) -> Path:
+    file = _imagenet_file(spec)
+    folder, name = file.parent, file.name
+    if file.is_file():
+        return file
+    with quiet_native():
+        import keras
+    try:
+        # Keras shows the download's progress on the standard output, where a report may be expected.
+        with contextlib.redirect_stdout(sys.stderr):
+            return Path(keras.utils.get_file(name, _RELEASE + name, cache_subdir="models"))
+    except Exception as error:
+        # The weights of another size are the same architecture trained at another resolution: far better than none.
+        others = [folder / _published_name(spec.alpha, size) for size in reversed(PUBLISHED_SIZES)]
+        for other in others:
+            if other.is_file():
+                return other
+        raise WeightsError(
+            f"the ImageNet weights {name} are not in {folder} and could not be downloaded ({_first_line(error)}). "
+            f"Put the file there, or name one with --weights FILE, or use --weights random to start from nothing."
+        ) from error
+
+
+def _imagenet_file(spec: BackboneSpec) -> Path:
+    """Where Keras keeps the weights for the size, or for 224 pixels where there are none for it."""
+    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    return folder / _published_name(spec.alpha, spec.size if spec.size in PUBLISHED_SIZES else 224)
+
+
+def _published_name(alpha: float, size: int) -> str:
+    return f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}_no_top.h5"
+
+
+def _load(base: Any, path: Path, spec: BackboneSpec) -> None:
+    expected = f"the {_ARRAYS} weight arrays of MobileNetV2 without top, alpha {spec.alpha}"
+    try:
+        arrays = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
+    except Exception as error:
+        # Parsers of a file that may hold anything: h5py, zipfile and NumPy promise no closed set.
+        raise WeightsError(
+            f"{path} must hold {expected}, but cannot be read ({_first_line(error)}): it is damaged, cut short or "
+            "something else. Fetch it again, or name another file with --weights."
+        ) from error
+    shapes = [tuple(array.shape) for array in base.get_weights()]
+    found = [tuple(array.shape) for array in arrays]
+    if found != shapes:
+        if len(found) != len(shapes):
+            got = f"{len(found)} arrays" + (" (a file with the top?)" if len(found) > len(shapes) else "")
+        else:
+            place = next(i for i, (a, b) in enumerate(zip(found, shapes, strict=True)) if a != b)
+            got = f"an array {found[place]} where {shapes[place]} is expected (another alpha?)"
+        raise WeightsError(f"{path} must hold {expected}, got {got}. Name the right file, or the right --alpha.")
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise WeightsError(f"{path} must hold finite numbers, got NaN or infinity. Fetch it again.")
+    base.set_weights(arrays)
+
+
+def _read_npz(path: Path) -> list[NDArray[np.float32]]:
+    # Opened here: NumPy leaves a damaged file open.
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        return [file[name].astype(np.float32) for name in sorted(file.files)]
+
+
+def _read_h5(path: Path) -> list[NDArray[np.float32]]:
+    """The arrays of a Keras weights file in HDF5, in the order of its layers."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        group = file["model_weights"] if "model_weights" in file else file
+        if "layer_names" not in group.attrs:
+            raise ValueError("no layer names in it, so no weights file of Keras")
+        return [
+            np.asarray(group[_text(layer)][_text(weight)], np.float32)
+            for layer in group.attrs["layer_names"]
+            for weight in group[_text(layer)].attrs["weight_names"]
+        ]
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tlsearch.reports.look import look, render
+from tlsearch.reports.terminal.inspection import InspectionReport
+from tlsearch.reports.words.inspection import SHOWN, warnings
+from tlsearch.search.data.inspection import inspect_folder
+from tlsearch.spaces.errors import TlsearchError
+
+from ..factory import PROFILE, rendered
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+NASTY = "[red]x\x1b[31m\u202e"
+
+
+@pytest.fixture
+def photos(make_folder):
+    """With something of everything that can be wrong."""
+    folder = make_folder({"train/cats": 12, "train/dogs": 30, "test/cats": 3, "test/dogs": 3})
+    for source, target in (("train/cats/0", "train/cats/x"), ("train/cats/1", "test/cats/x"), ("train/cats/2", "train/dogs/x")):
+        (folder / f"{target}.png").write_bytes((folder / f"{source}.png").read_bytes())
+    (folder / "train" / "dogs" / "notes.txt").write_text("x")
+    return folder
+
+
+@pytest.fixture
+def found(photos, monkeypatch):
+    monkeypatch.chdir(photos.parent)
+    return inspect_folder("photos", size=32)
+
+
+@pytest.fixture
+def similarity():
+    from tlsearch.reports.answer.insight import similarity_of
+
+    return similarity_of(PROFILE)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_whole_report(found, similarity, width):
+    text = rendered(InspectionReport(found, similarity), width)
+    assert text == (GOLDEN / f"inspect-{width}.txt").read_text(encoding="utf-8")
+
+
+def test_in_a_file_it_is_the_same(found, similarity):
+    assert render(found, similarity, "terminal") == (GOLDEN / "inspect-120.txt").read_text(encoding="utf-8")
+
+
+def test_json_says_the_same(found, similarity):
+    told = json.loads(render(found, similarity, "json"))
+    assert told["ready"] and told["warnings"] == warnings(found) and told["similarity"]["label"] == "similar"
+    assert told["classes"][0] == {"class": "cats", "training": 9, "validation": 2, "test": 4, "total": 15}
+    assert [group["kind"] for group in told["duplicates"]] == ["across classes", "across splits", "within a split"]
+
+
+def test_a_sound_folder_has_nothing_to_say(make_folder):
+    found = inspect_folder(make_folder({"cats": 10, "dogs": 10}), size=32)
+    assert warnings(found) == [] and "Nothing is wrong with it." in rendered(InspectionReport(found))
+
+
+def test_what_cannot_be_searched_on_says_why(make_folder):
+    found = inspect_folder(make_folder({"cats": 10, "dogs": 1}), size=32)
+    text = rendered(InspectionReport(found))
+    assert "Cannot be searched on yet" in text and "at least 3 different images" in " ".join(text.split())
+    assert json.loads(render(found, None, "json"))["ready"] is False
+
+
+def test_names_are_literal_everywhere(make_folder):
+    folder = make_folder({NASTY: 4, "dogs": 4})
+    for number in range(SHOWN + 2):
+        (folder / NASTY / f"{number}{NASTY}.txt").write_text("x")
+    found = inspect_folder(folder, size=32)
+    text, page = rendered(InspectionReport(found), 120), render(found, None, "html")
+    assert "[red]x\\x1b[31m\\u202e" in text and "; and 2 more" in " ".join(text.split())
+    assert not set(text + page) & set("\x1b\u202e")
+
+
+def test_the_contact_sheet_shows_pictures_and_duplicates(found, similarity):
+    page = render(found, similarity, "html")
+    # 18 at most of each class, and one of each group of duplicates.
+    assert page.count('<img src="data:image/jpeg') == 13 + 18 + 3
+    assert "across classes" in page and 'id="chart-balance"' in page and 'id="chart-depth"' in page
+
+
+def test_weights_that_cannot_be_found_are_refused_before_anything_is_decoded(photos, tmp_path):
+    with pytest.raises(TlsearchError, match="no-such"):
+        look(photos, size=32, seed=0, similarity=(0.35, str(tmp_path / "no-such.h5")), cache_dir=None, listener=print)

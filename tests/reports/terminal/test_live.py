@@ -1,0 +1,122 @@
+import io
+import logging
+
+import pytest
+from rich.console import Console
+
+from tlsearch.reports.terminal.live import LiveProgress
+from tlsearch.search.events import (
+    NodesChanged,
+    NodeState,
+    PhaseAdvanced,
+    PhaseEnded,
+    PhaseStarted,
+    TrialFinished,
+    TrialMeasured,
+    TrialStarted,
+    Warned,
+)
+from tlsearch.search.trial import RunningTrial
+
+from ...search.factory import START, complete, failed, measurement, recipe
+from ..factory import rendered
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def live(clock):
+    return LiveProgress(Console(file=io.StringIO(), width=100, force_terminal=True), "accuracy", clock)
+
+
+def running(number, technique="frozen", worker="worker-1", **changes):
+    return RunningTrial(number=number, recipe=recipe(technique, **changes), seed=1, started=START, worker=worker)
+
+
+def test_what_is_running_with_its_epochs_and_the_best_so_far(live):
+    live(PhaseStarted("search", 20))
+    live(TrialStarted(running(0)))
+    live(TrialStarted(running(1, "fine-tune", "worker-2", epochs=10)))
+    assert rendered(live, 100).count("preparing") == 2
+    live(TrialMeasured(1, measurement(5, 0.9)))
+    live(TrialFinished(complete(0)))
+    live(PhaseAdvanced("search", 1))
+    text = rendered(live, 100)
+    assert "trial 0" not in text and "1/20" in text
+    assert "worker-1  waiting" in text
+    assert "worker-2  trial 1  fine-tune  ━━━━━━╌╌╌╌╌╌ epoch 5/10  90.0%  ~7.5 s left" in text
+    assert "best so far: frozen 80.0%" in text
+
+
+def test_the_best_is_not_replaced_by_a_worse_one(live):
+    for number, scores in enumerate([(0.8,), (0.9,), (0.7,)]):
+        live(TrialStarted(running(number)))
+        live(TrialFinished(complete(number, scores=scores)))
+    assert "best so far: frozen 90.0%" in rendered(live)
+
+
+def test_where_the_workers_are_and_where_they_went(live):
+    live(
+        NodesChanged(
+            (NodeState("node-1", "10.0.0.1", ("node-1/worker-1",)), NodeState("node-2", "10.0.0.2", ("node-2/worker-1",)))
+        )
+    )
+    live(TrialStarted(running(0, worker="node-1/worker-1")))
+    live(TrialStarted(running(1, worker="node-2/worker-1")))
+    text = rendered(live, 100)
+    assert "2 nodes, 2 workers: node-1 (10.0.0.1) 1, node-2 (10.0.0.2) 1" in text
+    assert "node-2/worker-1  trial 1" in text
+    live(NodesChanged((NodeState("node-1", "10.0.0.1", ("node-1/worker-1",)),)))
+    assert "node-2/worker-1  trial 1" in rendered(live, 100), "until the search has heard of it"
+    live(TrialFinished(failed(1, worker="node-2/worker-1")))
+    text = rendered(live, 100)
+    assert "1 node, 1 worker: node-1" in text and "node-2" not in text
+
+
+def test_time_left_counts_only_what_this_run_did(live, clock):
+    live(PhaseStarted("search", 20, done=10))
+    assert "left" not in rendered(live)
+    clock.now = 30.0
+    live(PhaseAdvanced("search", 12))
+    assert "about 2 min 00 s left" in rendered(live, 100)
+    live(PhaseAdvanced("search", 20))
+    live(PhaseEnded("search", 30.0))
+    assert "left" not in rendered(live, 100)
+
+
+def test_finished_trials_and_warnings_scroll_away_above(live):
+    with live:
+        live(TrialStarted(running(0)))
+        live(TrialFinished(complete(0)))
+        live(Warned("[red]x[/red]"))
+    printed = live._live.console.file.getvalue()
+    assert "trial 0  frozen, lr 0.001" in printed and "warning: [red]x[/red]" in printed
+
+
+def test_no_row_is_wider_than_the_terminal(live):
+    live(PhaseStarted("search", 20))
+    live(TrialStarted(running(0, "fine-tune", head_units=128, head_layers=3, dropout=0.4, augment=True)))
+    live(TrialMeasured(0, measurement(1, 0.9)))
+    lines = rendered(live, 80).splitlines()
+    assert max(map(len, lines)) <= 80 and sum("trial 0" in line for line in lines) == 1
+
+
+def test_what_libraries_log_and_print_does_not_tear_it(live):
+    """They write to the standard streams; while it is live these lead above the drawing."""
+    with live:
+        live(TrialStarted(running(0)))
+        print("from a library")
+        logging.getLogger("library").warning("watch out")
+        logging.StreamHandler().emit(logging.LogRecord("x", logging.WARNING, "", 0, "logged", (), None))
+    printed = live._live.console.file.getvalue()
+    assert "from a library" in printed and "logged" in printed

@@ -1,0 +1,125 @@
+"""What a run would do, with a probe that measures nothing: where it can be compared with what a run does."""
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+
+import pytest
+
+from tlsearch.search.activations.cache import ActivationCache
+from tlsearch.search.depth_profile import DepthProfile
+from tlsearch.search.phases.profile_cache import ProfileCache
+from tlsearch.search.planning import dry_run as dry_run_module
+from tlsearch.search.planning.dry_run import dry_run
+from tlsearch.search.planning.estimate import PROFILE_SECONDS
+from tlsearch.search.planning.plan import plan_run
+from tlsearch.search.planning.probe import NoProbeError, Speeds, anchors, costs_of
+from tlsearch.spaces.backbone.network import POOL
+from tlsearch.spaces.recipe import LAYERS
+from tlsearch.spaces.space import SearchSpace
+
+pytestmark = pytest.mark.trains  # builds MobileNetV2
+
+
+@pytest.fixture
+def folder(make_folder):
+    return make_folder({"train/cats": 30, "train/dogs": 20, "test/cats": 8, "test/dogs": 6})
+
+
+@pytest.fixture
+def plan(folder):
+    options = {"demo": "small-similar", "study": None, "space": "default", "weights": "starter"}
+    return plan_run(folder, **options, size=32, alpha=0.35, fine_tune_at=[54, 134, 143])
+
+
+@functools.cache
+def _costs(backbone, space):
+    return costs_of(backbone, SearchSpace.from_dict(json.loads(space)))
+
+
+@pytest.fixture(autouse=True)
+def no_probe(monkeypatch):
+    """Takes a thousandth of a second for everything."""
+
+    def measure(backbone, space, files, **options):
+        layers = dict.fromkeys(anchors(space), 1e-3)
+        return Speeds(1.0, 1e-3, 1e-3, layers, layers), _costs(backbone, json.dumps(space.as_dict()))
+
+    monkeypatch.setattr(dry_run_module, "probe", measure)
+
+
+def look(plan, **options):
+    return dry_run(plan, **{"trials": 6, "confirm": 1, "workers": 2, **options})
+
+
+def test_reads_names_and_sizes_and_writes_nothing(plan, folder, own_cache):
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no image")
+    found = look(plan)
+    assert found.dataset is None and found.survey.train + found.survey.val == 50
+    assert found.survey.to_decode == 64 and found.survey.bytes_to_decode == 64 * 32 * 32 * 3
+    assert [path for path in own_cache.rglob("*") if path.is_file()] == []
+
+
+def test_sizes_are_those_of_the_activations(plan):
+    found = look(plan)
+    costs = _costs(plan.backbone, json.dumps(plan.space.as_dict()))
+    assert {cut.cut: cut.bytes for cut in found.cuts} == {cut: 2 * 64 * values for cut, values in costs.values_at.items()}
+    assert all(cut.kept and cut.missing == cut.bytes for cut in found.cuts)
+    assert next(cut.layers for cut in found.cuts if cut.cut == POOL + 1) == (LAYERS,)
+    assert found.from_pixels[0] == 0
+    wide = look(plan, cache_dtype="float32")
+    assert [cut.bytes for cut in wide.cuts] == [2 * cut.bytes for cut in found.cuts]
+
+
+def test_what_does_not_fit_is_not_kept(plan):
+    sizes = [cut.bytes for cut in look(plan).cuts]
+    found = look(plan, cache_limit=sum(sizes[:-1]))
+    assert [cut.kept for cut in found.cuts] == [True] * (len(sizes) - 1) + [False]
+    assert found.forecast.search > look(plan).forecast.search
+    assert not any(cut.kept for cut in look(plan, cache_limit=0).cuts)
+
+
+def test_what_is_there_already_is_known(plan):
+    """Once the images are decoded, the entries' names are too."""
+    assert look(plan).dataset is None
+    plan.open_data(seed=0, cache_dir=None, listener=lambda event: None)
+    found = look(plan)
+    assert found.survey.to_decode == found.survey.bytes_to_decode == 0 and len(found.dataset.train) == 40
+    root = Path(found.dataset.images_folder).parents[1]
+    cut = found.cuts[-1].cut
+    context = dry_run_module._context(plan, found.dataset, root, 0, "float16", None)
+    cache = ActivationCache(context.cache)
+    for part in ("search", "test"):
+        for work in dry_run_module.planned_passes(context, plan.space, [cut], part):
+            for key in work.keys(context):
+                (cache.folder / key.name).mkdir(parents=True)
+                cache.complete(key, len(work.rows), [])
+    assert [one.missing == 0 for one in look(plan).cuts] == [one.cut == cut for one in found.cuts]
+    # With no room for more, what is there is kept.
+    assert [one.kept for one in look(plan, cache_limit=0).cuts] == [one.cut == cut for one in found.cuts]
+    before = look(plan).forecast.extract
+    ProfileCache(context, found.dataset.train).keep(DepthProfile((), 40, 0.5, 1.0))
+    assert look(plan).forecast.extract == pytest.approx(before - 40 * 1e-3 / 2 - PROFILE_SECONDS)
+
+
+def test_a_space_with_fewer_recipes_than_trials(folder):
+    post = plan_run(folder, demo="small-similar", study=None, space="post", size=32, alpha=0.35, weights="random")
+    assert look(post, trials=20).trials == 2
+
+
+def test_where_it_cannot_be_measured_the_rest_is_told(plan, monkeypatch):
+    def fail(*arguments, **options):
+        raise NoProbeError("a process died")
+
+    monkeypatch.setattr(dry_run_module, "probe", fail)
+    found = look(plan)
+    assert (found.forecast, found.unmeasured) == (None, "a process died") and found.cuts
+
+
+def test_what_is_larger_than_the_memory_is_read_in_blocks(plan):
+    found = look(plan)
+    assert found.in_blocks == {}
+    small = dataclasses.replace(found, memory=2 * 40 * 32 * 32 * 3 - 1)
+    assert "images" in small.in_blocks and "images" not in dataclasses.replace(found, memory=2 * 40 * 32 * 32 * 3).in_blocks

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from tlsearch.spaces.backbone.folding import fold
+from tlsearch.spaces.backbone.network import IMAGE, POOL
+from tlsearch.spaces.backbone.spec import ALPHAS, BackboneSpec, load_network
+
+from ..conftest import with_random_statistics
+
+
+@pytest.mark.parametrize("alpha", [0.35, pytest.param(1.4, marks=pytest.mark.slow)])
+def test_the_folded_network_gives_the_same_features(alpha, images):
+    network = with_random_statistics(load_network(BackboneSpec(alpha, 32, "random"), None))
+    folded = fold(network)
+    assert sum(step.kind == "BatchNormalization" for step in folded.steps) == 0
+    assert len(network.steps) - len(folded.steps) == 52 + 4, "the BatchNorm layers and the paddings"
+    expected = network.build(IMAGE, POOL + 1).predict_on_batch(images)
+    found = folded.build(IMAGE, POOL + 1).predict_on_batch(images)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, float(np.abs(expected).max())))
+    assert np.abs(expected).max() > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_folding_at_every_width(alpha, images):
+    test_the_folded_network_gives_the_same_features(alpha, images)
+
+
+def test_layers_keep_the_numbers_of_the_original(network):
+    names = {step.index: step.config["name"] for step in network.steps}
+    for step in fold(network).steps:
+        assert names[step.index] == step.config["name"]
+
+
+def test_a_batch_norm_behind_something_else_is_refused(network):
+    broken = [step for step in network.steps if step.index <= 2]
+    relu = next(step for step in network.steps if step.kind == "ReLU")
+    batch_norm = broken[-1]
+    steps = (broken[0], type(relu)(1, relu.kind, relu.config, (0,), relu.shape), batch_norm)
+    with pytest.raises(ValueError, match="Conv2D or DepthwiseConv2D"):
+        fold(type(network)(32, steps))

@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tlsearch.spaces.backbone.model import build_model, build_trained_part, network_for
+from tlsearch.spaces.backbone.network import IMAGE, POOL
+from tlsearch.spaces.recipe import Recipe
+
+from ..factory import activations
+
+LABELS = np.array([0, 1, 1])
+
+
+def recipe(**changes):
+    return Recipe(**{"technique": "fine-tune", "fine_tune_at": 100, "learning_rate": 1e-3, **changes})
+
+
+def gradients(model, inputs):
+    with tf.GradientTape() as tape:
+        logits = model(inputs)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(LABELS, logits)
+    return tape.gradient(loss, model.trainable_variables)
+
+
+@pytest.mark.parametrize("batch_norm", ["folded", "inference"])
+@pytest.mark.parametrize("layer", [54, 100, 125, 152])
+def test_gradients_on_activations_are_those_from_pixels(network, images, layer, batch_norm):
+    chosen = recipe(fine_tune_at=layer, batch_norm=batch_norm)
+    parts = network_for(chosen, network)
+    cut = parts.cut_for(layer)
+    whole = build_trained_part(chosen, parts, 2, start=IMAGE)
+    suffix = build_trained_part(chosen, parts, 2, start=cut)
+    for ours, theirs in zip(suffix.layers[-1].weights, whole.layers[-1].weights, strict=True):
+        ours.assign(theirs)
+    tensors = activations(parts, cut, images)
+    expected, found = gradients(whole, images), gradients(suffix, tensors)
+    assert len(found) == len(expected) > 0
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4 + 1e-3 * float(np.abs(theirs).max()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "arrays"),
+    [({}, 2), ({"head_units": 8, "head_layers": 3}, 8)],
+)
+def test_the_head_has_the_layers_of_the_recipe(network, changes, arrays):
+    head = build_trained_part(recipe(technique="frozen", fine_tune_at=None, **changes), network, 5, start=POOL + 1)
+    assert len(head.weights) == arrays
+    assert head.output.shape == (None, 5)
+
+
+def test_a_built_model_gives_probabilities_and_is_compiled(network, images):
+    model = build_model(recipe(dropout=0.5), network, 3)
+    probabilities = model.predict_on_batch(images)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
+
+
+def test_the_folded_and_the_plain_model_agree(network, images):
+    models = [build_model(recipe(batch_norm=mode), network, 2) for mode in ("folded", "inference")]
+    for ours, theirs in zip(models[0].get_layer("head").weights, models[1].get_layer("head").weights, strict=True):
+        ours.assign(theirs)
+    first, second = (model.predict_on_batch(images) for model in models)
+    np.testing.assert_allclose(first, second, atol=1e-4)
