@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--per-class", type=int, default=240)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "spaces" / "starter.npz")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "spaces" / "backbone" / "starter.npz")
     parser.add_argument("--log", type=Path)
     arguments = parser.parse_args()
     handlers: list[logging.Handler] = [logging.StreamHandler()]

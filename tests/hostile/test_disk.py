@@ -128,7 +128,7 @@ def test_permission_denied(tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     code = (
-        "import sys; from pathlib import Path; from tlsearch.search.study_folder import check_folder; "
+        "import sys; from pathlib import Path; from tlsearch.search.storage.folder.study import check_folder; "
         "from tlsearch.search.paths import atomic_write\n"
         "try:\n"
         "    with atomic_write(Path(sys.argv[1]) / 'x') as file: file.write(b'x')\n"

@@ -148,7 +148,7 @@ def test_a_fresh_start_that_was_killed_can_be_given_again(tmp_path):
 def test_two_that_create_a_study_at_once_share_it(tmp_path, monkeypatch):
     first = StudyStore.create(tmp_path / "s", settings(name="s"))
     # As if it had looked before the first was there.
-    monkeypatch.setattr("tlsearch.search.opened.check_folder", lambda path: None)
+    monkeypatch.setattr("tlsearch.search.storage.folder.study.check_folder", lambda path: None)
     second = StudyStore.create(tmp_path / "s", settings(name="s", seed=5))
     assert second.settings == first.settings
 

@@ -160,7 +160,7 @@ def test_a_damaged_study_is_refused_and_left_as_it_is(store, damage, message):
 
 def test_a_second_search_is_refused_with_the_name_of_the_first(store):
     code = (
-        "import sys; from pathlib import Path; from tlsearch.search.lock import hold\n"
+        "import sys; from pathlib import Path; from tlsearch.search.storage.folder.lock import hold\n"
         "with hold(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(store.path)]
