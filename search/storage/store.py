@@ -6,7 +6,8 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
     ├── study.json      what the study was made for; written once
     ├── study.db        the trials: an Optuna storage that optuna-dashboard opens as it is
     ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
-    ├── models/         each finalist's best seed by the validation split: see `kept`
+    ├── models/         each finalist's best seed by the validation split: see `models`
+    ├── errors/         tracebacks of failed trials
     ├── timing.json     seconds by phase, over all runs
     ├── runs.json       what each run of the search trained on
     ├── similarity.json the depth profile of the training images
@@ -164,6 +165,19 @@ class StudyStore:
         state = TrialState.PRUNED if isinstance(trial, PrunedTrial) else TrialState.COMPLETE
         return self._trials.finish(trial.number, result_of(trial), state, [trial.score])  # type: ignore[attr-defined]
 
+    def keep_traceback(self, number: int, text: str) -> str:
+        """Keeps the traceback of a failed trial, and says where, for messages."""
+        with self._writing():
+            self.files.write({_traceback(number): text.encode("utf-8", "backslashreplace")})
+        return self.files.where(_traceback(number))
+
+    def traceback_of(self, number: int) -> str | None:
+        """The traceback of a failed trial; None where none was kept."""
+        try:
+            return self.files.read(_traceback(number)).decode("utf-8", "replace")
+        except OSError:
+            return None
+
     def owns(self, number: int) -> bool:
         """Whether a trial that this driver has begun is still its own, as far as it knows."""
         return self._trials.owns(number)
@@ -292,6 +306,10 @@ class StudyStore:
                 f"the study's folder must stay and be writable while it is searched, got {self.path} ({what}). "
                 "What was finished is kept, and the same command goes on."
             ) from error
+
+
+def _traceback(number: int) -> str:
+    return f"errors/trial-{number:05}.txt"
 
 
 def interrupted(trial: RunningTrial, error: str) -> FailedTrial:

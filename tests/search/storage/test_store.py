@@ -107,6 +107,12 @@ def test_confirmations_keep_their_predictions(store):
     np.testing.assert_array_equal(stored_labels, labels)
 
 
+def test_the_traceback_of_a_failed_trial_is_kept_and_said_where(store):
+    assert store.traceback_of(7) is None
+    assert store.keep_traceback(7, "Traceback: 'a\udcff'") == str(store.path / "errors" / "trial-00007.txt")
+    assert StudyStore.open(store.path).traceback_of(7) == "Traceback: 'a\\udcff'"
+
+
 def test_timing_adds_up(store):
     store.add_timing("search", 1.5)
     StudyStore.open(store.path).add_timing("search", 2.0)

@@ -150,6 +150,12 @@ def test_a_kill_while_it_was_made_needs_no_more_than_the_same_again(place, store
     assert StudyStore.create(place, settings()).settings == settings()
 
 
+def test_the_traceback_of_a_failed_trial_is_kept_and_said_where(place, store):
+    assert store.traceback_of(7) is None
+    assert store.keep_traceback(7, "Traceback") == f"errors/trial-00007.txt of {place}"
+    assert StudyStore.open(place).traceback_of(7) == "Traceback"
+
+
 def test_deleting(place, store, database, postgres):
     add(store, complete(0))
     number = store.start(values(), recipe(), seed=2).number
