@@ -171,10 +171,6 @@ class OpenedStudy:
     driver: str = ""
 
 
-MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What JSON raises, and what is made of it, where it is not what was written."""
-
-
 def unusable(path: StudyPlace, error: OSError) -> StudyError:
     """That a study's folder cannot be made or written."""
     return StudyError(

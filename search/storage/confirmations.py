@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import DamagedStudyError, StorageError
+from ...spaces.errors import DamagedStudyError
 from ..trial import Confirmation
 from .address import StudyPlace
 from .base import StudyFiles
-from .records import confirmation_of
+from .decoding import RecordError, check_schema, convert, load, load_arrays
 
 _FOLDER = "confirm"
 
@@ -43,7 +43,7 @@ class ConfirmationRecords:
         stored = dataclasses.replace(confirmation, predictions=f"{stem}.npz")
         arrays = io.BytesIO()
         np.savez_compressed(arrays, probabilities=probabilities, labels=labels)
-        fields = json.dumps({**dataclasses.asdict(stored), "recipe": stored.recipe.as_dict()}).encode()
+        fields = json.dumps(dataclasses.asdict(stored)).encode()
         # The scores last: without them the predictions are not looked at.
         written = self._files.write({f"{stem}.npz": arrays.getvalue(), f"{stem}.json": fields}, claim=claim)
         return stored if written else None
@@ -57,19 +57,19 @@ class ConfirmationRecords:
 
         Raises:
             OSError: It cannot be read.
-            ValueError, KeyError, TypeError, AttributeError, RecursionError: It is not what `record` wrote.
+            StudyError: A later version of tlsearch wrote it.
+            RecordError: It is damaged.
         """
-        return confirmation_of(json.loads(self._files.read(name)))
+        fields = load(self._files.read(name))
+        check_schema(fields, name)
+        return convert(fields, Confirmation)
 
     def predictions(self, confirmation: Confirmation) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """See `StudyStore.predictions`."""
         # By its last part alone: nothing outside the study is opened, whatever its file says.
         name = f"{_FOLDER}/{Path(confirmation.predictions).name}"
         try:
-            with np.load(io.BytesIO(self._files.read(name)), allow_pickle=False) as file:
-                return file["probabilities"], file["labels"]
-        except StorageError:
-            raise
-        except Exception as error:
-            # From the parsers of a file that may hold anything: zipfile and NumPy promise no closed set.
+            arrays = load_arrays(self._files.read(name))
+            return arrays["probabilities"], arrays["labels"]
+        except (OSError, RecordError, KeyError) as error:
             raise DamagedStudyError(self._study, f"{name} cannot be read") from error

@@ -15,29 +15,27 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...spaces.backbone.trained import Weights
-from ...spaces.errors import SpaceError, StudyError
+from ...spaces.errors import StudyError
 from ...spaces.recipe import Recipe, Technique
 from ..selection import better
 from ..training.trainer import Outcome
 from ..trial import Confirmation, Metric
 from .base import StudyFiles
+from .decoding import SCHEMA, RecordError, check_schema, convert, load, load_arrays
 
 FOLDER = "models"
 """Of the study's files."""
 
-SCHEMA = 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KeptModel:
-    """A trained model.
+class ModelFacts:
+    """How a trained model came about.
 
     Attributes:
         recipe: What was trained.
@@ -46,7 +44,6 @@ class KeptModel:
         order: Which of the confirmation's seeds that is, from 0.
         epoch: The epoch whose weights these are.
         val_score: The study's metric on the validation split.
-        weights: Of the whole model, as `spaces.trained` takes them.
         refit: Whether it was trained on the validation images too; ``val_score`` is then that of the model before.
     """
 
@@ -56,8 +53,18 @@ class KeptModel:
     order: int
     epoch: int
     val_score: float
-    weights: Weights
     refit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeptModel(ModelFacts):
+    """A trained model.
+
+    Attributes:
+        weights: Of the whole model, as `spaces.backbone.trained` takes them.
+    """
+
+    weights: Weights
 
     @classmethod
     def of(cls, confirmation: Confirmation, outcome: Outcome, *, order: int) -> KeptModel:
@@ -75,7 +82,7 @@ class KeptModel:
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights, fit for JSON."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "weights"}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(ModelFacts)}
         return {**fields, "recipe": self.recipe.as_dict()}
 
 
@@ -126,19 +133,19 @@ def kept_model(files: StudyFiles, technique: Technique, *, refit: bool = False) 
     """
     name = model_name(technique, refit=refit)
     try:
-        with np.load(io.BytesIO(files.read(name)), allow_pickle=False) as file:
-            facts = json.loads(str(file["facts"]))
-            weights = tuple(file[array] for array in sorted(file.files) if array != "facts")
-        if facts.pop("schema") > SCHEMA:
-            raise StudyError(f"{files.where(name)} was made by a later version of tlsearch. Update tlsearch.")
-        return KeptModel(**{**facts, "recipe": Recipe.from_dict(facts["recipe"]), "weights": weights})
+        arrays = load_arrays(files.read(name))
+        stored = load(str(arrays.pop("facts", "")).encode())
+        check_schema(stored, files.where(name))
+        facts = convert(stored, ModelFacts)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, SpaceError) as error:
+    except (OSError, RecordError) as error:
         raise StudyError(
             f"the kept model {files.where(name)} is damaged. Restore it, or delete it and export with --refit, which trains "
             "it anew."
         ) from error
+    common = {field.name: getattr(facts, field.name) for field in dataclasses.fields(ModelFacts)}
+    return KeptModel(**common, weights=tuple(arrays[array] for array in sorted(arrays)))
 
 
 def kept_bytes(files: StudyFiles) -> int:

@@ -13,6 +13,7 @@ from ..depth_profile import DepthProfile
 from ..machine.devices import Device
 from .address import StudyPlace
 from .base import StudyFiles, unusable
+from .decoding import RecordError, T, decode
 
 _PROFILE, _TEST_FILES, _WEIGHTS = "similarity.json", "test_files.json", "weights.json"
 
@@ -30,6 +31,12 @@ class RunNote:
     started: str
     workers: int
     device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class _WeightsNote:
+    file: str = ""
+    downloaded: bool = False
 
 
 class StudyNotes:
@@ -53,16 +60,16 @@ class StudyNotes:
 
     def test_files(self) -> tuple[str, ...]:
         """The files of the test split in its order, relative to the data folder; empty where they were not recorded."""
-        return tuple(self._read(_TEST_FILES) or ())
+        return self._read(_TEST_FILES, tuple[str, ...]) or ()
 
     def keep_weights_file(self, name: str, *, downloaded: bool) -> None:
         """Records which file the pretrained weights came from, and whether Keras downloaded it for this study."""
-        self._write(_WEIGHTS, {"file": name, "downloaded": downloaded})
+        self._write(_WEIGHTS, dataclasses.asdict(_WeightsNote(name, downloaded)))
 
     def weights_file(self) -> tuple[str, bool]:
         """What `keep_weights_file` was given; ``("", False)`` for random weights and where it was not recorded."""
-        note = self._read(_WEIGHTS) or {}
-        return str(note.get("file", "")), bool(note.get("downloaded", False))
+        note = self._read(_WEIGHTS, _WeightsNote) or _WeightsNote()
+        return note.file, note.downloaded
 
     def keep_profile(self, profile: DepthProfile) -> None:
         """Records the depth profile of the training images."""
@@ -70,10 +77,7 @@ class StudyNotes:
 
     def profile(self) -> DepthProfile | None:
         """The depth profile of the training images; None where it was not measured, or cannot be read."""
-        try:
-            return DepthProfile.from_dict(self._read(_PROFILE))
-        except (ValueError, KeyError, TypeError):
-            return None
+        return self._read(_PROFILE, DepthProfile)
 
     def keep_run(self, device: Device, workers: int) -> None:
         """Records that a run begins: what it trains on, which is what its times are of."""
@@ -86,10 +90,7 @@ class StudyNotes:
         return tuple(sorted(found, key=lambda run: run.started))
 
     def _runs_in(self, name: str) -> tuple[RunNote, ...]:
-        try:
-            return tuple(RunNote(**{**run, "device": Device(**run["device"])}) for run in self._read(name) or ())
-        except (ValueError, KeyError, TypeError):
-            return ()
+        return self._read(name, tuple[RunNote, ...]) or ()
 
     def _write(self, name: str, value: Any) -> None:
         try:
@@ -98,8 +99,8 @@ class StudyNotes:
             # From a folder: a database has errors of its own.
             raise unusable(self._study, error) from error
 
-    def _read(self, name: str) -> Any:
+    def _read(self, name: str, kind: type[T]) -> T | None:
         try:
-            return json.loads(self._files.read(name))
-        except (OSError, ValueError):
+            return decode(self._files.read(name), kind)
+        except (OSError, RecordError):
             return None

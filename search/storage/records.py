@@ -1,12 +1,10 @@
-"""The study's records as they are stored, and back."""
+"""Trials as Optuna's storage holds them, and back."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,11 +14,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from ...spaces.ranges import Values
 from ...spaces.recipe import Recipe
 from ...spaces.space import SearchSpace
-from ..trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
+from ..trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
+from .decoding import RecordError, check_schema, convert, finite, number
 from .distributions import distributions
 
 _STORED_APART = frozenset({"number", "recipe", "seed", "started", "worker", "ended", "score"})
-"""Fields that the storage has a place of its own for, or that were written when the trial began."""
+"""Fields that Optuna has a place of its own for, or that were written when the trial began."""
+
+_KINDS = {TrialState.COMPLETE: CompleteTrial, TrialState.PRUNED: PrunedTrial, TrialState.FAIL: FailedTrial}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,56 +59,33 @@ def begun_trial(proposal: Proposal, space: SearchSpace) -> FrozenTrial:
 
 
 def result_of(trial: FinishedTrial) -> dict[str, Any]:
-    """A finished trial's results as user attributes: valid JSON, so NaN becomes None."""
+    """A finished trial's results as user attributes."""
     fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(trial) if field.name not in _STORED_APART}
-    curve = [{name: _finite(value) for name, value in dataclasses.asdict(m).items()} for m in trial.curve]
-    return {name: _finite(value) for name, value in fields.items() if name != "curve"} | {"curve": curve}
+    curve = [{name: finite(value) for name, value in dataclasses.asdict(m).items()} for m in trial.curve]
+    return {name: finite(value) for name, value in fields.items()} | {"curve": curve}
 
 
 def record_of(frozen: FrozenTrial) -> Trial:
     """The record of a stored trial.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: It is not what `result_of` gave.
+        StudyError: A later version of tlsearch wrote it.
+        RecordError: It is damaged.
     """
-    attributes = frozen.user_attrs
-    common: dict[str, Any] = {
-        "number": frozen.number,
-        "recipe": Recipe.from_dict(attributes["recipe"]),
-        "seed": attributes["seed"],
-        "started": _utc(frozen.datetime_start),
-        "worker": attributes.get("worker", ""),
-        "curve": tuple(Measurement(**{k: _number(v) for k, v in m.items()}) for m in attributes.get("curve", ())),
-    }
-    if frozen.state not in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL):
-        return RunningTrial(**common)
-    ended: dict[str, Any] = {
-        **common,
-        "ended": _utc(frozen.datetime_complete),
-        "seconds": attributes.get("seconds", 0.0),
-        "setup_seconds": attributes.get("setup_seconds", 0.0),
-    }
+    check_schema(frozen.user_attrs, f"trial {frozen.number}")
+    fields = {name: number(value) for name, value in frozen.user_attrs.items()}
+    fields |= {"number": frozen.number, "started": _utc(frozen.datetime_start), "ended": _utc(frozen.datetime_complete)}
+    curve = fields.get("curve", ())
+    if not (isinstance(curve, list | tuple) and all(isinstance(one, dict) for one in curve)):
+        raise RecordError("its curve is no list of measurements")
+    fields["curve"] = [{name: number(value) for name, value in one.items()} for one in curve]
     if frozen.state is TrialState.FAIL:
-        error = attributes.get("error", "unknown")
-        return FailedTrial(**ended, error=error, interrupted=attributes.get("interrupted", False))
-    kind: type[CompleteTrial] | type[PrunedTrial] = CompleteTrial if frozen.state is TrialState.COMPLETE else PrunedTrial
-    own = {field.name for field in dataclasses.fields(kind)} - set(ended) - {"score"}
-    if frozen.value is None:
-        raise ValueError(f"trial {frozen.number} has no score")
-    return kind(**ended, score=frozen.value, **{name: attributes[name] for name in own})
-
-
-def confirmation_of(fields: Mapping[str, Any]) -> Confirmation:
-    """The confirmation of a mapping that JSON has carried."""
-    return Confirmation(**{**fields, "recipe": Recipe.from_dict(fields["recipe"])})
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _number(value: Any) -> Any:
-    return math.nan if value is None else value
+        # Another program that ends a trial says neither.
+        fields = {"error": "unknown", "seconds": 0.0, **fields}
+    elif frozen.state in _KINDS:
+        fields["score"] = frozen.value
+    kind: type[Trial] = _KINDS.get(frozen.state, RunningTrial)
+    return convert(fields, kind)
 
 
 def _utc(moment: datetime | None) -> datetime:

@@ -38,8 +38,9 @@ from ..events import Listener, Warned, ignore
 from ..settings import StudySettings
 from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
 from .address import SharedStudy, StudyPlace
-from .base import MALFORMED, OpenedStudy, StudyTrials
+from .base import OpenedStudy, StudyTrials
 from .confirmations import ConfirmationRecords
+from .decoding import RecordError
 from .folder.study import create_in_folder, open_in_folder, salvaged
 from .notes import StudyNotes
 from .records import Proposal, begun_trial, record_of, result_of
@@ -194,7 +195,7 @@ class StudyStore:
             if trial is None:
                 try:
                     trial = record_of(frozen)
-                except MALFORMED as error:
+                except RecordError as error:
                     self._cannot_read(f"trial {frozen.number}", error)
                     continue
                 if isinstance(trial, FinishedTrial):
@@ -251,7 +252,7 @@ class StudyStore:
                     self.predictions(confirmation)
             except DamagedStudyError as error:
                 self._unread[name] = error.what
-            except (OSError, *MALFORMED) as error:
+            except (OSError, RecordError) as error:
                 self._cannot_read(name, error)
             else:
                 found.append(confirmation)
@@ -292,8 +293,8 @@ class StudyStore:
 
     def _cannot_read(self, what: str, error: Exception) -> None:
         if not self._lenient:
-            raise DamagedStudyError(self.path, f"{what} cannot be read") from error
-        self._unread[what] = f"{type(error).__name__}: {error}"[:100]
+            raise DamagedStudyError(self.path, f"{what} cannot be read ({error})") from error
+        self._unread[what] = str(error)[:100]
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from .base import MALFORMED, StudyFiles
+from .base import StudyFiles
+from .decoding import RecordError, decode
 
 
 class PhaseTimes:
@@ -39,6 +40,6 @@ class PhaseTimes:
 
     def _read(self, name: str) -> dict[str, float]:
         try:
-            return {str(phase): float(seconds) for phase, seconds in json.loads(self._files.read(name)).items()}
-        except (OSError, *MALFORMED):
+            return decode(self._files.read(name), dict[str, float])
+        except (OSError, RecordError):
             return {}
