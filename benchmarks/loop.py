@@ -40,6 +40,7 @@ from timed_pool import EPOCHS, TimedPool, measurement, outcome
 from tlsearch.search.engines import ALGORITHMS, WAIT, Engine, make_engine
 from tlsearch.search.phases import search as search_loop
 from tlsearch.search.phases.search import Searcher
+from tlsearch.search.phases.training import Conditions
 from tlsearch.search.settings import DataSettings, StudySettings
 from tlsearch.search.storage.address import SharedStudy, parse_storage
 from tlsearch.search.storage.store import StudyStore
@@ -74,10 +75,9 @@ def new_store(place: Path | SharedStudy, engine: str = "optuna", algorithm: str 
 
 def search(store: StudyStore, trials: int, pool: TimedPool) -> float:
     """The real loop; its wall time in seconds."""
-    searcher = Searcher(store, SPACE, trials, prune=True, patience=3, deadline=None, listener=lambda event: None)
     with store.hold():
         began = time.monotonic()
-        searcher.run(pool, frozenset())  # type: ignore[arg-type]
+        Searcher(store, SPACE, trials, Conditions(patience=3), prune=True).run(pool)  # type: ignore[arg-type]
         return time.monotonic() - began
 
 

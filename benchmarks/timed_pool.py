@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from common import trial_seconds
 
 from tlsearch.search.training.trainer import Outcome
 from tlsearch.search.trial import Measurement
-from tlsearch.search.workers.messages import Measured, Trained
+from tlsearch.search.workers.messages import Trained
+from tlsearch.search.workers.pool import TrainingRuns
 
 EPOCHS = 5
 """That a made-up trial takes."""
@@ -24,18 +24,13 @@ class TimedWorker:
 
     def __init__(self, number: int) -> None:
         self.name = f"worker-{number}"
-        self.task: Any = None
+        self.run: Any = None
         self.epoch = 0
         self.each = 0.0
-        self.go_on = True
-
-    def send(self, message: Any) -> None:
-        """Takes a `Continue`."""
-        self.go_on = message.go_on
 
 
 class TimedPool:
-    """Workers whose trials take so many seconds and nothing else; see `WorkerPool.drive`."""
+    """Workers whose trials take so many seconds and nothing else; see `WorkerPool.train`."""
 
     def __init__(self, count: int, seconds: float) -> None:
         self.workers = [TimedWorker(number) for number in range(1, count + 1)]
@@ -44,15 +39,15 @@ class TimedPool:
         self.trained = 0.0
         self._rng = np.random.default_rng(0)
 
-    def drive(self, next_task: Callable[[Any], Any], handle: Callable[[Any, Any, Any], None]) -> None:
-        """Hands out tasks and hears answers, each at its time."""
+    def train(self, runs: TrainingRuns) -> None:
+        """Hands out runs and gives answers, each at its time."""
         due: list[tuple[float, int, TimedWorker]] = []
         order = itertools.count()
         idle = self.workers[::-1]
         while True:
-            while idle and (task := next_task(idle[-1])) is not None:
+            while idle and (run := runs.next_run(idle[-1].name)) is not None:
                 worker = idle.pop()
-                worker.task, worker.epoch = task, 0
+                worker.run, worker.epoch = run, 0
                 worker.each = trial_seconds(self._rng, self.seconds) / EPOCHS
                 heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
             if not due:
@@ -64,14 +59,12 @@ class TimedPool:
             self.trained += worker.each
             worker.epoch += 1
             # All alike: none is pruned.
-            handle(worker, worker.task, Measured(worker.task.ticket, measurement(worker.epoch)))
-            if worker.go_on and worker.epoch < EPOCHS:
+            goes_on = runs.goes_on(worker.run, measurement(worker.epoch))
+            if goes_on and worker.epoch < EPOCHS:
                 heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
                 continue
-            ended = outcome(worker.epoch) if worker.go_on else None
-            task, worker.task, worker.go_on = worker.task, None, True
             idle.append(worker)
-            handle(worker, task, Trained(task.ticket, ended))
+            runs.ended(worker.run, Trained(worker.run.ticket, outcome(worker.epoch) if goes_on else None))
 
 
 def measurement(epoch: int) -> Measurement:

@@ -59,9 +59,10 @@ class TrialMeasured:
 
 @dataclass(frozen=True, slots=True)
 class TrialFinished:
-    """A trial ended: complete, pruned or failed."""
+    """A trial ended: complete, pruned or failed; ``traceback`` is that of an unexpected error, else empty."""
 
     trial: FinishedTrial
+    traceback: str = ""
 
 
 @dataclass(frozen=True, slots=True)

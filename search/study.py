@@ -6,7 +6,7 @@ the search tries recipes on the validation split, confirmation trains each techn
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import shutil
 import time
 from collections.abc import Iterator
@@ -24,17 +24,19 @@ from .context import Context
 from .data.dataset import Dataset
 from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
 from .machine.paths import cache_root
-from .phases.confirm import Confirmer
+from .phases.confirm import ConfirmationPlan, Confirmer
 from .phases.extract import CacheFiller
 from .phases.profile import measure_profile
-from .phases.search import Searcher
+from .phases.search import Progress, Searcher, check_success, count_done
+from .phases.time_limit import TimeLimit
+from .phases.training import Conditions
 from .settings import CacheType, StudySettings, WarmStart, differences
 from .storage.address import SharedStudy, StudyPlace
 from .storage.folder.lock import LOCK_FILES, hold
 from .storage.folder.study import check_folder
 from .storage.places import is_there
 from .storage.store import StudyStore
-from .trial import FailedTrial, FinishedTrial, Metric
+from .trial import Metric
 from .workers.messages import Begin
 from .workers.pool import WorkerPool
 from .workers.processes import ProcessPool, choose_workers
@@ -182,10 +184,7 @@ class Study:
     @property
     def done(self) -> int:
         """Trials that count towards the study's total."""
-        return sum(
-            isinstance(trial, FinishedTrial) and not (isinstance(trial, FailedTrial) and trial.interrupted)
-            for trial in self.store.trials()
-        )
+        return count_done(self.store.trials())
 
     def run(
         self,
@@ -214,36 +213,25 @@ class Study:
             KeyboardInterrupt: Ctrl-C. What was finished is kept; call again to go on.
         """
         started = time.monotonic()
-        deadline = None if budget.seconds is None else started + budget.seconds
+        limit = TimeLimit.after(budget.seconds)
         with self.store.hold(listener):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
-            confirmer = Confirmer(
-                self.store, self._context, budget.confirm, patience=patience, deadline=deadline, listener=listener
-            )
-            searcher = Searcher(
-                self.store,
-                self.space,
-                budget.trials,
-                prune=prune,
-                patience=patience,
-                deadline=deadline,
-                listener=listener,
-            )
-            if searcher.complete and not confirmer.remaining():
-                searcher.check()
+            plan = ConfirmationPlan.of(self.store, budget.confirm)
+            if Progress.of(self.store.trials(), self.space, budget.trials).complete and not plan.remaining():
+                check_success(self.store.trials())
                 return
             try:
                 with _start_pool(workers, ray, listener) as pool:
-                    searcher.reserve = lambda finished: confirmer.reserve(finished, len(pool.workers))
-                    self._run(pool, searcher, confirmer, deadline, listener)
+                    self._run(
+                        pool, budget.trials, plan, Conditions(patience=patience, limit=limit, listener=listener), prune=prune
+                    )
             finally:
                 self.store.add_timing("decode", self._context.dataset.decode_seconds)
                 self.store.add_timing("wall", time.monotonic() - started)
 
-    def _run(
-        self, pool: WorkerPool, searcher: Searcher, confirmer: Confirmer, deadline: float | None, listener: Listener
-    ) -> None:
+    def _run(self, pool: WorkerPool, trials: int, plan: ConfirmationPlan, conditions: Conditions, *, prune: bool) -> None:
+        limit, listener = conditions.limit, conditions.listener
         pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
         ready = pool.wait_until_ready()
         self.store.notes.keep_run(ready.device, len(pool.workers))
@@ -251,23 +239,32 @@ class Study:
             began = time.monotonic()
             with self._timed("extract"):
                 cached = filler.fill("search")
-                confirmer.test_seconds = self._test_seconds(time.monotonic() - began)
-                searcher.suggested_cut = self._suggested_cut(pool, listener)
-            confirmer.available = math.inf if deadline is None else max(0.0, deadline - time.monotonic())
-            if not searcher.complete:
-                with self._phase("search", searcher.total, searcher.done, listener):
-                    searcher.run(pool, cached)
+                test_seconds = self._test_seconds(time.monotonic() - began)
+                suggested_cut = self._suggested_cut(pool, listener)
+            progress = Progress.of(self.store.trials(), self.space, trials)
+            if not progress.complete:
+                searcher = Searcher(
+                    self.store,
+                    self.space,
+                    progress.total,
+                    dataclasses.replace(conditions, cached_cuts=cached),
+                    prune=prune,
+                    reserve=plan.reserve(test_seconds=test_seconds, limit=limit, workers=len(pool.workers)),
+                    suggested_cut=suggested_cut,
+                )
+                with self._phase("search", progress.total, progress.done, listener):
+                    searcher.run(pool)
                 if searcher.others_running:
                     # Finalists are chosen when all is tried.
                     listener(Warned("The time limit has come; drivers that go on will confirm what the search has found."))
                     return
-            if confirmer.remaining():
+            if plan.remaining():
                 with self._timed("extract"):
                     tested = filler.fill("test")
-                confirmer.fit(len(pool.workers))
-                remaining = confirmer.remaining()
-                with self._phase("confirm", confirmer.total, confirmer.total - len(remaining), listener):
-                    confirmer.run(pool, cached & tested)
+                plan = plan.fitting(limit, len(pool.workers), listener)
+                with self._phase("confirm", plan.total, plan.total - len(plan.remaining()), listener):
+                    confirming = dataclasses.replace(conditions, cached_cuts=cached & tested)
+                    Confirmer(plan, self._context.dataset, confirming).run(pool)
 
     def _test_seconds(self, seconds: float) -> float:
         """How long the frozen pass over the test split will take if that over the search's images took ``seconds``."""

@@ -24,8 +24,8 @@ from ..settings import StudySettings
 from ..storage.models import KeptModel, keep, kept_model
 from ..storage.store import StudyStore
 from ..training.trainer import Job, Outcome
-from ..workers.messages import Begin, Continue, FromWorker, Measured, ToWorker, Train, Trained
-from ..workers.pool import Died, Worker
+from ..workers.messages import Begin, Train, Trained
+from ..workers.pool import TaskFailedError
 from ..workers.processes import ProcessPool, choose_workers
 
 
@@ -80,20 +80,13 @@ def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) 
 
 
 def _train(context: Context, space: SearchSpace, recipe: Recipe, seed: int, listener: Listener) -> Outcome:
-    answers: list[FromWorker | Died] = []
     with ProcessPool(1, choose_workers(1)[1]) as pool:
         pool.begin(Begin(context, (recipe.first_trained_layer,), folded=recipe.batch_norm == "folded"))
         with CacheFiller(pool, context, space, pool.wait_until_ready().values_at, listener) as filler:
-            tasks = [Train(0, Job(recipe, seed, head_seed=seed, patience=None, keep=True), filler.fill("search"))]
-
-            def handle(worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
-                if isinstance(message, Measured):
-                    worker.send(Continue(True))
-                else:
-                    answers.append(message)
-
-            pool.drive(lambda worker: tasks.pop() if tasks else None, handle)
-    (end,) = answers
-    if not isinstance(end, Trained) or end.outcome is None:
-        raise SearchFailedError(f"training on all images failed: {getattr(end, 'error', 'it was stopped')}.")
+            run = Train(0, Job(recipe, seed, head_seed=seed, patience=None, keep=True), filler.fill("search"))
+            try:
+                ((_, end),) = pool.map([run])
+            except TaskFailedError as error:
+                raise SearchFailedError(f"training on all images failed: {error}.") from error
+    assert isinstance(end, Trained) and end.outcome is not None
     return end.outcome

@@ -8,7 +8,7 @@ from multiprocessing.reduction import DupFd
 from typing import Any
 
 _TAIL = 4096
-"""Bytes that are looked at: more than any last line that is worth showing."""
+"""Bytes that are read: a traceback and more."""
 
 
 class LastWords:
@@ -32,11 +32,10 @@ class LastWords:
         os.dup2(self._file, 1)
         os.dup2(self._file, 2)
 
-    def last_line(self) -> str:
-        """The last line that is not blank; empty where there is none."""
+    def tail(self) -> str:
+        """The end of what was written, without blank lines around it; empty where nothing was."""
         size = os.fstat(self._file).st_size
-        text = os.pread(self._file, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
-        return (text.strip().splitlines() or [""])[-1]
+        return os.pread(self._file, _TAIL, max(0, size - _TAIL)).decode(errors="replace").strip()
 
     def close(self) -> None:
         """Frees the file; the other process's hold on it stays."""

@@ -6,15 +6,15 @@ finalist's seeds the model that did best on the validation split is kept with th
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...spaces.recipe import Technique
-from ..context import Context
 from ..data.dataset import Dataset
 from ..events import Confirmed, Listener, PhaseAdvanced, Warned
 from ..metrics import scores
@@ -23,10 +23,12 @@ from ..selection import finalists
 from ..storage.base import POLL_SECONDS
 from ..storage.models import KeptModel, keep_better
 from ..storage.store import StudyStore
-from ..training.trainer import Job
+from ..training.trainer import Job, Outcome
 from ..trial import CompleteTrial, Confirmation, Trial
-from ..workers.messages import Continue, Failed, FromWorker, Measured, ToWorker, Train, Trained
-from ..workers.pool import Died, Worker, WorkerPool
+from ..workers.messages import Train, Trained
+from ..workers.pool import RunEnd, WorkerPool
+from .time_limit import TimeLimit
+from .training import Conditions, TrainingPhase
 
 RESERVED_AT_MOST = 0.5
 """Share of the time that is kept for confirmation at most: finalists must be found before they can be confirmed."""
@@ -55,134 +57,145 @@ def _once(trial: CompleteTrial) -> float:
     return min(trial.seconds, trial.setup_seconds + max(0.0, traced))
 
 
-class Confirmer:
-    """Trains the finalists that have not been confirmed yet.
+@dataclass(frozen=True, slots=True)
+class ConfirmationPlan:
+    """Which training runs confirmation consists of: every finalist with every seed.
 
     Attributes:
-        test_seconds: Wall time that computing the test split's frozen activations is expected to take.
-        available: Wall time until the deadline when the search begins.
-
-    Args:
         store: Of the study.
-        context: What the search trains on.
-        seeds: Times that each finalist is trained; the same seeds for every technique.
-        patience: As in `Job`.
-        deadline: On the monotonic clock; None for no limit.
-        listener: Told what happens.
+        seeds: That each finalist is trained with.
     """
 
-    def __init__(
-        self,
-        store: StudyStore,
-        context: Context,
-        seeds: int,
-        *,
-        patience: int | None,
-        deadline: float | None,
-        listener: Listener,
-    ) -> None:
-        self._store = store
-        self._dataset: Dataset = context.dataset
-        self._seeds = [derive(store.settings.seed, 0, 2, number) for number in range(seeds)]
-        self._patience = patience
-        self._deadline = deadline
-        self._listener = listener
-        self._waiting: list[tuple[CompleteTrial, int]] = []
-        self._done = 0
-        self._moved: set[tuple[int, int]] = set()
-        self.test_seconds = 0.0
-        self.available = math.inf
+    store: StudyStore
+    seeds: tuple[int, ...]
 
-    def reserve(self, finished: Sequence[Trial], workers: int) -> float:
-        """Seconds of a time limit that confirmation needs, as far as the trials that have finished tell.
+    @classmethod
+    def of(cls, store: StudyStore, count: int) -> ConfirmationPlan:
+        """A plan with so many seeds, the same for every technique."""
+        return cls(store, tuple(derive(store.settings.seed, 0, 2, number) for number in range(count)))
+
+    @property
+    def total(self) -> int:
+        """Training runs, those that are done included."""
+        return len(self.seeds) * len(self._finalists())
+
+    def remaining(self) -> list[tuple[CompleteTrial, int]]:
+        """Finalists and seeds that are not confirmed yet; seed by seed, so that a time limit cuts all techniques alike."""
+        confirmed = {(c.trial, c.seed) for c in self.store.confirmations()}
+        return [
+            (trial, seed)
+            for seed in self.seeds
+            for trial in self._finalists().values()
+            if (trial.number, seed) not in confirmed
+        ]
+
+    def reserve(self, *, test_seconds: float, limit: TimeLimit, workers: int) -> Callable[[Sequence[Trial]], float]:
+        """What a search keeps of its time limit for the confirmation, as far as the trials that have finished tell.
 
         Args:
-            finished: Trials.
+            test_seconds: Wall time that computing the test split's activations is expected to take.
+            limit: Of the run. Of what is left of it now no more than `RESERVED_AT_MOST` is kept.
             workers: That will confirm side by side.
-        """
-        if not self._seeds:
-            return 0.0
-        runs = [*finalists(finished, self._store.settings.metric).values()] * len(self._seeds)
-        needed = self.test_seconds + expected_seconds(runs, workers)
-        return min(needed, RESERVED_AT_MOST * self.available)
 
-    def fit(self, workers: int) -> None:
-        """Plans with fewer seeds, and says so, where the time that is left does not allow for all; one is tried in any."""
-        if self._deadline is None or (left := self._deadline - time.monotonic()) <= 0:
-            return
+        Returns:
+            The seconds that are kept, by the trials that have finished.
+        """
+        most = RESERVED_AT_MOST * max(0.0, limit.left)
+
+        def seconds(finished: Sequence[Trial]) -> float:
+            if not self.seeds:
+                return 0.0
+            runs = [*finalists(finished, self.store.settings.metric).values()] * len(self.seeds)
+            return min(test_seconds + expected_seconds(runs, workers), most)
+
+        return seconds
+
+    def fitting(self, limit: TimeLimit, workers: int, listener: Listener) -> ConfirmationPlan:
+        """The plan with fewer seeds, and a warning, where the time that is left does not allow for all; with one at least."""
+        left = limit.left
+        if math.isinf(left) or left <= 0:
+            return self
         waiting = self.remaining()
-        planned = sorted({seed for _, seed in waiting}, key=self._seeds.index)
+        planned = sorted({seed for _, seed in waiting}, key=self.seeds.index)
         fitting = len(planned)
         while fitting > 1:
             runs = [trial for trial, seed in waiting if seed in planned[:fitting]]
             if expected_seconds(runs, workers) <= left:
                 break
             fitting -= 1
-        if dropped := len(planned) - fitting:
-            asked = len(self._seeds)
-            self._seeds = [seed for seed in self._seeds if seed not in planned[fitting:]]
-            self._listener(
-                Warned(
-                    f"The {left:.0f} s that are left of the time limit allow for {asked - dropped} instead of {asked} "
-                    "training seeds a finalist. The same command adds the others."
-                )
+        if not (dropped := planned[fitting:]):
+            return self
+        kept = tuple(seed for seed in self.seeds if seed not in dropped)
+        listener(
+            Warned(
+                f"The {left:.0f} s that are left of the time limit allow for {len(kept)} instead of {len(self.seeds)} "
+                "training seeds a finalist. The same command adds the others."
             )
-
-    @property
-    def total(self) -> int:
-        """Training runs that confirmation consists of."""
-        return len(self._seeds) * len(self._finalists())
-
-    def remaining(self) -> list[tuple[CompleteTrial, int]]:
-        """Finalists and seeds that are not confirmed yet; seed by seed, so that a time limit cuts all techniques alike."""
-        confirmed = {(c.trial, c.seed) for c in self._store.confirmations()}
-        return [
-            (trial, seed)
-            for seed in self._seeds
-            for trial in self._finalists().values()
-            if (trial.number, seed) not in confirmed
-        ]
-
-    def run(self, pool: WorkerPool, cached_cuts: frozenset[int]) -> None:
-        """Confirms until nothing remains or the deadline has come."""
-        self._cached_cuts = cached_cuts
-        self._waiting = self.remaining()
-        self._done = self.total - len(self._waiting)
-        self._tasks: dict[int, tuple[CompleteTrial, int]] = {}
-        self._looked = -math.inf
-        pool.drive(self._next, self._handle)
-        self._wait_for_others(pool)
-        if self._waiting:
-            self._listener(Warned(f"The time limit left {len(self._waiting)} of {self.total} confirmation runs undone."))
-
-    def _wait_for_others(self, pool: WorkerPool) -> None:
-        """Until every run is done: one whose driver has died is done here."""
-        told = False
-        while self._store.shared and self._waiting and not self._out_of_time():
-            if not told:
-                plural = "s" if len(self._waiting) > 1 else ""
-                self._listener(Warned(f"Waiting for {len(self._waiting)} confirmation run{plural} of other drivers."))
-                told = True
-            time.sleep(POLL_SECONDS)
-            pool.drive(self._next, self._handle)
-
-    def _out_of_time(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        )
+        return dataclasses.replace(self, seeds=kept)
 
     def _finalists(self) -> dict[Technique, CompleteTrial]:
-        return finalists(self._store.trials(), self._store.settings.metric)
+        return finalists(self.store.trials(), self.store.settings.metric)
 
-    def _next(self, worker: Worker) -> ToWorker | None:
-        if self._out_of_time() or (self._store.shared and time.monotonic() < self._looked + POLL_SECONDS):
-            return None
+
+class Confirmer(TrainingPhase):
+    """Does the training runs of a plan that have not been done yet.
+
+    Args:
+        plan: Which runs.
+        dataset: The images.
+        conditions: Of all runs.
+    """
+
+    def __init__(self, plan: ConfirmationPlan, dataset: Dataset, conditions: Conditions) -> None:
+        super().__init__(plan.store, conditions)
+        self._plan = plan
+        self._dataset = dataset
+        self._waiting = plan.remaining()
+        self._total = plan.total
+        self._done = self._total - len(self._waiting)
+        self._running: dict[int, tuple[CompleteTrial, int]] = {}
+        self._begun = 0
+
+    def run(self, pool: WorkerPool) -> None:
+        """Confirms until nothing remains or the time limit is reached."""
+        self._train(pool)
+        if self._waiting:
+            self._listener(Warned(f"The time limit left {len(self._waiting)} of {self._total} confirmation runs undone."))
+
+    def goes_on(self, run: Train, measurement: object) -> bool:
+        """See `TrainingRuns`. What has begun is trained to its end."""
+        return True
+
+    def ended(self, run: Train, end: RunEnd) -> None:
+        """See `TrainingRuns`."""
+        trial, seed = self._running.pop(run.ticket)
+        if self._may_retry((trial.number, seed), end):
+            self._store.release(_claim(trial, seed))
+            self._waiting.insert(0, (trial, seed))
+            return
+        if not isinstance(end, Trained):
+            self._store.release(_claim(trial, seed))
+            self._listener(
+                Warned(f"A confirmation run of {trial.recipe.technique} failed ({end.error}); its seed is left out.")
+            )
+            return
+        assert end.outcome is not None
+        if (recorded := self._recorded(trial, seed, end.outcome)) is None:
+            # Another driver has taken it over.
+            self._waiting.append((trial, seed))
+            return
+        self._listener(Confirmed(recorded))
+        self._advance()
+
+    def _begin(self, worker: str) -> Train | None:
         if (taken := self._take()) is None:
-            self._looked = time.monotonic() if self._store.shared else self._looked
             return None
         trial, seed = taken
-        ticket = len(self._tasks)
-        self._tasks[ticket] = taken
-        job = Job(trial.recipe, seed, head_seed=seed, patience=self._patience, test=True, keep=True)
-        return Train(ticket, job, self._cached_cuts)
+        ticket, self._begun = self._begun, self._begun + 1
+        self._running[ticket] = taken
+        job = Job(trial.recipe, seed, head_seed=seed, patience=self._conditions.patience, test=True, keep=True)
+        return Train(ticket, job, self._conditions.cached_cuts)
 
     def _take(self) -> tuple[CompleteTrial, int] | None:
         """The next run that no other driver is at; it waits no longer."""
@@ -190,63 +203,70 @@ class Confirmer:
             if not self._store.claim(_claim(trial, seed)):
                 continue
             self._waiting.remove((trial, seed))
-            if not self._store.shared or (trial, seed) in self.remaining():
+            if not self._store.shared or (trial, seed) in self._plan.remaining():
                 return trial, seed
             # Another driver has done it.
             self._store.release(_claim(trial, seed))
-            self._done += 1
-            self._listener(PhaseAdvanced("confirm", self._done))
+            self._advance()
         return None
 
-    def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
-        assert isinstance(task, Train)
-        if isinstance(message, Measured):
-            worker.send(Continue(True))
-            return
-        trial, seed = self._tasks[task.ticket]
-        if isinstance(message, Died) and message.with_node and (trial.number, seed) not in self._moved:
-            self._moved.add((trial.number, seed))
-            self._store.release(_claim(trial, seed))
-            self._waiting.insert(0, (trial, seed))
-            self._looked = -math.inf
-            return
-        if isinstance(message, Failed | Died):
-            technique = trial.recipe.technique
-            self._store.release(_claim(trial, seed))
-            self._listener(Warned(f"A confirmation run of {technique} failed ({message.error}); its seed is left out."))
-            return
-        assert isinstance(message, Trained) and message.outcome is not None and message.outcome.test is not None
+    def _waiting_for(self) -> str:
+        count = len(self._waiting) if self._store.shared else 0
+        return f"{count} confirmation run{'s' if count > 1 else ''} of other drivers" if count else ""
+
+    def _out_of_time(self) -> bool:
+        return self._limit.reached()
+
+    def _recorded(self, trial: CompleteTrial, seed: int, outcome: Outcome) -> Confirmation | None:
+        """Records a run and keeps its model; None where another driver has taken the run over."""
+        assert outcome.test is not None
         labels = self._dataset.labels[self._dataset.test]
         confirmation = Confirmation(
             recipe=trial.recipe,
             trial=trial.number,
             seed=seed,
-            seconds=message.outcome.seconds,
-            val_score=message.outcome.best.score,
-            scores={str(name): value for name, value in scores(message.outcome.test, labels).items()},
+            seconds=outcome.seconds,
+            val_score=outcome.best.score,
+            scores={str(name): value for name, value in scores(outcome.test, labels).items()},
             predictions="",
         )
-        if message.outcome.weights is not None:
-            # Before the confirmation: a kill between the two then costs a training run, not the model.
-            self._keep(KeptModel.of(confirmation, message.outcome, order=self._seeds.index(seed)))
-        recorded = self._store.confirm(confirmation, message.outcome.test, labels, claim=_claim(trial, seed))
-        if recorded is None:
-            # Another driver has taken it over.
-            self._waiting.append((trial, seed))
-            return
-        self._done += 1
-        self._listener(Confirmed(recorded))
-        self._listener(PhaseAdvanced("confirm", self._done))
+        # The model first: a kill between the two then costs a training run, not the model.
+        self._keep(model_of(confirmation, outcome, order=self._plan.seeds.index(seed)))
+        return self._store.confirm(confirmation, outcome.test, labels, claim=_claim(trial, seed))
 
     def _keep(self, model: KeptModel) -> None:
         """Keeps a model unless a better one is there, and while no other driver does the same."""
         claim = f"model {model.recipe.technique}"
         while not self._store.claim(claim):
-            time.sleep(POLL_SECONDS / 10)
+            self._limit.sleep(POLL_SECONDS / 10)
         try:
             keep_better(self._store.files, model, self._store.settings.metric)
         finally:
             self._store.release(claim)
+
+    def _advance(self) -> None:
+        self._done += 1
+        self._listener(PhaseAdvanced("confirm", self._done))
+
+
+def model_of(confirmation: Confirmation, outcome: Outcome, *, order: int) -> KeptModel:
+    """The model that a confirmation's training run was asked to keep.
+
+    Args:
+        confirmation: The run.
+        outcome: What it gave.
+        order: Which of the confirmation's seeds it was trained with, from 0.
+    """
+    assert outcome.weights is not None
+    return KeptModel(
+        recipe=confirmation.recipe,
+        trial=confirmation.trial,
+        seed=confirmation.seed,
+        order=order,
+        epoch=outcome.best.epoch,
+        val_score=confirmation.val_score,
+        weights=outcome.weights,
+    )
 
 
 def _claim(trial: CompleteTrial, seed: int) -> str:

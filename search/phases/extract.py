@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from ...spaces.space import SearchSpace
@@ -15,8 +14,8 @@ from ..activations.passes import Pass
 from ..context import Context
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
 from ..machine.paths import folder_bytes
-from ..workers.messages import Extract, Extracted, Failed, FromWorker, ToWorker
-from ..workers.pool import Died, Worker, WorkerPool
+from ..workers.messages import Extract, Extracted
+from ..workers.pool import TaskFailedError, WorkerPool
 
 
 class CacheFiller:
@@ -99,7 +98,46 @@ class CacheFiller:
             if own:
                 work.append(Pass(one.rows, one.view, one.folded, tuple(key.cut for key in own)))
         if work:
-            _Filling(self._pool, self._context, self._cache, work, self._listener).run()
+            self._extract(work)
+
+    def _extract(self, work: Sequence[Pass]) -> None:
+        """Has the workers compute what is missing of these passes, until everything is there or the disk is full."""
+        began = time.monotonic()
+        rows = {key: len(one.rows) for one in work for key in one.keys(self._context)}
+        checksums: dict[EntryKey, dict[int, int]] = {}
+        tasks: list[Extract] = []
+        for one in work:
+            found = self._resume(one)
+            checksums |= found
+            done = next(iter(found.values())).keys()
+            tasks += [Extract(one, shard) for shard in shards_of(len(one.rows)) if shard not in done]
+        total = sum(len(one.rows) for one in work)
+        advanced = total - sum(map(_rows_of, tasks))
+        self._listener(PhaseStarted("extract", total, advanced))
+        try:
+            for task, answer in self._pool.map(tasks, at_cache=True):
+                assert isinstance(answer, Extracted)
+                for key, checksum in answer.checksums.items():
+                    checksums[key][task.shard] = checksum
+                advanced += _rows_of(task)
+                self._listener(PhaseAdvanced("extract", advanced))
+        except TaskFailedError as error:
+            self._listener(Warned(f"Activations are not cached ({error}): trials train from pixels."))
+        for key, by_shard in checksums.items():
+            if len(by_shard) == len(shards_of(rows[key])):
+                self._cache.complete(key, rows[key], [by_shard[shard] for shard in sorted(by_shard)])
+            else:
+                self._cache.discard(key)
+        self._listener(PhaseEnded("extract", time.monotonic() - began))
+
+    def _resume(self, work: Pass) -> dict[EntryKey, dict[int, int]]:
+        """The checksums of a pass's shards that are whole in all of its entries; the shards of a cut-off pass are dropped."""
+        found = {key: self._cache.finished(key, len(work.rows)) for key in work.keys(self._context)}
+        done = set.intersection(*(set(checksums) for checksums in found.values()))
+        for key, checksums in found.items():
+            for shard in set(checksums) - done:
+                self._cache.drop(key, shard, checksums.pop(shard))
+        return found
 
     def _passes(self, rows: str) -> list[Pass]:
         return planned_passes(self._context, self._space, self._values_at, rows)
@@ -109,66 +147,5 @@ class CacheFiller:
         self._listener(Warned(f"Activations are not cached ({reason}): trials train from pixels."))
 
 
-class _Filling:
-    def __init__(
-        self,
-        pool: WorkerPool,
-        context: Context,
-        cache: ActivationCache,
-        work: list[Pass],
-        listener: Listener,
-    ) -> None:
-        self._pool = pool
-        self._cache = cache
-        self._listener = listener
-        self._rows = {key: len(one.rows) for one in work for key in one.keys(context)}
-        self._checksums: dict[EntryKey, dict[int, int]] = {}
-        self._waiting: deque[Extract] = deque()
-        for one in work:
-            done = self._resume(one.keys(context))
-            self._waiting.extend(Extract(one, shard) for shard in shards_of(len(one.rows)) if shard not in done)
-        self._total = sum(len(one.rows) for one in work)
-        self._done = self._total - sum(map(_rows, self._waiting))
-        self._broken = False
-
-    def run(self) -> None:
-        """Extracts until everything is there, or the disk is full."""
-        began = time.monotonic()
-        self._listener(PhaseStarted("extract", self._total, self._done))
-        self._pool.drive(self._next, self._handle, at_cache=True)
-        for key, checksums in self._checksums.items():
-            if len(checksums) == len(shards_of(self._rows[key])):
-                self._cache.complete(key, self._rows[key], [checksums[shard] for shard in sorted(checksums)])
-            else:
-                self._cache.discard(key)
-        self._listener(PhaseEnded("extract", time.monotonic() - began))
-
-    def _resume(self, keys: list[EntryKey]) -> set[int]:
-        """The shards of a pass that were whole in all of its entries when it was cut off; the others are dropped."""
-        found = {key: self._cache.finished(key, self._rows[key]) for key in keys}
-        done = set.intersection(*(set(checksums) for checksums in found.values()))
-        for key, checksums in found.items():
-            for shard in set(checksums) - done:
-                self._cache.drop(key, shard, checksums.pop(shard))
-        self._checksums |= found
-        return done
-
-    def _next(self, worker: Worker) -> Extract | None:
-        return None if self._broken or not self._waiting else self._waiting.popleft()
-
-    def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
-        assert isinstance(task, Extract)
-        if isinstance(message, Extracted):
-            for key, checksum in message.checksums.items():
-                self._checksums[key][task.shard] = checksum
-            self._done += _rows(task)
-            self._listener(PhaseAdvanced("extract", self._done))
-        elif isinstance(message, Died) and message.with_node:
-            self._waiting.appendleft(task)
-        elif isinstance(message, Failed | Died) and not self._broken:
-            self._broken = True
-            self._listener(Warned(f"Activations are not cached ({message.error}): trials train from pixels."))
-
-
-def _rows(task: Extract) -> int:
+def _rows_of(task: Extract) -> int:
     return len(task.work.rows[shard_rows(task.shard, len(task.work.rows))])

@@ -12,7 +12,7 @@ highest earlier, the last blocks are for something else, and should be trained: 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,8 @@ from ..depth_profile import NEIGHBOURS, DepthPoint, DepthProfile
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned, ignore
 from ..machine.paths import cache_root
 from ..seeds import derive
-from ..workers.messages import Begin, Failed, FromWorker, Pool, Pooled, ToWorker
-from ..workers.pool import Died, Worker, WorkerPool
+from ..workers.messages import Begin, ComputeFeatures, Features
+from ..workers.pool import TaskFailedError, WorkerPool
 from ..workers.processes import ProcessPool, choose_workers
 from .profile_cache import ProfileCache
 
@@ -59,7 +59,7 @@ def measure_profile(pool: WorkerPool, context: Context, listener: Listener) -> D
         return kept
     began = time.monotonic()
     listener(PhaseStarted("profile", len(rows)))
-    features = _Pooling(pool, rows, listener).run()
+    features = _features(pool, rows, listener)
     if features is None:
         return None
     found = profile_of(features, context.dataset.labels[rows])
@@ -162,35 +162,16 @@ def sample(rows: NDArray[np.int64], labels: NDArray[np.int64], seed: int, most: 
     return np.sort(shuffled[np.argsort(depth, kind="stable")[:most]])
 
 
-class _Pooling:
-    """Has the workers compute the features, each of other rows."""
-
-    def __init__(self, pool: WorkerPool, rows: NDArray[np.int64], listener: Listener) -> None:
-        self._pool = pool
-        self._listener = listener
-        self._tasks: Iterator[Pool] = (Pool(at, rows[at : at + SHARD_ROWS]) for at in range(0, len(rows), SHARD_ROWS))
-        self._lost: list[Pool] = []
-        self._parts: dict[int, list[NDArray[np.float32]]] = {}
-        self._broken = False
-
-    def run(self) -> list[NDArray[np.float32]] | None:
-        self._pool.drive(self._next, self._handle)
-        if self._broken:
-            return None
-        return [np.concatenate(block) for block in zip(*(self._parts[at] for at in sorted(self._parts)), strict=True)]
-
-    def _next(self, worker: Worker) -> Pool | None:
-        if self._broken:
-            return None
-        return self._lost.pop() if self._lost else next(self._tasks, None)
-
-    def _handle(self, worker: Worker, task: ToWorker, message: FromWorker | Died) -> None:
-        if isinstance(message, Pooled):
-            self._parts[message.first] = message.features
-            self._listener(PhaseAdvanced("profile", sum(len(part[0]) for part in self._parts.values())))
-        elif isinstance(message, Died) and message.with_node:
-            assert isinstance(task, Pool)
-            self._lost.append(task)
-        elif isinstance(message, Failed | Died) and not self._broken:
-            self._broken = True
-            self._listener(Warned(f"How similar the images are to those of the weights was not measured ({message.error})."))
+def _features(pool: WorkerPool, rows: NDArray[np.int64], listener: Listener) -> list[NDArray[np.float32]] | None:
+    """Each block's pooled output of ``rows``, ``(n, channels)``; None, with a warning, where a worker cannot compute it."""
+    tasks = [ComputeFeatures(at, rows[at : at + SHARD_ROWS]) for at in range(0, len(rows), SHARD_ROWS)]
+    parts: dict[int, list[NDArray[np.float32]]] = {}
+    try:
+        for task, answer in pool.map(tasks):
+            assert isinstance(answer, Features)
+            parts[task.first] = answer.blocks
+            listener(PhaseAdvanced("profile", sum(len(part[0]) for part in parts.values())))
+    except TaskFailedError as error:
+        listener(Warned(f"How similar the images are to those of the weights was not measured ({error})."))
+        return None
+    return [np.concatenate(block) for block in zip(*(parts[at] for at in sorted(parts)), strict=True)]

@@ -1,4 +1,4 @@
-"""Which slots of a search are filled, being trained or free, and what its engine has been told of them."""
+"""Which slots of a search are filled, in training or free, and what its engine has observed of them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Slots:
         self._seed = seed
         self._slot_of: dict[int, int] = {}
         self._values: dict[int, Values] = {}
+        self._drafts: dict[int, Values] = {}
         self._running: dict[int, int] = {}
         self._seen: set[int] = set()
         self._filled: set[int] = set()
@@ -38,13 +39,19 @@ class Slots:
         return derive(self._seed, slot)
 
     def free(self) -> tuple[int, Values | None]:
-        """The lowest slot that needs a trial, and with which values where a trial of it was cut off."""
+        """The lowest slot that needs a trial; with its values where they were drafted, or a trial of it was cut off."""
         taken = self._filled.union(self._running.values())
         slot = next((slot for slot in range(len(self._values)) if slot not in taken), len(self._values))
-        return slot, self._values.get(slot)
+        return slot, self._values.get(slot, self._drafts.get(slot))
 
-    def began(self, slot: int, values: Values, number: int) -> None:
-        """Takes note of a trial of one's own, whose values the engine has proposed or adopted."""
+    def draft(self, slot: int, values: Values) -> None:
+        """Keeps what was proposed for a free slot until a trial of it is recorded."""
+        self._drafts[slot] = values
+
+    def began(self, number: int) -> None:
+        """Takes note of an own trial that fills the free slot."""
+        slot, values = self.free()
+        assert values is not None
         self._values[slot] = values
         self._running[number] = slot
         self._seen.add(number)

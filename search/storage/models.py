@@ -24,8 +24,7 @@ from ...spaces.backbone.trained import Weights
 from ...spaces.errors import StudyError
 from ...spaces.recipe import Recipe, Technique
 from ..selection import better
-from ..training.trainer import Outcome
-from ..trial import Confirmation, Metric
+from ..trial import Metric
 from .base import StudyFiles
 from .decoding import SCHEMA, RecordError, check_schema, convert, load, load_arrays
 
@@ -65,20 +64,6 @@ class KeptModel(ModelFacts):
     """
 
     weights: Weights
-
-    @classmethod
-    def of(cls, confirmation: Confirmation, outcome: Outcome, *, order: int) -> KeptModel:
-        """The model of a confirmation's training run, which was asked to keep it."""
-        assert outcome.weights is not None
-        return cls(
-            recipe=confirmation.recipe,
-            trial=confirmation.trial,
-            seed=confirmation.seed,
-            order=order,
-            epoch=outcome.best.epoch,
-            val_score=confirmation.val_score,
-            weights=outcome.weights,
-        )
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights, fit for JSON."""

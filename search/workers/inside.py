@@ -21,7 +21,20 @@ from ..machine.last_words import LastWords
 from ..machine.parent import end_with_parent
 from ..training.trainer import DivergedError, Outcome, Trainer
 from ..trial import Measurement
-from .messages import Begin, Extract, Extracted, Failed, FromWorker, Measured, Pool, Pooled, Ready, ToWorker, Train, Trained
+from .messages import (
+    Begin,
+    ComputeFeatures,
+    Extract,
+    Extracted,
+    Failed,
+    Features,
+    FromWorker,
+    Measured,
+    Ready,
+    ToWorker,
+    Train,
+    Trained,
+)
 
 
 def serve(connection: Connection, threads: int, words: LastWords, gpu: str | None = None) -> None:
@@ -83,8 +96,8 @@ class Inside:
                 return self._begin(message)
             if isinstance(message, Extract):
                 return Extracted(message.work, message.shard, self._extractor.shard(message.work, message.shard))
-            if isinstance(message, Pool):
-                return Pooled(message.first, self._pooler.features(message.rows))
+            if isinstance(message, ComputeFeatures):
+                return Features(message.first, self._pooler.features(message.rows))
             if isinstance(message, Train):
                 self._extractor.cached_cuts = message.cached_cuts
                 self._training = (message.ticket, self._trainer.train(message.job))

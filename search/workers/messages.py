@@ -39,8 +39,8 @@ class Extract:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """To a worker: compute what each block makes of some images. ``first`` is their place among all that are wanted."""
+class ComputeFeatures:
+    """To a worker: compute each block's pooled output of some images. ``first`` is their place among all that are wanted."""
 
     first: int
     rows: NDArray[np.int64]
@@ -80,11 +80,11 @@ class Extracted:
 
 
 @dataclass(frozen=True, slots=True)
-class Pooled:
+class Features:
     """From a worker: each block's pooled output, ``(rows, channels)``, as `blocks.BLOCKS` lists them."""
 
     first: int
-    features: list[NDArray[np.float32]]
+    blocks: list[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +120,6 @@ class Failed:
     spent: bool = False
 
 
-ToWorker = Begin | Extract | Pool | Train | Continue
-FromWorker = Ready | Extracted | Pooled | Measured | Trained | Failed
+Task = Extract | ComputeFeatures | Train
+ToWorker = Begin | Task | Continue
+FromWorker = Ready | Extracted | Features | Measured | Trained | Failed

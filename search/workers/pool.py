@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ...spaces.errors import SearchFailedError
 from ..activations.cache import EntryKey
-from .messages import Begin, Failed, FromWorker, Measured, Ready, ToWorker
+from ..trial import Measurement
+from .messages import Begin, Continue, Failed, FromWorker, Measured, Ready, Task, ToWorker, Train, Trained
 from .watchdog import Watchdog
 
 MEMORY_A_WORKER = 1_500_000_000
@@ -27,10 +30,41 @@ class Died:
     Attributes:
         error: One line, fit for a report.
         with_node: Whether the whole machine went, which says nothing against the task: it is worth another try.
+        output: The end of what it wrote to its standard streams.
     """
 
     error: str
     with_node: bool = False
+    output: str = ""
+
+
+RunEnd = Trained | Failed | Died
+"""How a training run ends."""
+
+
+class TaskFailedError(Exception):
+    """A task came to nothing; the message is one line, fit for a report."""
+
+
+class TrainingRuns(ABC):
+    """The side of a conversation with the workers that says what is trained, for how long, and hears how it ended.
+
+    What an implementer may assume
+        Methods are called one at a time, in the main process. Of each run that `next_run` gives, `goes_on` is called after
+        every epoch and `ended` once, last.
+    """
+
+    @abstractmethod
+    def next_run(self, worker: str) -> Train | None:
+        """The next run for an idle worker; None for none at the moment. It is asked for again after each message."""
+
+    @abstractmethod
+    def goes_on(self, run: Train, measurement: Measurement) -> bool:
+        """Whether another epoch is to be trained."""
+
+    @abstractmethod
+    def ended(self, run: Train, end: RunEnd) -> None:
+        """Takes the end of a run: ``Trained`` without an outcome where `goes_on` ended it."""
 
 
 class Worker(ABC):
@@ -43,15 +77,15 @@ class Worker(ABC):
         task: What it was given to do, None while idle.
         ready: Whether it has answered `Begin`.
         deaths: Processes that died in its place.
-        doom: Why it is being killed; empty while it is not.
+        kill_reason: Why it is being killed; empty while it is not.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.task: ToWorker | None = None
+        self.task: Task | None = None
         self.ready = False
         self.deaths = 0
-        self.doom = ""
+        self.kill_reason = ""
 
     @property
     @abstractmethod
@@ -80,8 +114,10 @@ class Worker(ABC):
         """Starts another process in place of one that died or was killed."""
 
 
-NextTask = Callable[[Worker], ToWorker | None]
-Handle = Callable[[Worker, ToWorker, FromWorker | Died], None]
+NextTask = Callable[[Worker], Task | None]
+Answers = Iterator[tuple[Worker, Task, FromWorker | Died]]
+
+_Task = TypeVar("_Task", bound=Task)
 
 
 class WorkerPool(ABC):
@@ -135,15 +171,48 @@ class WorkerPool(ABC):
                 if isinstance(message, Ready):
                     return message
 
-    def drive(self, next_task: NextTask, handle: Handle, *, at_cache: bool = False) -> None:
-        """Keeps every worker busy until there is nothing left to do.
+    def map(self, tasks: Iterable[_Task], *, at_cache: bool = False) -> Iterator[tuple[_Task, FromWorker]]:
+        """Does tasks and yields each with its answer, in the order in which they are done.
+
+        A task that is lost together with its machine is done again by another worker. Training runs train all of their epochs.
 
         Args:
-            next_task: Called with an idle worker; gives its next task, or None for none at the moment. It is asked again
-                after each message.
-            handle: Called with a worker, the task it was given and what it says. After `Measured` the worker waits for a
-                `Continue`; any other message ends the task.
-            at_cache: Whether the tasks fill the main process's cache, and only workers that write into it are asked.
+            tasks: All of one kind.
+            at_cache: Whether they fill the main process's cache, and only workers that write into it are asked.
+
+        Raises:
+            TaskFailedError: A task failed. No more are begun; the answers of those under way have been yielded.
+        """
+        waiting = deque(tasks)
+        failed: list[str] = []
+        for worker, task, message in self._answers(
+            lambda worker: None if failed or not waiting else waiting.popleft(), at_cache=at_cache
+        ):
+            if isinstance(message, Measured):
+                worker.send(Continue(True))
+            elif isinstance(message, Died) and message.with_node:
+                waiting.appendleft(task)  # type: ignore[arg-type]
+            elif isinstance(message, Failed | Died):
+                failed.append(message.error)
+            else:
+                yield task, message  # type: ignore[misc]
+        if failed:
+            raise TaskFailedError(failed[0])
+
+    def train(self, runs: TrainingRuns) -> None:
+        """Trains until ``runs`` gives no more and every run has ended."""
+        for worker, run, message in self._answers(lambda worker: runs.next_run(worker.name), at_cache=False):
+            assert isinstance(run, Train)
+            if isinstance(message, Measured):
+                worker.send(Continue(runs.goes_on(run, message.measurement)))
+            else:
+                assert isinstance(message, Trained | Failed | Died)
+                runs.ended(run, message)
+
+    def _answers(self, next_task: NextTask, *, at_cache: bool) -> Answers:
+        """Keeps every worker busy until nothing is left to do, and yields what the workers say.
+
+        After `Measured` a worker waits for a `Continue`; any other message ends its task.
         """
         while True:
             ready = [worker for worker in self.workers if worker.ready and (worker.at_cache or not at_cache)]
@@ -161,7 +230,7 @@ class WorkerPool(ABC):
                 task = worker.task
                 if not isinstance(message, Measured):
                     worker.task = None
-                handle(worker, task, message)
+                yield worker, task, message
 
     def _messages(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
         """What the workers say, if anything. One that died is replaced before its `Died` is given; one that hangs is killed."""
@@ -184,13 +253,15 @@ class WorkerPool(ABC):
         worker.restart()
         worker.deaths += not died.with_node
         if not began and worker.deaths >= _MAX_FALSE_STARTS:
-            raise SearchFailedError(
+            error = SearchFailedError(
                 f"no worker process could be started, {died.error}. Try --workers 1, or --debug for its output."
             )
+            error.add_note(f"Its output ends with:\n{died.output or '(nothing)'}")
+            raise error
 
     def _end_hanging(self) -> None:
-        busy = {w.name: w for w in self.workers if not w.doom and (w.task is not None or not w.ready)}
+        busy = {w.name: w for w in self.workers if not w.kill_reason and (w.task is not None or not w.ready)}
         watched = {name: process for name, w in busy.items() if (process := w.process_id) is not None}
         for name, reason in self._watchdog.look(watched):
-            busy[name].doom = reason
+            busy[name].kill_reason = reason
             busy[name].kill()

@@ -70,22 +70,22 @@ class ProcessWorker(Worker):
         self.connection.close()
         self.process.join()
         self._words.close()
-        self.ready, self.doom = False, ""
+        self.ready, self.kill_reason = False, ""
         self._start()
         if self._begin is not None:
             self.send(self._begin)
 
-    def cause_of_death(self) -> str:
-        """What its process died of."""
-        if self.doom:
-            return self.doom
+    def death(self) -> Died:
+        """Why its process has ended."""
+        if self.kill_reason:
+            return Died(self.kill_reason)
         self.process.join()
         code = self.process.exitcode or 0
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         hint = " (out of memory?)" if code == -9 else ""
-        said = self._words.last_line() if code != -9 else ""
-        last = f"; its last words: {said[:200]}" if said else ""
-        return f"the worker process died: {how}{hint}{last}"
+        output = self._words.tail()
+        last = f"; its last words: {output.splitlines()[-1][:200]}" if output and code != -9 else ""
+        return Died(f"the worker process died: {how}{hint}{last}", output=output)
 
     def hang_up(self) -> None:
         """Ends its process by a signal: left to end by itself, an idle one takes a second to take TensorFlow down."""
@@ -145,7 +145,7 @@ class ProcessPool(WorkerPool):
             try:
                 message: FromWorker | Died = connection.recv()
             except (EOFError, ConnectionResetError):
-                message = Died(worker.cause_of_death())
+                message = worker.death()
             yield worker, message
 
 

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import psutil
 
-from tlsearch.search.phases.search import Searcher
 from tlsearch.search.storage.folder.lock import hold
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.spaces.space import SearchSpace
 
 from ..search.factory import complete, settings, values
-from ..search.fakes import FakePool
+from ..search.fakes import FakePool, searcher
 
 
 @dataclass
@@ -49,9 +47,8 @@ def search_many(folder: Path, trials: int, engine: str = "optuna", algorithm: st
         files.append(process.num_fds())
         return 0.5 + (job.seed % 997) / 2000  # type: ignore[attr-defined]
 
-    options = {"prune": False, "patience": 3, "deadline": None, "listener": lambda event: None}
     with hold(folder):
-        Searcher(store, SearchSpace(), trials, **options).run(FakePool(score, count=1), frozenset())
+        searcher(store, trials).run(FakePool(score, count=1))
     began = time.perf_counter()
     again = StudyStore.open(folder)
     assert len(again.trials()) == trials
@@ -62,7 +59,7 @@ def search_many(folder: Path, trials: int, engine: str = "optuna", algorithm: st
         return 0.5
 
     with hold(folder):
-        Searcher(again, SearchSpace(), trials + 1, **options).run(FakePool(first, count=1), frozenset())
+        searcher(again, trials + 1).run(FakePool(first, count=1))
     resume = asked[0] - began
     tenth = max(2, trials // 10)
     steps = [1000 * (b - a) for a, b in itertools.pairwise(moments)]

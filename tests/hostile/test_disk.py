@@ -14,16 +14,14 @@ import numpy as np
 import pytest
 
 from tlsearch.search.activations.cache import ActivationCache, EntryKey
-from tlsearch.search.phases.search import Searcher
 from tlsearch.search.storage.folder import database
 from tlsearch.search.storage.folder.lock import hold
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial
 from tlsearch.spaces.errors import DataError, StudyError
-from tlsearch.spaces.space import SearchSpace
 
 from ..search.factory import settings
-from ..search.fakes import FakePool
+from ..search.fakes import FakePool, searcher
 
 
 def good(job):
@@ -31,10 +29,9 @@ def good(job):
 
 
 def search(store, total=6, result=good):
-    options = {"prune": False, "patience": 3, "deadline": None, "listener": lambda event: None}
     with hold(store.path):
         store.sweep()
-        Searcher(store, SearchSpace(), total, **options).run(FakePool(result, count=1), frozenset())
+        searcher(store, total).run(FakePool(result, count=1))
 
 
 def finished(path):
@@ -129,7 +126,7 @@ def test_permission_denied(tmp_path):
     folder.mkdir(mode=0o555)
     code = (
         "import sys; from pathlib import Path; from tlsearch.search.storage.folder.study import check_folder; "
-        "from tlsearch.search.paths import atomic_write\n"
+        "from tlsearch.search.machine.paths import atomic_write\n"
         "try:\n"
         "    with atomic_write(Path(sys.argv[1]) / 'x') as file: file.write(b'x')\n"
         "except PermissionError as error: print('denied')\n"

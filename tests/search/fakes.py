@@ -1,59 +1,91 @@
 """Workers that train nothing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
+from tlsearch.search.phases.confirm import ConfirmationPlan, Confirmer
+from tlsearch.search.phases.search import Progress, Searcher
+from tlsearch.search.phases.time_limit import TimeLimit
+from tlsearch.search.phases.training import Conditions
 from tlsearch.search.training.trainer import Outcome
-from tlsearch.search.workers.messages import Failed, Measured, Trained
+from tlsearch.search.workers.messages import Failed, Trained
 from tlsearch.search.workers.pool import Died
+from tlsearch.spaces.space import SearchSpace
 
 from .factory import measurement
 
 
-class FakeWorker:
-    def __init__(self, name):
-        self.name, self.task, self.answers = name, None, []
+class FakeClock:
+    """Time passes only where somebody sleeps, or trains an epoch of `FakePool`."""
 
-    def send(self, message):
-        self.answers.append(message)
+    def __init__(self, now=0.0):
+        self.time = now
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.time += seconds
+
+    def limit(self, seconds):
+        return TimeLimit(self.time + seconds, self.now, self.sleep)
 
 
 class FakePool:
-    """Drives ``next_task`` and ``handle`` as `WorkerPool` does.
+    """Trains as `WorkerPool.train` does.
 
-    ``result`` gives a job's score, or its failure; ``predictions`` are those of the test split, or give them for a job.
+    ``result`` gives a job's score, or its failure; ``predictions`` are those of the test split, or give them for a job. An
+    epoch takes a second of ``clock``.
     """
 
-    def __init__(self, result, count=2, epochs=2, predictions=None):
-        self.workers = [FakeWorker(f"worker-{n}") for n in range(count)]
+    def __init__(self, result, count=2, epochs=2, predictions=None, clock=None):
+        self.workers = [SimpleNamespace(name=f"worker-{n}") for n in range(count)]
         self.result, self.epochs, self.predictions, self.jobs = result, epochs, predictions, []
+        self.clock = clock or FakeClock()
 
     def _predicted(self, job):
         if not job.test:
             return None
         return self.predictions(job) if callable(self.predictions) else self.predictions
 
-    def drive(self, next_task, handle):
+    def train(self, runs):
+        busy = {}
         while True:
             for worker in self.workers:
-                if worker.task is None and (task := next_task(worker)) is not None:
-                    worker.task = task
-                    self.jobs.append(task.job)
-            busy = [worker for worker in self.workers if worker.task is not None]
+                if worker.name not in busy and (run := runs.next_run(worker.name)) is not None:
+                    busy[worker.name] = run
+                    self.jobs.append(run.job)
             if not busy:
                 return
-            worker = busy[-1]
-            task = worker.task
-            end = self.result(task.job)
-            if not isinstance(end, Failed | Died):
-                for epoch in range(1, self.epochs + 1):
-                    handle(worker, task, Measured(task.ticket, measurement(epoch, end)))
-                    if not worker.answers.pop().go_on:
-                        end = None
-                        break
-                outcome = None if end is None else _outcome(end, self.epochs, self._predicted(task.job), task.job)
-                end = Trained(task.ticket, outcome)
-            worker.task = None
-            handle(worker, task, end)
+            name = max(busy)
+            run = busy[name]
+            runs.ended(run, self._end(runs, run, busy, name))
+
+    def _end(self, runs, run, busy, name):
+        end = self.result(run.job)
+        if not isinstance(end, Failed | Died):
+            for epoch in range(1, self.epochs + 1):
+                self.clock.sleep(1.0)
+                if not runs.goes_on(run, measurement(epoch, end)):
+                    end = None
+                    break
+            outcome = None if end is None else _outcome(end, self.epochs, self._predicted(run.job), run.job)
+            end = Trained(run.ticket, outcome)
+        del busy[name]
+        return end
+
+
+def searcher(store, total=12, space=None, *, prune=False, **changes):
+    """A search of what the study has not done yet."""
+    conditions = Conditions(patience=3, **{name: changes.pop(name) for name in ("limit", "listener") if name in changes})
+    space = space or SearchSpace()
+    progress = Progress.of(store.trials(), space, total)
+    return Searcher(store, space, progress.total, conditions, prune=prune, **changes)
+
+
+def confirmer(store, dataset, seeds=2, **conditions):
+    return Confirmer(ConfirmationPlan.of(store, seeds), dataset, Conditions(patience=3, **conditions))
 
 
 def _outcome(score, epoch, predictions, job):

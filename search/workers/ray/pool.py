@@ -22,7 +22,7 @@ from ...activations.cache import EntryKey
 from ...events import Listener, NodesChanged, NodeState, Warned
 from .. import watchdog
 from ..messages import Begin, FromWorker
-from ..pool import Died, Handle, NextTask, Worker, WorkerPool
+from ..pool import Answers, Died, NextTask, Worker, WorkerPool
 from ..processes import choose_workers
 from .actor import Home
 from .agent import identity_of
@@ -100,10 +100,10 @@ class RayPool(WorkerPool):
             if (error := node.prepared.exception()) is not None:
                 self._abandon(node, error)
 
-    def drive(self, next_task: NextTask, handle: Handle, *, at_cache: bool = False) -> None:
+    def _answers(self, next_task: NextTask, *, at_cache: bool) -> Answers:
         """See `WorkerPool`."""
         if not at_cache or any(worker.at_cache for worker in self.workers):
-            super().drive(next_task, handle, at_cache=at_cache)
+            yield from super()._answers(next_task, at_cache=at_cache)
             return
         if not self._helpers:
             # They need no resources of the cluster's: the driver's node may have been given none for trials.
@@ -113,7 +113,7 @@ class RayPool(WorkerPool):
             self._helpers = [RayWorker(f"driver-{number + 1}", options, threads) for number in range(count)]
         self.workers = [*self.workers, *self._helpers]
         try:
-            super().drive(next_task, handle, at_cache=True)
+            yield from super()._answers(next_task, at_cache=True)
         finally:
             self.workers = [worker for worker in self.workers if worker not in self._helpers]
 
@@ -194,10 +194,10 @@ class RayPool(WorkerPool):
     def _died(self, worker: RayWorker, error: RayError) -> Died:
         """What became of a worker, and of its node."""
         node = worker.node
-        if node is not None and worker.doom == "" and (node.id not in self._nodes or node.is_lost()):
+        if node is not None and not worker.kill_reason and (node.id not in self._nodes or node.is_lost()):
             self._forget(node)
             return Died(f"{node.name} ({node.address}) was lost", with_node=True)
-        return Died(worker.doom or f"the worker process died: {reason_of(error)}")
+        return Died(worker.kill_reason or f"the worker process died: {reason_of(error)}")
 
     def _abandon(self, node: Node, error: BaseException) -> None:
         """Does without a node that could not be prepared.

@@ -76,7 +76,7 @@ class RayWorker(Worker):
     def restart(self) -> None:
         """See `Worker`."""
         self.kill()
-        self.ready, self.doom = False, ""
+        self.ready, self.kill_reason = False, ""
         self._start()
 
     def _start(self) -> None:

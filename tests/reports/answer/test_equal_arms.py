@@ -1,19 +1,15 @@
 """A search in which every technique is the same one under another name, from the first proposal to the verdict."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tlsearch.reports import summarize
-from tlsearch.search.phases.confirm import Confirmer
-from tlsearch.search.phases.search import Searcher
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.spaces.space import SearchSpace
 
 from ...search.factory import settings, striped_dataset
-from ...search.fakes import FakePool
+from ...search.fakes import FakePool, confirmer, searcher
 from ..factory import predict
 
 IMAGES = 400
@@ -38,9 +34,8 @@ def test_equal_arms_tie(tmp_path, seed):
         return found
 
     store = StudyStore.create(tmp_path / "photos", settings(seed=seed))
-    options = {"patience": 3, "deadline": None, "listener": lambda event: None}
-    Searcher(store, SearchSpace(), 6, prune=False, **options).run(FakePool(score), frozenset())
-    Confirmer(store, SimpleNamespace(dataset=dataset), 3, **options).run(FakePool(score, predictions=predictions), frozenset())
+    searcher(store, 6).run(FakePool(score))
+    confirmer(store, dataset, 3).run(FakePool(score, predictions=predictions))
     found = summarize(store)
     assert found.verdict.decision == "tie" and found.verdict.winner is None
     assert found.verdict.recommended is not None and found.untried == ()

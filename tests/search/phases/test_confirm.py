@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tlsearch.search.events import Warned
-from tlsearch.search.phases.confirm import RESERVED_AT_MOST, Confirmer, expected_seconds
+from tlsearch.search.phases.confirm import RESERVED_AT_MOST, ConfirmationPlan, Confirmer, expected_seconds
+from tlsearch.search.phases.time_limit import TimeLimit
+from tlsearch.search.phases.training import Conditions
 from tlsearch.search.selection import finalists
 from tlsearch.search.storage.models import kept_model
 from tlsearch.search.storage.store import StudyStore
@@ -15,7 +17,7 @@ from tlsearch.search.workers.pool import Died
 from tlsearch.spaces.recipe import Technique
 
 from ..factory import complete, failed, measurement, pruned, settings, striped_dataset, values
-from ..fakes import FakePool
+from ..fakes import FakeClock, FakePool, confirmer
 
 TRIALS = [
     complete(0, "frozen", (0.7, 0.8)),
@@ -44,8 +46,8 @@ def pool(result=lambda job: 0.9, **options):
     return FakePool(result, predictions=np.tile(np.float32([0.2, 0.8]), (16, 1)), **options)
 
 
-def confirmer(store, context, seeds=2, **changes):
-    return Confirmer(store, context, seeds, **{"patience": 3, "deadline": None, "listener": lambda event: None, **changes})
+def plan(store, seeds):
+    return ConfirmationPlan.of(store, seeds)
 
 
 def test_finalists_are_the_best_complete_trials_on_validation():
@@ -61,7 +63,7 @@ def test_of_equals_the_earlier_one_and_of_losses_the_lower():
 
 def test_every_finalist_meets_the_test_split_with_the_same_seeds(store, context):
     workers = pool()
-    confirmer(store, context).run(workers, frozenset())
+    confirmer(store, context.dataset).run(workers)
     confirmations = store.confirmations()
     assert {(c.trial, str(c.recipe.technique)) for c in confirmations} == {(2, "frozen"), (1, "fine-tune")}
     assert all(job.test and job.seed == job.head_seed for job in workers.jobs)
@@ -71,7 +73,7 @@ def test_every_finalist_meets_the_test_split_with_the_same_seeds(store, context)
 
 
 def test_the_test_predictions_are_kept(store, context):
-    confirmer(store, context, 1).run(pool(), frozenset())
+    confirmer(store, context.dataset, 1).run(pool())
     confirmation = store.confirmations()[0]
     probabilities, labels = store.predictions(confirmation)
     np.testing.assert_array_equal(labels, context.dataset.labels[context.dataset.test])
@@ -81,9 +83,9 @@ def test_the_test_predictions_are_kept(store, context):
 
 def test_of_each_technique_the_best_seed_on_validation_is_kept_and_no_other(store, context):
     """Whichever comes home first; the test split has no say."""
-    confirming = confirmer(store, context, 3)
-    first, second, third = (seed for trial, seed in confirming.remaining() if trial.number == 2)
-    confirming.run(pool(lambda job: {first: 0.8, second: 0.9, third: 0.85}[job.seed]), frozenset())
+    confirming = confirmer(store, context.dataset, 3)
+    first, second, third = (seed for trial, seed in plan(store, 3).remaining() if trial.number == 2)
+    confirming.run(pool(lambda job: {first: 0.8, second: 0.9, third: 0.85}[job.seed]))
     assert sorted(path.name for path in (store.path / "models").iterdir()) == ["fine-tune.npz", "frozen.npz"]
     for technique, trial in ((Technique.FROZEN, 2), (Technique.FINE_TUNE, 1)):
         kept = kept_model(store.files, technique)
@@ -92,19 +94,17 @@ def test_of_each_technique_the_best_seed_on_validation_is_kept_and_no_other(stor
 
 
 def test_of_seeds_that_do_equally_well_the_first_is_kept(store, context):
-    confirming = confirmer(store, context, 3)
-    first = confirming.remaining()[0][1]
-    confirming.run(pool(), frozenset())
+    confirming = confirmer(store, context.dataset, 3)
+    first = plan(store, 3).remaining()[0][1]
+    confirming.run(pool())
     assert kept_model(store.files, Technique.FROZEN).seed == first
 
 
 def test_nothing_is_confirmed_twice_and_more_seeds_add_to_those_there(store, context):
-    confirmer(store, context, 1).run(pool(), frozenset())
-    again = confirmer(store, context, 1)
-    assert again.remaining() == [] and again.total == 2
-    more = confirmer(store, context, 3)
-    assert len(more.remaining()) == 4
-    more.run(pool(), frozenset())
+    confirmer(store, context.dataset, 1).run(pool())
+    assert plan(store, 1).remaining() == [] and plan(store, 1).total == 2
+    assert len(plan(store, 3).remaining()) == 4
+    confirmer(store, context.dataset, 3).run(pool())
     assert len(store.confirmations()) == 6
 
 
@@ -118,10 +118,10 @@ def test_it_goes_on_after_being_cut_off(store, context):
         return 0.9
 
     with pytest.raises(KeyboardInterrupt):
-        confirmer(store, context).run(pool(stop, count=1), frozenset())
+        confirmer(store, context.dataset).run(pool(stop, count=1))
     kept = store.confirmations()
     assert len(kept) == 2
-    confirmer(StudyStore.open(store.path), context).run(pool(), frozenset())
+    confirmer(StudyStore.open(store.path), context.dataset).run(pool())
     after = store.confirmations()
     assert len(after) == 4 and all(one in after for one in kept)
 
@@ -129,7 +129,7 @@ def test_it_goes_on_after_being_cut_off(store, context):
 def test_a_run_that_fails_is_left_out_and_said(store, context):
     heard = []
     failing = pool(lambda job: Failed("no luck") if job.recipe.technique == "frozen" else 0.9)
-    confirmer(store, context, listener=heard.append).run(failing, frozenset())
+    confirmer(store, context.dataset, listener=heard.append).run(failing)
     assert {str(c.recipe.technique) for c in store.confirmations()} == {"fine-tune"}
     warnings = [event.message for event in heard if isinstance(event, Warned)]
     assert len(warnings) == 2 and all("frozen failed (no luck)" in warning for warning in warnings)
@@ -145,22 +145,22 @@ def test_a_run_that_is_lost_with_its_node_is_done_again_once(store, context, los
             return Died("node-2 was lost", with_node=True)
         return 0.9
 
-    confirmer(store, context, listener=heard.append).run(pool(result, count=1), frozenset())
+    confirmer(store, context.dataset, listener=heard.append).run(pool(result, count=1))
     assert len(store.confirmations()) == 4 - (losses - 1)
     assert sum("node-2 was lost" in event.message for event in heard if isinstance(event, Warned)) == losses - 1
 
 
-def test_a_time_limit_cuts_all_techniques_alike(store, context, monkeypatch):
-    heard, clock = [], iter(range(100))
-    monkeypatch.setattr("tlsearch.search.phases.confirm.time.monotonic", lambda: float(next(clock)))
-    confirmer(store, context, 3, deadline=4.0, listener=heard.append).run(pool(count=1), frozenset())
+def test_a_time_limit_cuts_all_techniques_alike(store, context):
+    """A run trains two epochs of a second: four have begun within 7 s."""
+    heard, clock = [], FakeClock()
+    confirmer(store, context.dataset, 3, limit=clock.limit(7.0), listener=heard.append).run(pool(count=1, clock=clock))
     counts = [sum(c.recipe.technique == name for c in store.confirmations()) for name in ("frozen", "fine-tune")]
     assert counts == [2, 2]
     assert "left 2 of 6 confirmation runs undone" in heard[-1].message
 
 
-def test_without_seeds_nothing_is_confirmed(store, context):
-    assert confirmer(store, context, 0).remaining() == []
+def test_without_seeds_nothing_is_confirmed(store):
+    assert plan(store, 0).remaining() == []
 
 
 def test_what_confirming_takes_is_what_the_trials_took():
@@ -180,47 +180,43 @@ def test_what_a_worker_does_once_is_not_expected_of_every_run():
     assert expected_seconds([cold], workers=2) == 20 / 2 + 9 / 2
 
 
-def test_time_is_kept_for_the_finalists_found_so_far(store, context):
-    confirming = confirmer(store, context, 3)
-    assert confirming.reserve([], 1) == 0
+def test_time_is_kept_for_the_finalists_found_so_far(store):
+    def reserve(finished, seeds=3, test_seconds=0.0, left=float("inf")):
+        limit = FakeClock().limit(left)
+        return plan(store, seeds).reserve(test_seconds=test_seconds, limit=limit, workers=1)(finished)
+
+    assert reserve([]) == 0
     one = expected_seconds([TRIALS[2]] * 3, 1)
-    assert 0 < one == confirming.reserve(TRIALS[2:3], 1)
+    assert 0 < one == reserve(TRIALS[2:3])
     both = expected_seconds([TRIALS[1], TRIALS[2]] * 3, 1)
-    assert one < both == confirming.reserve(TRIALS, 1)
-    confirming.test_seconds = 7
-    assert confirming.reserve(TRIALS, 1) == both + 7
-    confirming.available = 100.0
-    assert confirming.reserve(TRIALS, 1) == RESERVED_AT_MOST * 100
-    assert confirmer(store, context, 0).reserve(TRIALS, 1) == 0
+    assert one < both == reserve(TRIALS)
+    assert reserve(TRIALS, test_seconds=7) == both + 7
+    assert reserve(TRIALS, left=100.0) == RESERVED_AT_MOST * 100
+    assert reserve(TRIALS, left=-1.0) == 0
+    assert reserve(TRIALS, seeds=0) == 0
 
 
 @pytest.mark.parametrize(("left", "seeds"), [(1000.0, 4), (229.0, 4), (227.0, 3), (61.0, 1), (5.0, 1), (-1.0, 4)])
-def test_more_seeds_than_the_time_allows_become_fewer_and_it_is_said(store, context, monkeypatch, left, seeds):
+def test_more_seeds_than_the_time_allows_become_fewer_and_it_is_said(store, left, seeds):
     """Four seeds of two finalists of 30 seconds, 2 of them for building, take 4 * 2 * 28 + 2 * 2 = 228 seconds."""
-    monkeypatch.setattr("tlsearch.search.phases.confirm.time.monotonic", lambda: 100.0)
     heard = []
-    confirming = confirmer(store, context, 4, deadline=100.0 + left, listener=heard.append)
-    confirming.fit(1)
-    assert confirming.total == len(confirming.remaining()) == 2 * seeds
+    fitting = plan(store, 4).fitting(FakeClock(100.0).limit(left), 1, heard.append)
+    assert fitting.total == len(fitting.remaining()) == 2 * seeds
     warnings = [event.message for event in heard if isinstance(event, Warned)]
     assert len(warnings) == (seeds < 4)
     assert all(f"allow for {seeds} instead of 4 training seeds" in warning for warning in warnings)
 
 
-def test_seeds_that_were_left_out_are_added_by_the_next_run(store, context, monkeypatch):
-    monkeypatch.setattr("tlsearch.search.phases.confirm.time.monotonic", lambda: 0.0)
-    first = confirmer(store, context, 4, deadline=130.0)
-    first.fit(1)
-    first.run(pool(), frozenset())
+def test_seeds_that_were_left_out_are_added_by_the_next_run(store, context):
+    limit = FakeClock().limit(130.0)
+    first = plan(store, 4).fitting(limit, 1, lambda event: None)
+    Confirmer(first, context.dataset, Conditions(patience=3)).run(pool())
     assert len(store.confirmations()) == 4
-    second = confirmer(store, context, 4, deadline=130.0)
-    second.fit(1)
+    second = plan(store, 4).fitting(limit, 1, lambda event: None)
     assert second.total == 8 and len(second.remaining()) == 4
-    second.run(pool(), frozenset())
+    Confirmer(second, context.dataset, Conditions(patience=3)).run(pool())
     assert len(store.confirmations()) == 8
 
 
-def test_without_a_time_limit_nothing_is_left_out(store, context):
-    confirming = confirmer(store, context, 50)
-    confirming.fit(1)
-    assert confirming.total == 100
+def test_without_a_time_limit_nothing_is_left_out(store):
+    assert plan(store, 50).fitting(TimeLimit(), 1, lambda event: None).total == 100

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +15,8 @@ from tlsearch.search.context import Context
 from tlsearch.search.events import PhaseAdvanced, PhaseStarted, Warned
 from tlsearch.search.machine.paths import folder_bytes
 from tlsearch.search.phases.extract import CacheFiller
-from tlsearch.search.workers.messages import Extracted, Failed
-from tlsearch.search.workers.pool import Died
+from tlsearch.search.workers.messages import Extracted
+from tlsearch.search.workers.pool import TaskFailedError
 from tlsearch.spaces.backbone.folding import fold
 from tlsearch.spaces.backbone.network import POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, load_network, weights_fingerprint
@@ -53,15 +52,13 @@ class Pool:
     def share(self, keys):
         self.shared = [key.name for key in keys]
 
-    def drive(self, next_task, handle, *, at_cache):
+    def map(self, tasks, *, at_cache):
         assert at_cache
-        worker = SimpleNamespace()
-        while (task := next_task(worker)) is not None:
+        for task in tasks:
             self.tasks.append(task)
             if error := self.fails(task):
-                handle(worker, task, error if isinstance(error, Died) else Failed(error))
-            else:
-                handle(worker, task, Extracted(task.work, task.shard, self.extractor.shard(task.work, task.shard)))
+                raise TaskFailedError(error)
+            yield task, Extracted(task.work, task.shard, self.extractor.shard(task.work, task.shard))
 
 
 @pytest.fixture
@@ -143,13 +140,6 @@ def test_a_full_disk_turns_caching_off_with_a_warning(fill, context):
     assert cuts == frozenset() and len(tasks) == 1
     assert "No space left on device" in warning and "train from pixels" in warning
     assert entries(context.cache) == []
-
-
-def test_a_shard_that_is_lost_with_its_node_is_computed_by_another(fill, context):
-    lost = [Died("node-2 was lost", with_node=True)]
-    cuts, tasks, warnings = fill(fails=lambda task: lost.pop() if lost else None)
-    assert cuts == CUTS and warnings == []
-    assert len(tasks) == 2 and tasks[0] is tasks[1]
 
 
 def test_what_is_complete_is_shared_with_every_worker(context, network):

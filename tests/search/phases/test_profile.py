@@ -13,8 +13,8 @@ from tlsearch.search.context import Context
 from tlsearch.search.depth_profile import NEIGHBOURS
 from tlsearch.search.events import Warned
 from tlsearch.search.phases.profile import measure_profile, nearest_agree, profile_alone, profile_of, sample
-from tlsearch.search.workers.messages import Failed, Pooled
-from tlsearch.search.workers.pool import Died
+from tlsearch.search.workers.messages import Features
+from tlsearch.search.workers.pool import TaskFailedError
 from tlsearch.spaces.backbone.folding import fold
 from tlsearch.spaces.backbone.network import IMAGE, POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
@@ -101,24 +101,18 @@ def test_a_sample_keeps_the_proportions(n, most, seed):
     np.testing.assert_array_equal(chosen, sample(rows, labels, seed, most))
 
 
-class Pooling:
-    """A pool of one worker that answers with the rows themselves as features, or fails from the second task on.
+class FeaturePool:
+    """A pool of one worker that answers with the rows themselves as features, or fails from the second task on."""
 
-    ``lost`` tasks at the start go with their node.
-    """
+    def __init__(self, fails=False):
+        self.fails, self.rows = fails, []
 
-    def __init__(self, fails=False, lost=0):
-        self.fails, self.lost, self.rows = fails, lost, []
-
-    def drive(self, next_task, handle):
-        while (task := next_task(None)) is not None:
-            if self.lost:
-                self.lost -= 1
-                handle(None, task, Died("node-2 was lost", with_node=True))
-                continue
+    def map(self, tasks):
+        for task in tasks:
             self.rows.append(task.rows)
-            answer = Pooled(task.first, [task.rows[:, None].astype(np.float32) + 1] * len(NAMES))
-            handle(None, task, Failed("no luck") if self.fails and len(self.rows) > 1 else answer)
+            if self.fails and len(self.rows) > 1:
+                raise TaskFailedError("no luck")
+            yield task, Features(task.first, [task.rows[:, None].astype(np.float32) + 1] * len(NAMES))
 
 
 def context_of(dataset, folder):
@@ -128,7 +122,7 @@ def context_of(dataset, folder):
 
 def test_only_training_images_are_read(tmp_path):
     dataset = striped_dataset(tmp_path)
-    pool = Pooling()
+    pool = FeaturePool()
     found = measure_profile(pool, context_of(dataset, tmp_path), lambda event: None)
     np.testing.assert_array_equal(np.concatenate(pool.rows), dataset.train)
     assert found.images == len(dataset.train) and [point.block for point in found.points] == NAMES
@@ -137,24 +131,18 @@ def test_only_training_images_are_read(tmp_path):
 def test_a_worker_that_fails_costs_the_profile_and_nothing_else(tmp_path):
     heard = []
     context = context_of(striped_dataset(tmp_path, count=2000), tmp_path)
-    assert measure_profile(Pooling(fails=True), context, heard.append) is None
+    assert measure_profile(FeaturePool(fails=True), context, heard.append) is None
     (warned,) = [event for event in heard if isinstance(event, Warned)]
     assert "no luck" in warned.message
-
-
-def test_a_node_that_is_lost_costs_nothing_but_time(tmp_path):
-    dataset, pool = striped_dataset(tmp_path), Pooling(lost=2)
-    assert measure_profile(pool, context_of(dataset, tmp_path), lambda event: None).images == len(dataset.train)
-    np.testing.assert_array_equal(np.concatenate(pool.rows), dataset.train)
 
 
 def test_a_profile_is_measured_once(tmp_path):
     context = context_of(striped_dataset(tmp_path), tmp_path)
     heard = []
-    first = measure_profile(Pooling(), context, heard.append)
+    first = measure_profile(FeaturePool(), context, heard.append)
     assert heard.pop(0).phase == "profile"
     heard.clear()
-    idle = Pooling()
+    idle = FeaturePool()
     assert measure_profile(idle, context, heard.append) == first
     assert not idle.rows and not heard
 
@@ -177,19 +165,19 @@ def other_labels(context):
 )
 def test_a_profile_is_of_what_it_was_measured_on(tmp_path, change):
     context = context_of(striped_dataset(tmp_path), tmp_path)
-    measure_profile(Pooling(), context, lambda event: None)
-    again = Pooling()
+    measure_profile(FeaturePool(), context, lambda event: None)
+    again = FeaturePool()
     measure_profile(again, change(context), lambda event: None)
     assert again.rows
 
 
 def test_a_damaged_profile_is_measured_again(tmp_path):
     context = context_of(striped_dataset(tmp_path), tmp_path)
-    first = measure_profile(Pooling(), context, lambda event: None)
+    first = measure_profile(FeaturePool(), context, lambda event: None)
     (file,) = (tmp_path / "profiles").iterdir()
     for damaged in (b"", b"{}", b"[1]", file.read_bytes()[:-20]):
         file.write_bytes(damaged)
-        again = Pooling()
+        again = FeaturePool()
         assert measure_profile(again, context, lambda event: None) == first and again.rows
 
 
@@ -197,7 +185,7 @@ def test_a_profile_that_cannot_be_kept_costs_nothing_but_time(tmp_path):
     context = context_of(striped_dataset(tmp_path), tmp_path)
     (tmp_path / "profiles").write_text("no folder")
     for _ in range(2):
-        pool = Pooling()
+        pool = FeaturePool()
         assert measure_profile(pool, context, lambda event: None) is not None and pool.rows
 
 

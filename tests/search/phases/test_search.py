@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tlsearch.search.events import TrialFinished
-from tlsearch.search.phases.search import Searcher
+from tlsearch.search.phases.search import Progress, check_success
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial, FailedTrial, PrunedTrial
 from tlsearch.search.workers.messages import Failed
@@ -17,7 +17,7 @@ from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.space import SearchSpace
 
 from ..factory import settings
-from ..fakes import FakePool
+from ..fakes import FakeClock, FakePool, searcher
 
 
 def good(job):
@@ -29,9 +29,8 @@ def store(tmp_path):
     return StudyStore.create(tmp_path / "photos", settings())
 
 
-def searcher(store, total=12, space=None, **changes):
-    options = {"prune": False, "patience": 3, "deadline": None, "listener": lambda event: None, **changes}
-    return Searcher(store, space or SearchSpace(), total, **options)
+def complete(store, total=12, space=None):
+    return Progress.of(store.trials(), space or SearchSpace(), total).complete
 
 
 def by_seed(store):
@@ -41,11 +40,10 @@ def by_seed(store):
 
 
 def test_fills_every_slot_once_and_starts_fairly(store):
-    search = searcher(store)
-    assert not search.complete
-    search.run(FakePool(good), frozenset())
+    assert not complete(store)
+    searcher(store).run(FakePool(good))
     trials = store.trials()
-    assert search.complete and len(trials) == 12
+    assert complete(store) and len(trials) == 12
     assert all(isinstance(trial, CompleteTrial) for trial in trials)
     assert set(Counter(trial.recipe.technique for trial in trials[:6]).values()) == {2}
     assert len({trial.seed for trial in trials}) == 12
@@ -53,7 +51,7 @@ def test_fills_every_slot_once_and_starts_fairly(store):
 
 def test_heads_are_shared_and_seeds_are_not(store):
     pool = FakePool(good)
-    searcher(store).run(pool, frozenset())
+    searcher(store).run(pool)
     assert len({job.head_seed for job in pool.jobs}) == 1
     assert len({job.seed for job in pool.jobs}) == 12
     assert not any(job.test for job in pool.jobs)
@@ -62,7 +60,7 @@ def test_heads_are_shared_and_seeds_are_not(store):
 @pytest.mark.parametrize("after", [0, 1, 5, 11])
 def test_a_search_that_was_cut_off_ends_like_one_that_was_not(tmp_path, after):
     whole = StudyStore.create(tmp_path / "whole", settings(name="whole"))
-    searcher(whole).run(FakePool(good, count=1), frozenset())
+    searcher(whole).run(FakePool(good, count=1))
 
     cut = StudyStore.create(tmp_path / "cut", settings(name="cut"))
     finished = itertools.count()
@@ -73,26 +71,26 @@ def test_a_search_that_was_cut_off_ends_like_one_that_was_not(tmp_path, after):
         return good(job)
 
     with pytest.raises(KeyboardInterrupt):
-        searcher(cut).run(FakePool(interrupt, count=1), frozenset())
+        searcher(cut).run(FakePool(interrupt, count=1))
     assert sum(isinstance(trial, FailedTrial) and trial.interrupted for trial in cut.trials()) == 1
     search = searcher(StudyStore.open(cut.path))
     assert search.done == after
-    search.run(FakePool(good, count=1), frozenset())
+    search.run(FakePool(good, count=1))
     assert by_seed(cut) == by_seed(whole)
 
 
 def test_a_complete_search_asks_for_nothing_more_and_a_larger_one_goes_on(store):
-    searcher(store, 4).run(FakePool(good), frozenset())
-    assert searcher(store, 4).complete
+    searcher(store, 4).run(FakePool(good))
+    assert complete(store, 4)
     larger = searcher(store, 7)
-    assert larger.done == 4 and not larger.complete
-    larger.run(FakePool(good), frozenset())
+    assert larger.done == 4 and not complete(store, 7)
+    larger.run(FakePool(good))
     assert len(store.trials()) == 7
 
 
 @pytest.mark.parametrize("failure", [Failed("out of memory"), Died("the worker process died: killed by signal 11")])
 def test_a_trial_fails_alone(store, failure):
-    searcher(store).run(FakePool(lambda job: failure if job.recipe.technique == "full" else good(job)), frozenset())
+    searcher(store).run(FakePool(lambda job: failure if job.recipe.technique == "full" else good(job)))
     trials = store.trials()
     assert len(trials) == 12
     failed = [trial for trial in trials if isinstance(trial, FailedTrial)]
@@ -103,7 +101,7 @@ def test_a_trial_fails_alone(store, failure):
 @pytest.mark.parametrize("losses", [1, 2])
 def test_a_trial_that_is_lost_with_its_node_is_trained_again_once(store, tmp_path, losses):
     lost, untroubled = [], StudyStore.create(tmp_path / "untroubled", settings())
-    searcher(untroubled).run(FakePool(good), frozenset())
+    searcher(untroubled).run(FakePool(good))
 
     def result(job):
         if job.recipe.technique == "full" and len(lost) < losses and lost in ([], [job.seed]):
@@ -111,7 +109,7 @@ def test_a_trial_that_is_lost_with_its_node_is_trained_again_once(store, tmp_pat
             return Died("node-2 (10.0.0.2) was lost", with_node=True)
         return good(job)
 
-    searcher(store).run(FakePool(result, count=1), frozenset())
+    searcher(store).run(FakePool(result, count=1))
     (seed, *_) = lost
     first, second = [trial for trial in store.trials() if trial.seed == seed]
     assert first.interrupted and first.error == "node-2 (10.0.0.2) was lost"
@@ -123,14 +121,14 @@ def test_a_trial_that_is_lost_with_its_node_is_trained_again_once(store, tmp_pat
 
 def test_nothing_but_failures_ends_the_search_with_the_reason(store):
     with pytest.raises(SearchFailedError, match="none of 5 trials succeeded; the last one: no luck"):
-        searcher(store, 20).run(FakePool(lambda job: Failed("no luck"), count=1), frozenset())
+        searcher(store, 20).run(FakePool(lambda job: Failed("no luck"), count=1))
 
 
 def test_a_hopeless_trial_is_pruned_within_its_technique_only(store):
     scores = {"frozen": itertools.repeat(0.4), "fine-tune": itertools.chain([0.9, 0.9], itertools.repeat(0.5))}
     space = SearchSpace(techniques=("frozen", "fine-tune"))
     pool = FakePool(lambda job: next(scores[job.recipe.technique]), count=1, epochs=4)
-    searcher(store, 10, space, prune=True).run(pool, frozenset())
+    searcher(store, 10, space, prune=True).run(pool)
     pruned = [trial for trial in store.trials() if isinstance(trial, PrunedTrial)]
     assert pruned and {str(trial.recipe.technique) for trial in pruned} == {"fine-tune"}
     assert all(max(m.epoch for m in trial.curve) == 1 for trial in pruned), "worse than both others from the first epoch on"
@@ -139,49 +137,43 @@ def test_a_hopeless_trial_is_pruned_within_its_technique_only(store):
 def test_a_finite_space_ends_the_search(tmp_path):
     post = load_preset("post").space
     store = StudyStore.create(tmp_path / "post", settings(name="post", space=post.as_dict()))
-    search = searcher(store, 20, post)
-    assert search.total == 2
-    search.run(FakePool(good), frozenset())
-    assert search.complete and len(store.trials()) == 2
+    assert Progress.of((), post, 20) == Progress(total=2, done=0)
+    searcher(store, 20, post).run(FakePool(good))
+    assert complete(store, 20, post) and len(store.trials()) == 2
 
 
-def test_a_deadline_stops_it_without_a_failure(store, monkeypatch):
-    clock = itertools.count()
-    monkeypatch.setattr("tlsearch.search.phases.search.time.monotonic", lambda: float(next(clock)))
-    searcher(store, 20, deadline=20.0).run(FakePool(good, count=1), frozenset())
-    trials = store.trials()
-    assert 0 < len(trials) < 20
-    stopped = [trial for trial in trials if isinstance(trial, FailedTrial)]
-    assert all(trial.interrupted and "time limit" in trial.error for trial in stopped)
+def test_a_deadline_stops_it_without_a_failure(store):
+    """Each trial trains two epochs of a second: after 9.5 s four are complete, and the fifth is stopped in its second epoch."""
+    clock = FakeClock()
+    searcher(store, 20, limit=clock.limit(9.5)).run(FakePool(good, count=1, clock=clock))
+    *whole, last = store.trials()
+    assert [type(trial) for trial in whole] == [CompleteTrial] * 4
+    assert last.interrupted and "time limit" in last.error
 
 
-def test_time_that_is_reserved_is_left_over(store, monkeypatch):
-    clock = itertools.count()
-    monkeypatch.setattr("tlsearch.search.phases.search.time.monotonic", lambda: float(next(clock)))
-    asked = []
+def test_time_that_is_reserved_is_left_over(store):
+    clock, asked = FakeClock(), []
 
     def reserve(finished):
         asked.append(len(finished))
         return 5.0 * len(finished)
 
-    searching = searcher(store, 20, deadline=60.0)
-    searching.reserve = reserve
-    searching.run(FakePool(good, count=1), frozenset())
+    searcher(store, 20, limit=clock.limit(60.0), reserve=reserve).run(FakePool(good, count=1, clock=clock))
     done = sum(isinstance(trial, CompleteTrial) for trial in store.trials())
-    assert 0 < done and 60 - next(clock) >= 5 * (done - 1) > 0
+    assert done == 9, "the ninth began with 60 - 8 * 2 = 44 s left and 8 * 5 = 40 s kept; a tenth would need 45 of 42"
     assert asked == sorted(asked), "what has finished is what is asked about"
 
 
 def test_listeners_are_told_of_every_end(store):
     heard = []
-    searcher(store, 3, listener=heard.append).run(FakePool(good), frozenset())
+    searcher(store, 3, listener=heard.append).run(FakePool(good))
     assert sum(isinstance(event, TrialFinished) for event in heard) == 3
 
 
 def test_kerastuner_engine_resumes_too(tmp_path):
     store = StudyStore.create(tmp_path / "kt", settings(name="kt", engine="keras-tuner", algorithm="random"))
-    searcher(store, 4).run(FakePool(good), frozenset())
-    searcher(StudyStore.open(store.path), 8).run(FakePool(good), frozenset())
+    searcher(store, 4).run(FakePool(good))
+    searcher(StudyStore.open(store.path), 8).run(FakePool(good))
     assert len(store.trials()) == 8
     assert len({np.float64(trial.recipe.learning_rate) for trial in store.trials()}) > 3
 
@@ -198,7 +190,7 @@ def test_kerastuner_engine_resumes_too(tmp_path):
 def test_a_recipe_that_failed_is_not_proposed_again_at_once(tmp_path, engine, algorithm):
     store = StudyStore.create(tmp_path / "s", settings(name="s", engine=engine, algorithm=algorithm))
     ends = itertools.cycle([good, lambda job: Failed("no luck")])
-    searcher(store, 16).run(FakePool(lambda job: next(ends)(job), count=1), frozenset())
+    searcher(store, 16).run(FakePool(lambda job: next(ends)(job), count=1))
     recipes = [trial.recipe for trial in store.trials()]
     assert all(one != other for one, other in itertools.pairwise(recipes))
     failures = {trial.recipe for trial in store.trials() if isinstance(trial, FailedTrial)}
@@ -207,8 +199,18 @@ def test_a_recipe_that_failed_is_not_proposed_again_at_once(tmp_path, engine, al
 
 def test_a_search_of_failures_fails_again_when_it_is_asked_again(store):
     with pytest.raises(SearchFailedError):
-        searcher(store, 3).run(FakePool(lambda job: Failed("no luck"), count=1), frozenset())
-    again = searcher(store, 3)
-    assert again.complete
+        searcher(store, 3).run(FakePool(lambda job: Failed("no luck"), count=1))
+    assert complete(store, 3)
     with pytest.raises(SearchFailedError, match="none of 3 trials succeeded"):
-        again.check()
+        check_success(store.trials())
+
+
+def test_the_traceback_of_an_unexpected_error_is_kept_and_told(store):
+    heard = []
+    ends = iter(
+        [Failed("ValueError: broken", traceback="Traceback (most recent call last):\n  …"), Failed("the loss became nan")]
+    )
+    searcher(store, 4, listener=heard.append).run(FakePool(lambda job: next(ends, 0.8), count=1))
+    unexpected, diverged, *_ = [event for event in heard if isinstance(event, TrialFinished)]
+    assert unexpected.traceback.startswith("Traceback") and store.traceback_of(unexpected.trial.number) == unexpected.traceback
+    assert diverged.traceback == "" and store.traceback_of(diverged.trial.number) is None

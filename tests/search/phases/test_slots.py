@@ -66,14 +66,15 @@ def test_a_slot_that_was_cut_off_is_free_with_its_values(slots, engine):
     note(slots, ended(0, 0, 0, 1), cut_off(1, 1, 0, 1), ended(2, 2, 0, 1))
     assert slots.free() == (1, {"of": 1})
     assert ("observe", 1, None) not in engine.heard, "it was not at fault"
-    slots.began(1, {"of": 1}, 3)
+    slots.began(3)
     assert slots.free() == (3, None) and slots.running == {3}
     slots.ended(ended(3, 1, 2, 3))
     assert slots.free() == (3, None) and engine.heard[-1][:2] == ("observe", 1)
 
 
 def test_what_another_driver_trains_is_taken_until_it_ends(slots, engine):
-    slots.began(0, {}, 0)
+    slots.draft(0, {"of": 0})
+    slots.began(0)
     assert note(slots, running(0, 0), running(1, 1)) == []
     assert slots.free() == (2, None) and slots.running == {0, 1}
     assert [heard[:2] for heard in engine.heard] == [("adopt", 1)], "of one's own it knows"
@@ -83,7 +84,9 @@ def test_what_another_driver_trains_is_taken_until_it_ends(slots, engine):
 
 
 def test_a_trial_of_ones_own_that_was_given_away_frees_its_slot(slots, engine):
-    slots.began(0, {"of": "mine"}, 0)
+    slots.draft(0, {"of": "mine"})
+    assert slots.free() == (0, {"of": "mine"}), "a draft is kept until a trial of it is recorded"
+    slots.began(0)
     assert note(slots, cut_off(0, 0, 0, 1)) == [0]
     assert slots.free() == (0, {"of": "mine"}) and slots.running == frozenset()
     assert note(slots, cut_off(0, 0, 0, 1), running(1, 0, 2)) == [] and slots.free() == (1, None)

@@ -23,8 +23,8 @@ from tlsearch.spaces.space import SearchSpace
 from ...reports.factory import store_of
 from .. import factory
 from ..factory import complete, pruned, recipe
-from ..fakes import FakePool
-from ..phases.test_search import good, searcher
+from ..fakes import FakePool, searcher
+from ..phases.test_search import good
 
 SPACE = SearchSpace()
 BEST = {
@@ -212,7 +212,7 @@ def test_a_search_that_was_cut_off_starts_from_the_same_without_the_others(tmp_p
     warm = read_warm_start([donor(tmp_path / "a")], SPACE)
     own = {"engine": engine, "algorithm": algorithm, "warm_start": warm}
     whole = StudyStore.create(tmp_path / "whole", factory.settings(name="whole", **own))
-    searcher(whole).run(FakePool(good, count=1), frozenset())
+    searcher(whole).run(FakePool(good, count=1))
     assert same([trial.recipe for trial in whole.trials()[:3]], BEST.values())
 
     cut = StudyStore.create(tmp_path / "cut", factory.settings(name="cut", **own))
@@ -224,9 +224,9 @@ def test_a_search_that_was_cut_off_starts_from_the_same_without_the_others(tmp_p
         return good(job)
 
     with pytest.raises(KeyboardInterrupt):
-        searcher(cut).run(FakePool(interrupt, count=1), frozenset())
+        searcher(cut).run(FakePool(interrupt, count=1))
     (tmp_path / "a").rename(tmp_path / "gone")
-    searcher(StudyStore.open(cut.path)).run(FakePool(good, count=1), frozenset())
+    searcher(StudyStore.open(cut.path)).run(FakePool(good, count=1))
     ended = [trial for trial in cut.trials() if not isinstance(trial, FailedTrial)]
     key = lambda trial: (trial.seed, trial.recipe.as_dict())  # noqa: E731
     assert sorted(map(key, ended), key=str) == sorted(map(key, whole.trials()), key=str)

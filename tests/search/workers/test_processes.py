@@ -46,7 +46,8 @@ class Driver:
         self.ends, self.processes = [], []
 
     def run(self):
-        self.pool.drive(self._next, self._handle)
+        for worker, task, message in self.pool._answers(self._next, at_cache=False):
+            self._handle(worker, task, message)
         return self.ends
 
     def _train(self, number, recipe):

@@ -11,16 +11,14 @@ from types import SimpleNamespace
 import numpy as np
 
 from tlsearch.search.events import Warned
-from tlsearch.search.phases import confirm
-from tlsearch.search.phases import search as loop
-from tlsearch.search.phases.confirm import Confirmer
-from tlsearch.search.phases.search import Searcher
+from tlsearch.search.phases import confirm, training
+from tlsearch.search.phases.search import Progress
 from tlsearch.search.storage.address import SharedStudy, parse_storage
 from tlsearch.search.storage.shared import connection, leases
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.spaces.space import SearchSpace
 
-from ...fakes import FakePool
+from ...fakes import FakePool, confirmer, searcher
 
 SPAWN = multiprocessing.get_context("spawn")
 LABELS = np.arange(16) % 2
@@ -84,14 +82,12 @@ def drive(says, url, name, total, options):
     try:
         store = StudyStore.open(place)
         pool = FakePool(result, count=2, epochs=2, predictions=np.tile(np.float32([0.2, 0.8]), (16, 1)))
-        common = {"patience": 3, "deadline": None, "listener": listener}
         with store.hold(listener):
-            searcher = Searcher(store, SearchSpace(), total, prune=False, **common)
-            if not searcher.complete:
-                searcher.run(pool, frozenset())
+            if not Progress.of(store.trials(), SearchSpace(), total).complete:
+                searcher(store, total, listener=listener).run(pool)
             data = SimpleNamespace(labels=LABELS, test=np.arange(16))
             if options["confirm"]:
-                Confirmer(store, SimpleNamespace(dataset=data), options["confirm"], **common).run(pool, frozenset())
+                confirmer(store, data, options["confirm"], listener=listener).run(pool)
         says.send("ended well")
     except Exception as error:
         says.send(f"ended with {type(error).__name__}: {error}")
@@ -100,7 +96,7 @@ def drive(says, url, name, total, options):
 
 def hurry(lease, patience, **_):
     """Shorter times than anybody would wait for in a test."""
-    loop.POLL_SECONDS = confirm.POLL_SECONDS = 0.2
+    training.POLL_SECONDS = confirm.POLL_SECONDS = 0.2
     leases.LEASE_SECONDS = lease
     connection.PATIENCE = patience
     if "TLSEARCH_TEST_ELSEWHERE" in os.environ:

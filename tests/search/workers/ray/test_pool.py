@@ -17,7 +17,7 @@ from tlsearch.search.context import Context
 from tlsearch.search.events import NodesChanged, Warned
 from tlsearch.search.machine.devices import Device
 from tlsearch.search.machine.paths import folder_bytes
-from tlsearch.search.workers.messages import Begin, Failed, Pool, Pooled, Ready
+from tlsearch.search.workers.messages import Begin, ComputeFeatures, Failed, Features, Ready
 from tlsearch.search.workers.pool import Died
 from tlsearch.search.workers.ray import agent, node, pool
 from tlsearch.search.workers.ray import worker as ray_worker
@@ -35,7 +35,7 @@ SPEC = BackboneSpec(0.35, 32, "starter")
 class FakeTraining:
     """An actor that answers each task with what it was begun with, or as a test has it."""
 
-    answers = staticmethod(lambda actor, message: Pooled(message.first, []))
+    answers = staticmethod(lambda actor, message: Features(message.first, []))
 
     def __init__(self, threads, environment):
         self.threads = threads
@@ -101,16 +101,13 @@ def start(monkeypatch, tmp_path, context):
         yield start
 
 
-def do(pool, tasks, **options):
+def do(pool, tasks, *, at_cache=False):
     """Has the pool do so many tasks; gives who did each, and what came of it."""
-    waiting, ends = [Pool(number, np.arange(1)) for number in range(tasks)], []
-
-    def handle(worker, task, message):
+    waiting, ends = [ComputeFeatures(number, np.arange(1)) for number in range(tasks)], []
+    for worker, task, message in pool._answers(lambda worker: waiting.pop(0) if waiting else None, at_cache=at_cache):
         ends.append((worker.name, task.first, message))
         if isinstance(message, Died) and message.with_node:
             waiting.append(task)
-
-    pool.drive(lambda worker: waiting.pop(0) if waiting else None, handle, **options)
     return ends
 
 
@@ -215,7 +212,7 @@ def test_a_worker_that_dies_alone_costs_its_task(start):
             struck.append(training)
             started.ray.kill(training.actor)
             raise pool.RayError("Worker exit detail: Worker exits. Some common causes include: many.")
-        return Pooled(message.first, [])
+        return Features(message.first, [])
 
     FakeTraining.answers = staticmethod(strike)
     ends = do(started.pool, 4)
@@ -234,14 +231,14 @@ def test_a_node_that_is_lost_is_said_and_its_workers_come_up_elsewhere(start):
         if training.actor.node == "b":
             del started.ray.nodes["b"]
             raise pool.RayError("gone")
-        return Pooled(message.first, [])
+        return Features(message.first, [])
 
     FakeTraining.answers = staticmethod(strike)
     started.ray.nodes[OWN] = 3
     ends = do(started.pool, 4)
     (lost,) = [end for end in ends if isinstance(end[2], Died)]
     assert lost[0] == "node-2/worker-1" and lost[2] == Died("node-2 (10.0.0.2) was lost", with_node=True)
-    assert sorted(task for _, task, message in ends if isinstance(message, Pooled)) == list(range(4))
+    assert sorted(task for _, task, message in ends if isinstance(message, Features)) == list(range(4))
     everyone_ready(started.pool)
     list(started.pool._messages())
     assert [event.message for event in started.heard if isinstance(event, Warned)] == [
