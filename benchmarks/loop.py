@@ -42,7 +42,8 @@ from tlsearch.search.phases import search as search_loop
 from tlsearch.search.phases.search import Searcher
 from tlsearch.search.phases.training import Conditions
 from tlsearch.search.settings import DataSettings, StudySettings
-from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.address import parse_storage
+from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.training.trainer import Job
 from tlsearch.search.trial import FinishedTrial

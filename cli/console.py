@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ..reports.answer.summary import Summary
     from ..reports.terminal.live import LiveProgress
     from ..reports.terminal.log import Log
-    from ..search.storage.address import Storage, StudyPlace
+    from ..search.storage.address import Storage
+    from ..search.storage.base import StudyPlace
 
 
 def make_console(**options: Any) -> Console:
@@ -48,23 +49,18 @@ def chosen_studies(names: Sequence[str | Path], storage: str | None) -> list[Stu
         OptionError: There is none, or the URL is none.
         StorageError: The database cannot be read.
     """
-    from ..search.storage.address import SharedStudy, chosen_storage
-    from ..search.storage.folder.study import list_studies
-    from ..search.storage.places import place_of
+    from ..search.storage.address import chosen_storage
+    from ..search.storage.places import list_studies, place_of
 
     database = chosen_storage(storage)
+    if names:
+        # With the variable set for good, folders are still folders.
+        return [place_of(name, database, folders_first=storage is None) for name in names]
+    if newest := list_studies(database or Path("runs"))[:1]:
+        return [*newest]
     if database is None:
-        if found := [Path(name) for name in names] or list_studies(Path("runs"))[:1]:
-            return [*found]
         raise OptionError("there is no study under runs/ in this folder. Make one with `tlsearch run`, or name its folder.")
-    if not names:
-        from ..search.storage.shared.studies import list_shared
-
-        if shared := list_shared(database)[:1]:
-            return [*shared]
-        raise OptionError(f"there is no study in {database}. Make one with `tlsearch run --storage`.")
-    # With the variable set for good, folders are still folders.
-    return [place_of(name, database) if storage is None else SharedStudy(database, str(name)) for name in names]
+    raise OptionError(f"there is no study in {database}. Make one with `tlsearch run --storage`.")
 
 
 def storage_for(study: Path | None, storage: str | None) -> Storage | None:
@@ -78,9 +74,9 @@ def storage_for(study: Path | None, storage: str | None) -> Storage | None:
         OptionError: The URL is none.
     """
     from ..search.storage.address import chosen_storage
-    from ..search.storage.folder.study import holds_study
+    from ..search.storage.folder.study import FolderStudy
 
-    if storage is None and study is not None and holds_study(study):
+    if storage is None and study is not None and FolderStudy(study).exists():
         return None
     return chosen_storage(storage)
 
@@ -95,11 +91,10 @@ def print_report(path: StudyPlace, top: int) -> None:
     say_what_is_damaged(summary)
 
 
-def write(text: str, output: str | None, form: str, about: StudyPlace) -> None:
+def write(text: str, output: str | None, form: str, name: str) -> None:
     """To a file, or to the standard output; a page that nobody has named a file for does not flood a terminal."""
     if output is None and form == "html" and sys.stdout.isatty():
-        name = about.resolve().name if isinstance(about, Path) else Path(about.name).name
-        output = f"{name or 'report'}.html"
+        output = f"{Path(name).name or 'report'}.html"
         typer.echo(f"Writing {output}, {len(text.encode()) / 1e6:.1f} MB, to be opened in a browser.", err=True)
     if output is None or output == "-":
         sys.stdout.write(text)

@@ -24,7 +24,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..search.storage.address import StudyPlace
+    from ..search.storage.base import StudyPlace
 
 
 def report(
@@ -50,7 +50,7 @@ def report(
     summary = summarize(paths[0])
     text = render(summary, form, top)
     say_what_is_damaged(summary)
-    write(text, output, form, paths[0])
+    write(text, output, form, paths[0].name)
 
 
 def inspect(
@@ -92,7 +92,7 @@ def inspect(
     if form == "terminal" and output in (None, "-"):
         make_console().print(InspectionReport(found, measured))
     else:
-        write(render_inspection(found, measured, form), output, form, data)
+        write(render_inspection(found, measured, form), output, form, data.resolve().name)
 
 
 def dashboard(
@@ -119,17 +119,12 @@ def studies(
     """List the studies in a folder or a database, the newest first."""
     from ..reports.listing import Listing
     from ..search.storage.address import chosen_storage
-    from ..search.storage.folder.study import list_studies
+    from ..search.storage.places import list_studies
 
     # A folder that is named goes before what the environment says.
     database = None if runs is not None and storage is None else chosen_storage(storage)
-    if database is not None:
-        from ..search.storage.shared.studies import list_shared
-
-        listing = Listing(list_shared(database), database)
-    else:
-        runs = runs or Path("runs")
-        listing = Listing(list_studies(runs), runs)
+    where = database or runs or Path("runs")
+    listing = Listing(list_studies(where), where)
     if form == "json":
         sys.stdout.write(listing.to_json())
     else:
@@ -145,4 +140,4 @@ def _compare(paths: list[StudyPlace], form: ReportFormat, output: str | None) ->
     if form == "terminal" and output in (None, "-"):
         make_console().print(SideBySide(summaries))
     else:
-        write(render_comparison(summaries, form), output, form, paths[0])
+        write(render_comparison(summaries, form), output, form, paths[0].name)

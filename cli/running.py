@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from ..search.settings import CacheType
 from ..search.trial import Metric
+from ..spaces.errors import UnusedStudyError
 from ..spaces.recipe import BatchNorm, ClassWeight, Technique
 from .console import make_console, print_error, print_report, storage_for, watching, write
 from .options import (
@@ -151,7 +153,8 @@ def run(
 
         if fresh:
             Study.delete(plan.study)
-        searching = Study.open(
+        open_study = partial(
+            Study.open,
             plan.study,
             dataset,
             backbone=plan.backbone,
@@ -166,6 +169,12 @@ def run(
             warm_start=started_from,
         )
         try:
+            searching = open_study()
+        except UnusedStudyError:
+            # Left by a command with a wrong option, which has been mended now.
+            Study.delete(plan.study)
+            searching = open_study()
+        try:
             searching.run(
                 Budget(trials=trials, seconds=limit, confirm=confirm),
                 workers=count,
@@ -178,11 +187,11 @@ def run(
             _say_how_to_go_on(searching, trials)
             raise
     if form == "terminal":
-        return print_report(searching.store.path, 10)
+        return print_report(searching.store.place, 10)
     from ..reports.answer.summary import summarize
     from ..reports.render import render
 
-    return write(render(summarize(searching.store.path), form, 10), None, form, searching.store.path)
+    return write(render(summarize(searching.store.place), form, 10), None, form, searching.store.place.name)
 
 
 def _show_plan(plan: Plan, form: ListFormat, **asked: Any) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from ..search.storage.address import StudyPlace
+from ..search.storage.base import StudyPlace
 from ..spaces.errors import StudyError
 from .answer.summary import summarize
 from .files.study import technique_dict

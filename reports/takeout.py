@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..search.export.export import chosen_model, export_model
-from ..search.storage.address import StudyPlace
+from ..search.storage.base import StudyPlace
 from ..search.storage.store import StudyStore
 from ..spaces.errors import OptionError, StudyError
 from ..spaces.recipe import Technique
@@ -15,7 +15,7 @@ from .files.card import check_card, write_card
 from .terminal.exported import ExportReport
 
 
-def take_out(study: StudyPlace, out: Path, *, technique: str, refit: bool, force: bool, **options: Any) -> ExportReport:
+def take_out(study: StudyPlace | Path, out: Path, *, technique: str, refit: bool, force: bool, **options: Any) -> ExportReport:
     """Exports a model and writes its card.
 
     Args:

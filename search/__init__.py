@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from .export.export import Export, export_model
     from .planning.warm_start import read_warm_start
     from .predict.predictor import Predictor
-    from .storage.address import SharedStudy, parse_storage
+    from .storage.address import parse_storage
+    from .storage.shared.studies import SharedStudy
     from .study import Budget, Study
 
 __all__ = [
@@ -38,10 +39,14 @@ def __getattr__(name: str) -> Any:
         from .export import export
 
         return getattr(export, name)
-    if name in ("SharedStudy", "parse_storage"):
-        from .storage import address
+    if name == "SharedStudy":
+        from .storage.shared.studies import SharedStudy
 
-        return getattr(address, name)
+        return SharedStudy
+    if name == "parse_storage":
+        from .storage.address import parse_storage
+
+        return parse_storage
     if name == "Predictor":
         from .predict.predictor import Predictor
 

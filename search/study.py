@@ -7,7 +7,6 @@ the search tries recipes on the validation split, confirmation trains each techn
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..spaces.backbone.spec import BackboneSpec, weights_fingerprint
-from ..spaces.errors import StudyError
+from ..spaces.errors import StudyError, UnusedStudyError
 from ..spaces.space import SearchSpace
 from .context import Context
 from .data.dataset import Dataset
@@ -31,10 +30,8 @@ from .phases.search import Progress, Searcher, check_success, count_done
 from .phases.time_limit import TimeLimit
 from .phases.training import Conditions
 from .settings import CacheType, StudySettings, WarmStart, differences
-from .storage.address import SharedStudy, StudyPlace
-from .storage.folder.lock import LOCK_FILES, hold
-from .storage.folder.study import check_folder
-from .storage.places import is_there
+from .storage.base import StudyPlace
+from .storage.places import as_place
 from .storage.store import StudyStore
 from .trial import Metric
 from .workers.messages import Begin
@@ -74,7 +71,7 @@ class Study:
     @classmethod
     def open(
         cls,
-        path: StudyPlace | str,
+        path: StudyPlace | Path | str,
         data: Dataset,
         *,
         backbone: BackboneSpec,
@@ -91,8 +88,7 @@ class Study:
         """The study at ``path``: a new one, or the one that is there if it was made for the same search.
 
         Args:
-            path: Folder of the study, or its name and database; made where there is none. A study of another search in a
-                folder gives way where it has no trial.
+            path: Folder of the study, or its name and database; made where there is none.
             data: What to search on; its size must be the backbone's.
             backbone: Which MobileNetV2.
             space: What may be tried; the default space where left out.
@@ -108,6 +104,7 @@ class Study:
 
         Raises:
             StudyError: The folder holds something else, or a study of another search: the message says what differs.
+            UnusedStudyError: That study has no trial, as where a command was given with a wrong option.
             StorageError: The database refuses.
             WeightsError: The weights cannot be found.
         """
@@ -115,9 +112,9 @@ class Study:
         at_hand = backbone.at_hand()
         weights = backbone.locate()
         fingerprint = weights_fingerprint(backbone, weights)
-        path = Path(path) if isinstance(path, str) else path
+        place = as_place(path)
         settings = StudySettings(
-            name=path.name if isinstance(path, SharedStudy) else path.resolve().name,
+            name=place.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             engine=engine,
             algorithm=algorithm,
@@ -132,16 +129,14 @@ class Study:
             version=__version__,
             warm_start=warm_start,
         )
-        store = StudyStore.open(path) if is_there(path) else StudyStore.create(path, settings)
+        store = StudyStore.open(place) if place.exists() else StudyStore.create(place, settings)
         if differing := differences(store.settings, settings):
-            if isinstance(path, SharedStudy) or store.trials():
-                raise StudyError(
-                    f"{path} holds a study of another search: {'; '.join(differing)}. "
-                    "Give the same options to go on with it, --study for another one, or --fresh to start it anew."
-                )
-            # Nothing has come of it, as where an option was wrong, which has been mended now.
-            cls.delete(path)
-            store = StudyStore.create(path, settings)
+            message = (
+                f"{place} holds a study of another search: {'; '.join(differing)}. "
+                "Give the same options to go on with it, --study for another one, or --fresh to start it anew."
+            )
+            # Another driver may be about to begin in a shared one.
+            raise StudyError(message) if store.shared or store.trials() else UnusedStudyError(message)
         if not store.notes.test_files():
             store.notes.keep_test_files([data.files[row] for row in data.test])
             if weights is not None:
@@ -161,25 +156,13 @@ class Study:
         return cls(store, space, context)
 
     @staticmethod
-    def delete(path: StudyPlace) -> None:
+    def delete(path: StudyPlace | Path | str) -> None:
         """Deletes a study; does nothing where there is none.
 
         Raises:
             StudyError: The folder holds something else, or another process is searching in it.
         """
-        if isinstance(path, SharedStudy):
-            from .storage.shared.studies import delete_shared
-
-            return delete_shared(path)
-        check_folder(path, fresh=True)
-        if not path.exists():
-            return
-        # The study itself may be damaged: only its lock is asked.
-        with hold(path):
-            # study.json last: where a kill comes first, the folder still holds a study that can be deleted.
-            for entry in sorted(path.iterdir(), key=lambda entry: entry.name == "study.json"):
-                if entry.name not in LOCK_FILES:
-                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        as_place(path).delete()
 
     @property
     def done(self) -> int:

@@ -10,6 +10,7 @@ A message states the rule, what was got, and the remedy. The command line prints
     ├── WeightsError            2   pretrained weights missing, damaged or of another shape
     ├── DataError               2   a folder of images that cannot be searched on
     ├── StudyError              2   a study folder that is foreign, busy, or made for something else
+    │   ├── UnusedStudyError    2   one made for something else, but without a trial
     │   ├── DamagedStudyError   2   one whose files cannot be read, or hold what tlsearch never wrote
     │   └── StorageError        2   a database of shared studies that refuses, or was away for too long
     ├── ModelError              2   a model file that is none, that tlsearch did not export, or that holds code
@@ -40,6 +41,10 @@ class DataError(TlsearchError):
 
 class StudyError(TlsearchError):
     """The study folder is foreign, in use, or was made for something else; or it cannot be written."""
+
+
+class UnusedStudyError(StudyError):
+    """The study was made for another search, and has no trial: nothing is lost where it is deleted."""
 
 
 class DamagedStudyError(StudyError):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...search.selection import finalists, maximized
 from ...search.settings import StudySettings
-from ...search.storage.address import StudyPlace
+from ...search.storage.base import StudyPlace
 from ...search.storage.models import kept_bytes
 from ...search.storage.notes import RunNote
 from ...search.storage.store import StudyStore
@@ -189,7 +190,7 @@ class Summary:
         return tuple(t for t in self.trials if isinstance(t, RunningTrial))
 
 
-def summarize(study: StudyPlace | str | StudyStore) -> Summary:
+def summarize(study: StudyPlace | Path | str | StudyStore) -> Summary:
     """Reads a study; of a damaged one, what is still sound.
 
     Raises:
@@ -226,7 +227,7 @@ def summarize(study: StudyPlace | str | StudyStore) -> Summary:
     seconds = {one.technique: one.confirm_seconds or 0.0 for one in tested}
     params = {one.technique: float(one.best.trainable_params) for one in tested if one.best}
     return Summary(
-        path=store.path,
+        path=store.place,
         settings=settings,
         trials=trials,
         techniques=techniques,

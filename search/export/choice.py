@@ -32,7 +32,7 @@ def finalist_of(store: StudyStore, technique: Technique) -> CompleteTrial:
     found = finalists(store.trials(), store.settings.metric)
     if technique not in found:
         raise StudyError(
-            f"{store.path} has no completed trial of {technique} yet. Go on with the same run command, or with more --trials."
+            f"{store.place} has no completed trial of {technique} yet. Go on with the same run command, or with more --trials."
         )
     return found[technique]
 
@@ -49,7 +49,7 @@ def confirmed_model(store: StudyStore, technique: Technique) -> KeptModel:
         confirmed = any(c.trial == finalist.number for c in store.confirmations())
         why = "an earlier version of tlsearch confirmed it" if confirmed else "its best trial has not been confirmed"
         remedy = "" if confirmed else "Run the same command again with --confirm 3, or train it anew: "
-        raise StudyError(f"{store.path} keeps no model of {technique}: {why}. {remedy or 'Train it anew: '}export --refit.")
+        raise StudyError(f"{store.place} keeps no model of {technique}: {why}. {remedy or 'Train it anew: '}export --refit.")
     return kept
 
 

@@ -22,7 +22,7 @@ from ..predict import metadata as meta
 from ..predict.formats import Format, Quantize, check_installed, choose_format
 from ..predict.predictor import Predictor
 from ..seeds import derive
-from ..storage.address import StudyPlace
+from ..storage.base import StudyPlace
 from ..storage.models import KeptModel
 from ..storage.store import StudyStore
 from .choice import confirmed_model, finalist_of, model_id, study_data
@@ -55,7 +55,7 @@ class Export:
 
 
 def export_model(
-    study: StudyPlace | str,
+    study: StudyPlace | Path | str,
     out: Path | str,
     *,
     technique: Technique | str,
@@ -189,7 +189,7 @@ def _write_and_measure(
     try:
         trained, deployable = trained_model(*arguments), deployable_model(*arguments)
     except ValueError as error:
-        raise StudyError(f"the model that {store.path} keeps of {model.recipe.technique} is damaged. Use --refit.") from error
+        raise StudyError(f"the model that {store.place} keeps of {model.recipe.technique} is damaged. Use --refit.") from error
     write_model(deployable, draft, form, quantize, pixels[held_out(dataset.train, REPRESENTATIVE)])
     meta.embed(draft, form, about)
     rows = held_out(dataset.test, IMAGES)

@@ -21,9 +21,9 @@ from ..events import Listener
 from ..machine.devices import check_backend
 from ..machine.paths import cache_root
 from ..settings import WarmStart
-from ..storage.address import SharedStudy, Storage, StudyPlace
-from ..storage.folder.study import check_folder
-from ..storage.places import is_there, place_of, read_settings
+from ..storage.address import Storage
+from ..storage.base import StudyPlace
+from ..storage.places import place_of
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
@@ -69,10 +69,7 @@ class Plan:
             StorageError: Its database refuses.
             WeightsError: The file of the weights does not exist.
         """
-        if isinstance(self.study, SharedStudy):
-            is_there(self.study)
-        else:
-            check_folder(self.study, fresh=fresh)
+        self.study.check(fresh=fresh)
         # ImageNet's may have to be downloaded, which the folder of images should be worth first.
         if self.backbone.weights != "imagenet":
             self.backbone.locate()
@@ -92,8 +89,8 @@ class Plan:
             return None
         from .warm_start import read_warm_start, resumed_warm_start
 
-        if is_there(self.study) and not fresh:
-            return resumed_warm_start(self.warm_start, read_settings(self.study).warm_start)
+        if self.study.exists() and not fresh:
+            return resumed_warm_start(self.warm_start, self.study.settings().warm_start)
         return read_warm_start(self.warm_start, self.space, within=self.study, listener=listener)
 
     def survey(self, *, cache_dir: Path | None) -> Survey:
@@ -203,7 +200,7 @@ def plan_run(
     return Plan(
         folder=folder,
         demo=demo,
-        study=SharedStudy(storage, str(study or name)) if storage else study or Path("runs") / name,
+        study=place_of(study or (name if storage else Path("runs") / name), storage),
         space=preset.space.replace(**changes),
         backbone=backbone,
         engine=engine,
@@ -211,7 +208,7 @@ def plan_run(
         early_stopping=preset.early_stopping,
         labels=labels,
         follow_symlinks=follow_symlinks,
-        warm_start=tuple(place_of(one, storage) for one in warm_start),
+        warm_start=tuple(place_of(one, storage, folders_first=True) for one in warm_start),
     )
 
 

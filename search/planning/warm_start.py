@@ -20,7 +20,8 @@ from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
 from ..selection import finalists
 from ..settings import WarmRecipe, WarmStart
-from ..storage.address import SharedStudy, StudyPlace
+from ..storage.base import StudyPlace
+from ..storage.places import as_place
 from ..storage.store import StudyStore
 
 _NOT_THE_RECIPES = frozenset({"technique", "epochs", "head_epochs"})
@@ -28,7 +29,11 @@ _NOT_THE_RECIPES = frozenset({"technique", "epochs", "head_epochs"})
 
 
 def read_warm_start(
-    studies: Sequence[StudyPlace | str], space: SearchSpace, *, within: StudyPlace | None = None, listener: Listener = ignore
+    studies: Sequence[StudyPlace | Path | str],
+    space: SearchSpace,
+    *,
+    within: StudyPlace | Path | str | None = None,
+    listener: Listener = ignore,
 ) -> WarmStart:
     """The best recipe of each technique in other studies, fitted to a space.
 
@@ -43,13 +48,13 @@ def read_warm_start(
         StudyError: A study is missing, damaged or has no completed trial.
         OptionError: The new study is among them, or they leave a technique of the space without a recipe.
     """
-    places = {_name(study): study for study in studies}
+    places = {place.address: place for place in map(as_place, studies)}
     names = tuple(places)
-    if within is not None and _name(within) in names:
+    if within is not None and as_place(within).address in names:
         raise OptionError(f"--warm-start takes another study, got {within}, which is the one to be searched. Leave it out.")
     found: dict[Technique, dict[Recipe, WarmRecipe]] = {technique: {} for technique in space.techniques}
     for name in names:
-        for recipe in _best(name, places[name], space):
+        for recipe in _best(places[name], space):
             found[recipe.technique].setdefault(space.recipe(recipe.values), recipe)
     count = min(len(recipes) for recipes in found.values())
     if not count:
@@ -71,7 +76,7 @@ def read_warm_start(
     return WarmStart(names, taken)
 
 
-def resumed_warm_start(studies: Sequence[StudyPlace | str], stored: WarmStart | None) -> WarmStart:
+def resumed_warm_start(studies: Sequence[StudyPlace | Path | str], stored: WarmStart | None) -> WarmStart:
     """What a study that exists was started from, which is not read again: the others may have gone on, or be gone.
 
     Args:
@@ -81,7 +86,7 @@ def resumed_warm_start(studies: Sequence[StudyPlace | str], stored: WarmStart | 
     Raises:
         StudyError: It was started from others, or from none.
     """
-    names = tuple(dict.fromkeys(_name(study) for study in studies))
+    names = tuple(dict.fromkeys(as_place(study).address for study in studies))
     if stored is not None and set(names) == set(stored.studies):
         return stored
     was = "from no other study" if stored is None else f"from {', '.join(stored.studies)}"
@@ -101,9 +106,9 @@ def fit(recipe: Recipe, space: SearchSpace) -> tuple[Values, tuple[str, ...]]:
     return reader.found, tuple(f"{name} {_plain(before[name])} → {_plain(after[name])}" for name in changed)
 
 
-def _best(name: str, study: StudyPlace | str, space: SearchSpace) -> list[WarmRecipe]:
+def _best(place: StudyPlace, space: SearchSpace) -> list[WarmRecipe]:
     """A study's best recipe of each technique that the space has."""
-    store = StudyStore.open(study if isinstance(study, SharedStudy) else name)
+    name, store = place.address, StudyStore.open(place)
     best = finalists(store.trials(), store.settings.metric)
     if not best:
         raise StudyError(
@@ -177,7 +182,3 @@ def _left_out(technique: Technique, have: int, count: int) -> str:
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _name(study: StudyPlace | str) -> str:
-    return str(study) if isinstance(study, SharedStudy) else str(Path(study).expanduser().absolute())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -27,9 +26,6 @@ _DRIVERS: MappingProxyType[str, tuple[str, str, str]] = MappingProxyType(
     }
 )
 """The URL's scheme → SQLAlchemy's, the module that speaks to the database, and the extra that brings it."""
-
-MAX_NAME = 255
-"""Characters of a study's name: well within Optuna's 512, and what a file's name may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +51,6 @@ class Storage:
         for spelt in sorted(spellings, key=len, reverse=True):
             text = text.replace(spelt, "***")
         return text
-
-
-@dataclass(frozen=True, slots=True)
-class SharedStudy:
-    """Where a shared study is.
-
-    Attributes:
-        storage: The database.
-        name: Of the study in it; of Optuna's study too.
-    """
-
-    storage: Storage
-    name: str
-
-    def __post_init__(self) -> None:
-        if not self.name or len(self.name) > MAX_NAME or not self.name.isprintable():
-            raise OptionError(f"a shared study's name must have 1 to {MAX_NAME} printable characters, got {self.name!r}.")
-
-    def __str__(self) -> str:
-        return f"{self.name} in {self.storage}"
 
 
 def parse_storage(text: str) -> Storage:
@@ -124,7 +100,3 @@ def chosen_storage(option: str | None) -> Storage | None:
     """
     text = option if option is not None else os.environ.get(VARIABLE) or None
     return None if text is None else parse_storage(text)
-
-
-StudyPlace = Path | SharedStudy
-"""Where a study is: in a folder, or by a name in a database. Its text is fit for messages."""

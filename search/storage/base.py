@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...spaces.errors import StudyError
+from ...spaces.errors import DamagedStudyError, StudyError
 from ..settings import StudySettings
-from .address import StudyPlace
+from .records import Proposal
 from .salvage import Salvage
 
 if TYPE_CHECKING:
@@ -67,12 +67,15 @@ class StudyTrials(ABC):
         """
 
     @abstractmethod
-    def begin(self, propose: Callable[[], FrozenTrial | None]) -> int | None:
-        """Records a trial that begins, and gives its number.
+    def begin(
+        self, propose: Callable[[], Proposal | None], as_stored: Callable[[Proposal], FrozenTrial]
+    ) -> tuple[int, Proposal] | None:
+        """Records a trial that begins, and returns its number and what was proposed for it.
 
         Args:
-            propose: Gives the trial, or None for none at the moment. It is called again where the database has gone away
+            propose: Gives the proposal, or None for none at the moment. It is called again where the database has gone away
                 before the trial was recorded.
+            as_stored: Makes the trial that is stored from a proposal.
         """
 
     @abstractmethod
@@ -171,7 +174,84 @@ class OpenedStudy:
     driver: str = ""
 
 
-def unusable(path: StudyPlace, error: OSError) -> StudyError:
+class StudyPlace(ABC):
+    """Where a study is, or is to be: a folder, or a name in a shared database. Its text is fit for messages.
+
+    What a caller may assume
+        Places that are equal are of one study. What opens, checks or reads a study changes nothing.
+
+    What an implementer must keep
+        Every method raises `StudyError`, and nothing else of the user's, where the place cannot be read or written.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Of the study."""
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Its text, the same from every working directory."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is a study."""
+
+    @abstractmethod
+    def check(self, *, fresh: bool = False) -> None:
+        """Checks that a study is there, or may be made.
+
+        Args:
+            fresh: Whether a study that is there is to be deleted.
+
+        Raises:
+            StudyError: The place holds something else.
+        """
+
+    @abstractmethod
+    def settings(self) -> StudySettings:
+        """What the study was made for.
+
+        Raises:
+            StudyError: There is none, or a later version of tlsearch made it.
+            DamagedStudyError: It cannot be read.
+        """
+
+    @abstractmethod
+    def create(self, settings: StudySettings) -> OpenedStudy:
+        """Makes a study; opens the one that is there where another process has just made it.
+
+        Raises:
+            StudyError: The place holds something else.
+        """
+
+    @abstractmethod
+    def open(self, *, salvage: bool = False) -> OpenedStudy:
+        """Opens the study that is there.
+
+        Args:
+            salvage: Whether what is sound of a damaged study will do.
+
+        Raises:
+            StudyError: There is none, or another version of tlsearch made it.
+            DamagedStudyError: It is damaged; with ``salvage``, beyond what can be read.
+        """
+
+    @abstractmethod
+    def delete(self) -> None:
+        """Deletes the study; does nothing where there is none.
+
+        Raises:
+            StudyError: The place holds something else, or a driver is searching in the study.
+        """
+
+    def salvage(self, error: DamagedStudyError) -> Salvage:
+        """What is sound of the damaged trials; where none are, raises the error."""
+        raise error
+
+
+def unusable(path: object, error: OSError) -> StudyError:
     """That a study's folder cannot be made or written."""
     return StudyError(
         f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."

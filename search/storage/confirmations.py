@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import DamagedStudyError
 from ..trial import Confirmation
-from .address import StudyPlace
-from .base import StudyFiles
+from .base import StudyFiles, StudyPlace
 from .decoding import RecordError, check_schema, convert, load, load_arrays
 
 _FOLDER = "confirm"

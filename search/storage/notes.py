@@ -11,8 +11,7 @@ from typing import Any
 
 from ..depth_profile import DepthProfile
 from ..machine.devices import Device
-from .address import StudyPlace
-from .base import StudyFiles, unusable
+from .base import StudyFiles, StudyPlace, unusable
 from .decoding import RecordError, T, decode
 
 _PROFILE, _TEST_FILES, _WEIGHTS = "similarity.json", "test_files.json", "weights.json"

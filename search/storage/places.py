@@ -1,44 +1,39 @@
-"""The places where a study can be: a folder, or a shared database."""
+"""Which place a name stands for: a folder, or a study in a shared database."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..settings import StudySettings
-from .address import SharedStudy, Storage, StudyPlace
-from .folder.study import holds_study, read_folder_settings
+from .address import Storage
+from .base import StudyPlace
+from .folder.study import FolderStudy, list_folders
+from .shared.studies import SharedStudy, list_shared
 
 
-def place_of(name: Path | str, storage: Storage | None) -> StudyPlace:
-    """Where the study is that a user names: in a folder, or, where a database is named too and no folder holds it, in that."""
-    if storage is None or holds_study(Path(name)):
-        return Path(name)
+def as_place(study: StudyPlace | Path | str) -> StudyPlace:
+    """A place as it is, anything else as the path of a folder."""
+    return study if isinstance(study, StudyPlace) else FolderStudy(Path(study))
+
+
+def place_of(name: Path | str, storage: Storage | None, *, folders_first: bool = False) -> StudyPlace:
+    """Where the study is that a user names.
+
+    Args:
+        name: Of a folder, or of a study in the database.
+        storage: The database, if any.
+        folders_first: Whether a folder that holds a study goes before the database.
+    """
+    folder = FolderStudy(Path(name))
+    if storage is None or (folders_first and folder.exists()):
+        return folder
     return SharedStudy(storage, str(name))
 
 
-def is_there(place: StudyPlace) -> bool:
-    """Whether there is a study, in a folder or a database.
+def list_studies(where: Path | Storage) -> Sequence[StudyPlace]:
+    """The studies directly in a folder or in a database, the one first that was written to last.
 
     Raises:
-        StorageError: The database cannot be read.
-        StudyError: Another program made a study of this name in it.
+        StudyError: It cannot be read.
     """
-    if isinstance(place, SharedStudy):
-        from .shared.studies import shared_is_there
-
-        return shared_is_there(place)
-    return holds_study(place)
-
-
-def read_settings(path: StudyPlace) -> StudySettings:
-    """What a study was made for.
-
-    Raises:
-        StudyError: There is none, or a later version of tlsearch made it.
-        DamagedStudyError: It cannot be read.
-    """
-    if isinstance(path, SharedStudy):
-        from .shared.studies import open_shared
-
-        return open_shared(path).settings
-    return read_folder_settings(path)
+    return list_shared(where) if isinstance(where, Storage) else list_folders(where)

@@ -8,8 +8,7 @@ import json
 from ...spaces.errors import DamagedStudyError, SpaceError
 from ...spaces.space import SearchSpace
 from ..settings import StudySettings
-from .address import StudyPlace
-from .base import StudyFiles
+from .base import StudyFiles, StudyPlace
 from .decoding import SCHEMA, RecordError, check_schema, convert, load
 
 SETTINGS, DATABASE = "study.json", "study.db"

@@ -32,17 +32,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ...spaces.errors import DamagedStudyError, StudyError
 from ...spaces.ranges import Values
-from ...spaces.recipe import Recipe
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
 from ..settings import StudySettings
 from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
-from .address import SharedStudy, StudyPlace
-from .base import OpenedStudy, StudyTrials
+from .base import OpenedStudy, StudyPlace, StudyTrials
 from .confirmations import ConfirmationRecords
 from .decoding import RecordError
-from .folder.study import create_in_folder, open_in_folder, salvaged
 from .notes import StudyNotes
+from .places import as_place
 from .records import Proposal, begun_trial, record_of, result_of
 from .salvage import Salvage
 from .timing import PhaseTimes
@@ -54,19 +52,19 @@ class StudyStore:
     Made by `create` and `open`.
 
     Attributes:
-        path: Of its folder, or its name and database.
+        place: Where it is.
         settings: What the study was made for.
         files: Beside its trials.
         notes: What it has learned once.
     """
 
-    def __init__(self, path: StudyPlace, parts: OpenedStudy, *, lenient: bool = False) -> None:
-        self.path = path
+    def __init__(self, place: StudyPlace, parts: OpenedStudy, *, lenient: bool = False) -> None:
+        self.place = place
         self.settings = parts.settings
         self.files = parts.files
-        self.notes = StudyNotes(path, parts.files, parts.driver)
+        self.notes = StudyNotes(place, parts.files, parts.driver)
         self._times = PhaseTimes(parts.files, parts.driver)
-        self._confirmed = ConfirmationRecords(path, parts.files)
+        self._confirmed = ConfirmationRecords(place, parts.files)
         self._source = parts.trials
         self._lenient = lenient
         self._unread: dict[str, str] = {}
@@ -80,36 +78,29 @@ class StudyStore:
         return "; ".join([*parts, *(f"{what} cannot be read ({why})" for what, why in self._unread.items())])
 
     @classmethod
-    def create(cls, path: StudyPlace, settings: StudySettings) -> StudyStore:
+    def create(cls, place: StudyPlace | Path | str, settings: StudySettings) -> StudyStore:
         """A new study in a new or empty folder or in a database; the one that is there where another process just made it.
 
         Raises:
             StudyError: The folder holds something else, or cannot be written; or the database.
         """
-        if isinstance(path, SharedStudy):
-            from .shared.studies import create_shared
-
-            return cls(path, create_shared(path, settings))
-        return cls(path, create_in_folder(path, settings))
+        place = as_place(place)
+        return cls(place, place.create(settings))
 
     @classmethod
-    def open(cls, path: StudyPlace | str, *, salvage: bool = False) -> StudyStore:
+    def open(cls, place: StudyPlace | Path | str, *, salvage: bool = False) -> StudyStore:
         """The study that is there.
 
         Args:
-            path: Its folder, or its name and database.
+            place: Its folder, or its name and database.
             salvage: Whether a damaged study is to be read as far as it is sound; what is not is in `damage`.
 
         Raises:
             StudyError: There is none, or another version of tlsearch made it.
             DamagedStudyError: It is damaged; with ``salvage``, beyond what can be read.
         """
-        if isinstance(path, SharedStudy):
-            from .shared.studies import open_shared
-
-            return cls(path, open_shared(path), lenient=salvage)
-        path = Path(path)
-        return cls(path, open_in_folder(path, salvage=salvage), lenient=salvage)
+        place = as_place(place)
+        return cls(place, place.open(salvage=salvage), lenient=salvage)
 
     @property
     def shared(self) -> bool:
@@ -133,26 +124,13 @@ class StudyStore:
 
     def begin(self, propose: Callable[[], Proposal | None]) -> RunningTrial | None:
         """Records the trial that ``propose`` gives; None where it gives none. See `StudyTrials.begin`."""
-        proposed: list[Proposal] = []
-
-        def make() -> FrozenTrial | None:
-            if (proposal := propose()) is None:
-                return None
-            proposed[:] = [proposal]
-            return begun_trial(proposal, self._space)
-
-        if (number := self._trials.begin(make)) is None:
+        begun = self._trials.begin(propose, lambda proposal: begun_trial(proposal, self._space))
+        if begun is None:
             return None
-        (proposal,) = proposed
+        number, proposal = begun
         return RunningTrial(
             number=number, recipe=proposal.recipe, seed=proposal.seed, started=datetime.now(UTC), worker=proposal.worker
         )
-
-    def start(self, values: Values, recipe: Recipe, *, seed: int, worker: str = "") -> RunningTrial:
-        """Records that a trial begins."""
-        begun = self.begin(lambda: Proposal(values, recipe, seed, worker))
-        assert begun is not None
-        return begun
 
     def measure(self, number: int, measurement: Measurement) -> None:
         """Records one epoch of a running trial, for those who watch the storage."""
@@ -278,22 +256,22 @@ class StudyStore:
     @property
     def _trials(self) -> StudyTrials:
         if isinstance(self._source, Salvage):
-            raise DamagedStudyError(self.path, self._source.damage)
+            raise DamagedStudyError(self.place, self._source.damage)
         return self._source
 
     def _frozen(self) -> list[FrozenTrial]:
         try:
             found = self._source.trials()
         except DamagedStudyError as error:
-            if not self._lenient or isinstance(self.path, SharedStudy):
+            if not self._lenient:
                 raise
-            self._source = salvaged(self.path, error)
+            self._source = self.place.salvage(error)
             found = self._source.trials()
         return [frozen for frozen in found if "recipe" in frozen.user_attrs]
 
     def _cannot_read(self, what: str, error: Exception) -> None:
         if not self._lenient:
-            raise DamagedStudyError(self.path, f"{what} cannot be read ({error})") from error
+            raise DamagedStudyError(self.place, f"{what} cannot be read ({error})") from error
         self._unread[what] = str(error)[:100]
 
     @contextlib.contextmanager
@@ -301,10 +279,9 @@ class StudyStore:
         try:
             yield
         except OSError as error:
-            gone = isinstance(self.path, Path) and not self.path.exists()
-            what = "deleted or moved" if gone else f"{error.strerror or error}"
+            what = "deleted or moved" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}"
             raise StudyError(
-                f"the study's folder must stay and be writable while it is searched, got {self.path} ({what}). "
+                f"the study's folder must stay and be writable while it is searched, got {self.place} ({what}). "
                 "What was finished is kept, and the same command goes on."
             ) from error
 

@@ -14,7 +14,7 @@ import psutil
 from tlsearch.search.storage.folder.lock import hold
 from tlsearch.search.storage.store import StudyStore
 
-from ..search.factory import complete, settings, values
+from ..search.factory import begin, complete, settings, values
 from ..search.fakes import FakePool, searcher
 
 
@@ -82,7 +82,7 @@ def store_many(folder: Path, trials: int) -> tuple[float, float, float]:
     took = []
     for number in range(trials):
         began = time.perf_counter()
-        store.start(values(), one.recipe, seed=number + 1)
+        begin(store, values(), one.recipe, seed=number + 1)
         store.measure(number, one.curve[0])
         store.finish(complete(number, seed=number + 1))
         took.append(1000 * (time.perf_counter() - began))

@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 
 from tlsearch.cli import app
 from tlsearch.cli.console import chosen_studies, storage_for
-from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.address import parse_storage
+from tlsearch.search.storage.folder.study import FolderStudy
+from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
 
 from ..reports.factory import whole_study
@@ -75,14 +77,19 @@ def test_a_folder_is_inspected(tlsearch, make_folder, runs):
 
 
 def test_studies_in_a_database_by_option_or_environment(tlsearch, database, monkeypatch):
-    shared, folder = SharedStudy(parse_storage(database), "shared"), Path("runs/photos")
+    shared, folder = SharedStudy(parse_storage(database), "shared"), FolderStudy(Path("runs/photos"))
     StudyStore.create(shared, settings(name="shared"))
     assert chosen_studies([], database) == chosen_studies(["shared"], database) == [shared]
-    assert chosen_studies([], None) == [Path("runs/others")]
-    assert storage_for(folder, database) == shared.storage and storage_for(folder, None) is storage_for(None, None) is None
+    assert chosen_studies([], None) == [FolderStudy(Path("runs/others"))]
+    assert (
+        storage_for(folder.path, database) == shared.storage
+        and storage_for(folder.path, None) is storage_for(None, None) is None
+    )
     monkeypatch.setenv("TLSEARCH_STORAGE", database)
     assert chosen_studies([], None) == [shared]
-    assert chosen_studies([folder, "shared"], None) == [folder, shared], "a folder is a folder"
-    assert storage_for(folder, None) is None and storage_for(Path("new"), None) == storage_for(None, None) == shared.storage
+    assert chosen_studies([folder.path, "shared"], None) == [folder, shared], "a folder is a folder"
+    assert (
+        storage_for(folder.path, None) is None and storage_for(Path("new"), None) == storage_for(None, None) == shared.storage
+    )
     assert json.loads(tlsearch("report", "--study", "shared", "--format", "json").stdout)["study"]["path"] == str(shared)
     assert "shared" in tlsearch("studies").stdout and "shared" not in tlsearch("studies", "runs").stdout

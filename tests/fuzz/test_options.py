@@ -18,7 +18,8 @@ from tlsearch.search.engines.fair_start import fair_start
 from tlsearch.search.engines.optuna import TrialReader
 from tlsearch.search.planning.plan import Plan, plan_run
 from tlsearch.search.storage.distributions import distributions
-from tlsearch.search.storage.folder.study import check_folder, list_studies
+from tlsearch.search.storage.folder.study import FolderStudy
+from tlsearch.search.storage.places import list_studies
 from tlsearch.spaces.errors import SpaceError, TlsearchError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.space import SearchSpace
@@ -157,7 +158,7 @@ def test_any_options(options, folder):
 @quick
 @given(paths)
 def test_any_path(path):
-    for use in (lambda: check_folder(Path(path)), lambda: list_studies(Path(path) / "no")):
+    for use in (FolderStudy(Path(path)).check, lambda: list_studies(Path(path) / "no")):
         try:
             use()
         except TlsearchError as error:

@@ -29,7 +29,7 @@ def good(job):
 
 
 def search(store, total=6, result=good):
-    with hold(store.path):
+    with hold(store.place.path):
         store.sweep()
         searcher(store, total).run(FakePool(result, count=1))
 
@@ -74,10 +74,10 @@ def test_a_disk_that_fills_up_in_mid_search(small_disk):
     with pytest.raises(StudyError, match=r"room to grow|must .*be writable.*[Ss]pace|is full"):
         search(store, result=fill_after_two)
     (small_disk / "ballast").unlink()
-    kept = finished(store.path)
+    kept = finished(store.place.path)
     assert len(kept) == 2
-    search(StudyStore.open(store.path))
-    assert finished(store.path)[:2] == kept and len(finished(store.path)) == 6
+    search(StudyStore.open(store.place.path))
+    assert finished(store.place.path)[:2] == kept and len(finished(store.place.path)) == 6
 
 
 def test_a_full_disk_from_the_start(small_disk):
@@ -108,16 +108,16 @@ def test_a_full_disk_while_images_are_decoded(small_disk, make_folder):
 def test_a_disk_that_becomes_read_only(small_disk):
     store = StudyStore.create(small_disk / "study", settings(name="study"))
     search(store, 3)
-    kept = finished(store.path)
+    kept = finished(store.place.path)
     # Over itself, since the file system as a whole is in use.
     subprocess.run(["mount", "--bind", str(small_disk), str(small_disk)], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", str(small_disk)], check=True)
     with pytest.raises(StudyError, match=r"must be writable, got .*[Rr]ead-only"):
-        search(StudyStore.open(store.path), 6)
-    assert finished(store.path) == kept, "it can be read all the same"
+        search(StudyStore.open(store.place.path), 6)
+    assert finished(store.place.path) == kept, "it can be read all the same"
     subprocess.run(["umount", "-l", str(small_disk)], check=True)
-    search(StudyStore.open(store.path), 6)
-    assert finished(store.path)[:3] == kept and len(finished(store.path)) == 6
+    search(StudyStore.open(store.place.path), 6)
+    assert finished(store.place.path)[:3] == kept and len(finished(store.place.path)) == 6
 
 
 def test_permission_denied(tmp_path):
@@ -125,8 +125,7 @@ def test_permission_denied(tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     code = (
-        "import sys; from pathlib import Path; from tlsearch.search.storage.folder.study import check_folder; "
-        "from tlsearch.search.machine.paths import atomic_write\n"
+        "import sys; from pathlib import Path; from tlsearch.search.machine.paths import atomic_write\n"
         "try:\n"
         "    with atomic_write(Path(sys.argv[1]) / 'x') as file: file.write(b'x')\n"
         "except PermissionError as error: print('denied')\n"
@@ -148,7 +147,7 @@ def test_what_is_deleted_in_mid_search(tmp_path, what):
     def delete_after_two(job, done=[]):  # noqa: B006
         done.append(job)
         if len(done) == 3:
-            shutil.rmtree(store.path) if what == "folder" else (store.path / "study.db").unlink()
+            shutil.rmtree(store.place.path) if what == "folder" else (store.place.path / "study.db").unlink()
         return good(job)
 
     with pytest.raises(StudyError, match=r"deleted or moved|the file is gone|is missing"):
@@ -165,26 +164,26 @@ def impatient(monkeypatch):
 def test_a_database_that_another_program_locks(tmp_path):
     store = StudyStore.create(tmp_path / "study", settings(name="study"))
     search(store, 2)
-    kept = finished(store.path)
-    other = sqlite3.connect(store.path / "study.db", isolation_level=None)
+    kept = finished(store.place.path)
+    other = sqlite3.connect(store.place.path / "study.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StudyError, match=r"must not be locked by another program .* the same command goes on"):
         search(store, 4)
     with pytest.raises(StudyError, match="must not be locked"):
-        StudyStore.open(store.path)
+        StudyStore.open(store.place.path)
     other.execute("ROLLBACK")
     other.close()
-    search(StudyStore.open(store.path), 4)
-    assert finished(store.path)[:2] == kept and len(finished(store.path)) == 4
+    search(StudyStore.open(store.place.path), 4)
+    assert finished(store.place.path)[:2] == kept and len(finished(store.place.path)) == 4
 
 
 def test_a_short_lock_is_waited_for(tmp_path):
     store = StudyStore.create(tmp_path / "study", settings(name="study"))
-    other = sqlite3.connect(store.path / "study.db", isolation_level=None, check_same_thread=False)
+    other = sqlite3.connect(store.place.path / "study.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
     releasing = threading.Timer(0.5, lambda: other.execute("ROLLBACK"))
     releasing.start()
     search(store, 1)
     releasing.join()
     other.close()
-    assert len(finished(store.path)) == 1
+    assert len(finished(store.place.path)) == 1

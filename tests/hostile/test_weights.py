@@ -57,12 +57,12 @@ def test_weights_are_never_unpickled(tmp_path):
 def test_predictions_are_never_unpickled(tmp_path):
     store = whole_study(tmp_path / "study")
     confirmation = store.confirmations()[0]
-    path = store.path / confirmation.predictions
+    path = store.place.path / confirmation.predictions
     with path.open("wb") as file:
         np.savez(file, probabilities=np.array([Bomb(tmp_path / "ran")], dtype=object), labels=np.zeros(1))
     with pytest.raises(DamagedStudyError, match="cannot be read"):
         store.predictions(confirmation)
-    lenient = StudyStore.open(store.path, salvage=True)
+    lenient = StudyStore.open(store.place.path, salvage=True)
     assert len(lenient.confirmations()) == len(store.confirmations()) - 1
     assert path.name.removesuffix(".npz") in lenient.damage
     assert not (tmp_path / "ran").exists()
@@ -70,7 +70,7 @@ def test_predictions_are_never_unpickled(tmp_path):
 
 def test_predictions_outside_the_study_are_not_opened(tmp_path):
     store = whole_study(tmp_path / "study")
-    path = next((store.path / "confirm").glob("*.json"))
+    path = next((store.place.path / "confirm").glob("*.json"))
     path.write_text(path.read_text().replace("confirm/", "../../../etc/"))
     # By its name alone: the one in the study is read.
     assert all(len(store.predictions(c)[0]) for c in store.confirmations())

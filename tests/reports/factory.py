@@ -14,7 +14,7 @@ from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
 
-from ..search.factory import complete, failed, pruned, recipe, settings, values
+from ..search.factory import begin, complete, failed, pruned, recipe, settings, values
 
 SKILLS = {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.93, Technique.FULL: 0.86}
 PROFILE = DepthProfile(
@@ -65,7 +65,7 @@ def store_of(path, trials=(), changes=None, data=None, timing=TIMING):
     store = StudyStore.create(path, own)
     for trial in trials:
         # A fixed space has fewer parameters than the default one, whose values these are.
-        store.start(values(str(trial.recipe.technique)), trial.recipe, seed=trial.seed, worker=trial.worker)
+        begin(store, values(str(trial.recipe.technique)), trial.recipe, seed=trial.seed, worker=trial.worker)
         store.finish(trial)
     for phase, seconds in timing.items():
         store.add_timing(phase, seconds)

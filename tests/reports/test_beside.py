@@ -54,7 +54,7 @@ def test_a_difference_is_paired_by_image(same):
 
 def test_where_the_test_images_are_not_known_to_be_the_same_there_is_no_interval(same, tmp_path):
     store = whole_study(tmp_path / "photos")
-    (store.path / "test_files.json").write_text('["another.png"]')
+    (store.place.path / "test_files.json").write_text('["another.png"]')
     found = difference(FROZEN, same[0], summarize(store))
     assert found.difference == 0 and found.ci95 is None
 

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 from tlsearch.reports.listing import Listing
+from tlsearch.search.storage.places import list_studies
 
 from .factory import rendered, store_of, whole_study
 
@@ -9,16 +10,16 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_a_row_a_study(tmp_path):
-    paths = [whole_study(tmp_path / "photos").path, store_of(tmp_path / "new").path]
+    paths = [whole_study(tmp_path / "photos").place, store_of(tmp_path / "new").place]
     rows = [" ".join(line.split()) for line in rendered(Listing(paths, tmp_path)).splitlines()]
     assert "photos photos 6 fine-tune wins" in rows
     assert "new photos 0 No verdict yet" in rows
 
 
 def test_a_damaged_study_hides_no_other(tmp_path):
-    whole = whole_study(tmp_path / "photos").path
-    broken = store_of(tmp_path / "broken").path
-    (broken / "study.db").write_bytes(b"no database")
+    whole = whole_study(tmp_path / "photos").place
+    broken = store_of(tmp_path / "broken").place
+    (broken.path / "study.db").write_bytes(b"no database")
     text = rendered(Listing([broken, whole], tmp_path), 200)
     assert "broken" in text and "damaged" in text and "fine-tune wins" in text
 
@@ -28,9 +29,9 @@ def test_no_studies_says_how_to_make_one(tmp_path):
 
 
 def test_json_lists_the_same(tmp_path):
-    whole = whole_study(tmp_path / "photos").path
-    broken = store_of(tmp_path / "broken").path
-    (broken / "study.db").write_bytes(b"no database")
+    whole = whole_study(tmp_path / "photos").place
+    broken = store_of(tmp_path / "broken").place
+    (broken.path / "study.db").write_bytes(b"no database")
     first, second = json.loads(Listing([whole, broken], tmp_path).to_json())
     assert (first["decision"], first["recommended"], first["trials"], first["error"]) == ("win", "fine-tune", 6, None)
     assert second["name"] == "broken" and "damaged" in second["error"] and second["decision"] is None
@@ -40,7 +41,7 @@ def test_json_lists_the_same(tmp_path):
 
 def test_json_has_what_a_script_needs_to_choose_a_study_to_start_from(tmp_path):
     whole_study(tmp_path / "photos")
-    (study,) = json.loads(Listing([tmp_path / "photos"], tmp_path).to_json())
+    (study,) = json.loads(Listing(list_studies(tmp_path), tmp_path).to_json())
     assert (study["metric"], study["size"], study["alpha"], study["classes"]) == ("accuracy", 160, 0.35, ["cats", "dogs"])
     assert (study["images"], study["data_size"], study["similarity"]) == (
         {"train": 160, "val": 40, "test": 200},
@@ -52,5 +53,5 @@ def test_json_has_what_a_script_needs_to_choose_a_study_to_start_from(tmp_path):
 
 
 def test_the_whole_table(tmp_path):
-    paths = [whole_study(tmp_path / "photos").path, store_of(tmp_path / "new").path]
+    paths = [whole_study(tmp_path / "photos").place, store_of(tmp_path / "new").place]
     assert rendered(Listing(paths, tmp_path)) == (GOLDEN / "studies-80.txt").read_text(encoding="utf-8")

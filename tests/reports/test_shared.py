@@ -10,8 +10,8 @@ from tlsearch.reports.beside import SideBySide
 from tlsearch.reports.dashboard import readable_storage
 from tlsearch.reports.listing import Listing
 from tlsearch.reports.render import render
-from tlsearch.search.storage.address import SharedStudy, parse_storage
-from tlsearch.search.storage.shared.studies import list_shared
+from tlsearch.search.storage.address import parse_storage
+from tlsearch.search.storage.shared.studies import SharedStudy, list_shared
 
 from ..postgres import PASSWORD, QUOTED
 from .factory import rendered, whole_study

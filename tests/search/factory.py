@@ -127,6 +127,11 @@ def striped_dataset(folder, size=32, count=48):
     )  # fmt: skip
 
 
+def begin(store, values, recipe, *, seed, worker=""):
+    """Begins a trial, and gives it."""
+    return store.begin(lambda: Proposal(values, recipe, seed, worker))
+
+
 def begin_trial(study):
     """Begins the first trial of a study's fair start."""
     (values,) = fair_start(study.space, 1, 0)

@@ -8,7 +8,7 @@ from tlsearch.search.settings import WarmStart
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.study import Budget, Study
 from tlsearch.spaces.backbone.spec import BackboneSpec
-from tlsearch.spaces.errors import StudyError
+from tlsearch.spaces.errors import StudyError, UnusedStudyError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique
 
@@ -52,13 +52,13 @@ def test_no_test_image_is_read_before_confirmation(tmp_path):
     assert [event.phase for event in heard if isinstance(event, PhaseStarted)] == ["extract", "confirm"], "nothing anew"
 
 
-def test_a_study_of_another_search_gives_way_where_nothing_has_come_of_it(tmp_path):
-    """The command whose wrong option is mended is not told that the wrong one made a study."""
+def test_a_study_of_another_search_without_trials_is_said_to_be_unused_and_stays(tmp_path):
     dataset = striped_dataset(tmp_path)
     options = {"backbone": BackboneSpec(0.35, 32, "random"), "cache_dir": tmp_path / "cache"}
     Study.open(tmp_path / "study", dataset, seed=0, **options)
-    study = Study.open(tmp_path / "study", dataset, seed=1, **options)
-    assert study.store.settings.seed == StudyStore.open(tmp_path / "study").settings.seed == 1
+    with pytest.raises(UnusedStudyError, match="another search: the seed was 0, now 1"):
+        Study.open(str(tmp_path / "study"), dataset, seed=1, **options)
+    assert StudyStore.open(tmp_path / "study").settings.seed == 0
 
 
 def test_a_study_of_another_search_that_has_a_trial_is_kept(tmp_path):
@@ -66,8 +66,9 @@ def test_a_study_of_another_search_that_has_a_trial_is_kept(tmp_path):
     options = {"backbone": BackboneSpec(0.35, 32, "random"), "cache_dir": tmp_path / "cache"}
     study = Study.open(tmp_path / "study", dataset, seed=0, **options)
     begin_trial(study)
-    with pytest.raises(StudyError, match="another search: the seed was 0, now 1"):
+    with pytest.raises(StudyError, match="another search: the seed was 0, now 1") as refused:
         Study.open(tmp_path / "study", dataset, seed=1, **options)
+    assert not isinstance(refused.value, UnusedStudyError)
     assert len(StudyStore.open(tmp_path / "study").trials()) == 1
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from ....spaces.errors import DamagedStudyError, StudyError
 from ..base import Notify, StudyTrials
+from ..records import Proposal
 from .lock import hold
 
 LOCK_SECONDS = 60.0
@@ -81,15 +82,17 @@ class Database(StudyTrials):
         """See `StudyTrials`."""
         return _storage(self._path, "rw", kind)
 
-    def begin(self, propose: Callable[[], FrozenTrial | None]) -> int | None:
+    def begin(
+        self, propose: Callable[[], Proposal | None], as_stored: Callable[[Proposal], FrozenTrial]
+    ) -> tuple[int, Proposal] | None:
         """See `StudyTrials`."""
-        if (trial := propose()) is None:
+        if (proposal := propose()) is None:
             return None
         with _explained(self._path):
-            trial_id = self._storage.create_new_trial(self._study_id, trial)
+            trial_id = self._storage.create_new_trial(self._study_id, as_stored(proposal))
             number = self._storage.get_trial_number_from_id(trial_id)
         self._ids[number] = trial_id
-        return number
+        return number, proposal
 
     def measure(self, number: int, step: int, value: float) -> None:
         """See `StudyTrials`."""

@@ -11,8 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..address import SharedStudy
-from ..base import StudyFiles
+from ..base import StudyFiles, StudyPlace
 from .connection import Connection
 from .leases import Leases
 from .tables import FILES, now
@@ -28,7 +27,7 @@ class SharedFiles(StudyFiles):
         study_id: Optuna's number of the study.
     """
 
-    def __init__(self, place: SharedStudy, connection: Connection, leases: Leases, study_id: int) -> None:
+    def __init__(self, place: StudyPlace, connection: Connection, leases: Leases, study_id: int) -> None:
         self._place = place
         self._connection = connection
         self._leases = leases

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from ....spaces.errors import StudyError
+from ....spaces.errors import OptionError, StudyError
 from ...selection import maximized
 from ...settings import StudySettings
-from ..address import SharedStudy, Storage
-from ..base import OpenedStudy
+from ..address import Storage
+from ..base import OpenedStudy, StudyPlace
 from ..settings_file import SETTINGS, parse_settings, write_settings
 from .connection import Connection, NoStudiesError
 from .files import SharedFiles
@@ -20,6 +22,130 @@ from .leases import Leases
 from .owner import new_owner, shown
 from .tables import FILES, LEASES
 from .trials import SharedTrials
+
+MAX_NAME = 255
+"""Characters of a study's name: well within Optuna's 512, and what a file's name may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedStudy(StudyPlace):
+    """See `StudyPlace`.
+
+    Attributes:
+        storage: The database.
+        name: Of the study in it; of Optuna's study too.
+    """
+
+    storage: Storage
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.name or len(self.name) > MAX_NAME or not self.name.isprintable():
+            raise OptionError(f"a shared study's name must have 1 to {MAX_NAME} printable characters, got {self.name!r}.")
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.storage}"
+
+    @property
+    def address(self) -> str:
+        """See `StudyPlace`."""
+        return str(self)
+
+    def exists(self) -> bool:
+        """See `StudyPlace`."""
+        try:
+            return self._find(Connection(self.storage, write=False)) is not None
+        except NoStudiesError:
+            return False
+
+    def check(self, *, fresh: bool = False) -> None:
+        """See `StudyPlace`."""
+        self.exists()
+
+    def settings(self) -> StudySettings:
+        """See `StudyPlace`."""
+        return self.open().settings
+
+    def create(self, settings: StudySettings) -> OpenedStudy:
+        """See `StudyPlace`."""
+        connection = Connection(self.storage, write=True)
+        with connection.alone():
+            if (study_id := self._find(connection)) is None:
+                direction = StudyDirection.MAXIMIZE if maximized(settings.metric) else StudyDirection.MINIMIZE
+                study_id = connection.persist(lambda: self._make(connection, direction))
+                # A kill between the two leaves a study of Optuna's without trials, which `_make` takes for its own.
+                leases = Leases(connection.engine, study_id, new_owner())
+                write_settings(SharedFiles(self, connection, leases, study_id), settings)
+        return self._opened(connection, study_id)
+
+    def open(self, *, salvage: bool = False) -> OpenedStudy:
+        """See `StudyPlace`. The database keeps its tables sound: there is nothing to salvage."""
+        connection = Connection(self.storage, write=False)
+        if (study_id := self._find(connection)) is None:
+            raise StudyError(
+                f"STUDY must be the name of a study in {self.storage}, got {self.name} (no such study). "
+                "`tlsearch studies --storage` lists those there are."
+            )
+        return self._opened(connection, study_id)
+
+    def delete(self) -> None:
+        """See `StudyPlace`."""
+        connection = Connection(self.storage, write=True)
+        if (study_id := self._find(connection)) is None:
+            return
+        leases = Leases(connection.engine, study_id, new_owner())
+        if others := connection.persist(leases.others):
+            raise StudyError(
+                f"{self} is being searched by {shown(min(others.values()))}. Wait for it, or end it, then try again."
+            )
+
+        def remove() -> None:
+            with Session(connection.engine) as session, session.begin():
+                for table in (FILES, LEASES):
+                    session.execute(delete(table).where(table.c.study_id == study_id))
+            connection.optuna.delete_study(study_id)
+
+        connection.persist(remove)
+
+    def _opened(self, connection: Connection, study_id: int) -> OpenedStudy:
+        driver = new_owner()
+        leases = Leases(connection.engine, study_id, driver)
+        files = SharedFiles(self, connection, leases, study_id)
+        settings = parse_settings(files.read(SETTINGS), self)
+        return OpenedStudy(settings, SharedTrials(self, connection, leases, study_id), files, driver)
+
+    def _find(self, connection: Connection) -> int | None:
+        """Optuna's number of the study; None where there is none, or one that a kill left half made."""
+        trials = exists().where(models.TrialModel.study_id == models.StudyModel.study_id)
+        settings = exists().where(FILES.c.study_id == models.StudyModel.study_id, FILES.c.name == SETTINGS)
+        query = select(models.StudyModel.study_id, settings, trials).where(models.StudyModel.study_name == self.name)
+
+        def read() -> tuple[int, bool, bool] | None:
+            with Session(connection.engine) as session:
+                row = session.execute(query).one_or_none()
+                return None if row is None else (row[0], bool(row[1]), bool(row[2]))
+
+        if (found := connection.persist(read)) is None:
+            return None
+        study_id, ours, tried = found
+        if not ours and tried:
+            raise self._foreign()
+        return study_id if ours else None
+
+    def _make(self, connection: Connection, direction: StudyDirection) -> int:
+        try:
+            return connection.optuna.create_new_study([direction], self.name)
+        except DuplicatedStudyError:
+            study_id = connection.optuna.get_study_id_from_name(self.name)
+            if connection.optuna.get_study_directions(study_id) != [direction]:
+                raise self._foreign() from None
+            return study_id
+
+    def _foreign(self) -> StudyError:
+        return StudyError(
+            f"--study must be new or a study of tlsearch, got {self}, which another program made. Nothing was changed. "
+            "Name another."
+        )
 
 
 def list_shared(storage: Storage) -> list[SharedStudy]:
@@ -49,118 +175,3 @@ def list_shared(storage: Storage) -> list[SharedStudy]:
             return list(session.execute(names).scalars())
 
     return [SharedStudy(storage, name) for name in connection.persist(read)]
-
-
-def shared_is_there(place: SharedStudy) -> bool:
-    """Whether there is a study of this name.
-
-    Raises:
-        StorageError: The database cannot be read.
-        StudyError: Another program made one of this name.
-    """
-    try:
-        return _find(place, Connection(place.storage, write=False)) is not None
-    except NoStudiesError:
-        return False
-
-
-def open_shared(place: SharedStudy) -> OpenedStudy:
-    """The study that is there.
-
-    Raises:
-        StorageError: The database cannot be read.
-        StudyError: There is none.
-        DamagedStudyError: What it was made for cannot be read.
-    """
-    connection = Connection(place.storage, write=False)
-    if (study_id := _find(place, connection)) is None:
-        raise StudyError(
-            f"STUDY must be the name of a study in {place.storage}, got {place.name} (no such study). "
-            "`tlsearch studies --storage` lists those there are."
-        )
-    return _opened(place, connection, study_id)
-
-
-def create_shared(place: SharedStudy, settings: StudySettings) -> OpenedStudy:
-    """A new study; the one that is there where another driver has just made it.
-
-    Raises:
-        StorageError: The database cannot be written.
-        StudyError: Another program's study has this name.
-    """
-    connection = Connection(place.storage, write=True)
-    with connection.alone():
-        if (study_id := _find(place, connection)) is None:
-            direction = StudyDirection.MAXIMIZE if maximized(settings.metric) else StudyDirection.MINIMIZE
-            study_id = connection.persist(lambda: _made(place, connection, direction))
-            # A kill between the two leaves a study of Optuna's without trials, which `_made` takes for its own.
-            leases = Leases(connection.engine, study_id, new_owner())
-            write_settings(SharedFiles(place, connection, leases, study_id), settings)
-    return _opened(place, connection, study_id)
-
-
-def delete_shared(place: SharedStudy) -> None:
-    """Deletes a study; does nothing where there is none.
-
-    Raises:
-        StorageError: The database cannot be written.
-        StudyError: A driver is searching in it, or another program made it.
-    """
-    connection = Connection(place.storage, write=True)
-    if (study_id := _find(place, connection)) is None:
-        return
-    leases = Leases(connection.engine, study_id, new_owner())
-    if others := connection.persist(leases.others):
-        raise StudyError(f"{place} is being searched by {shown(min(others.values()))}. Wait for it, or end it, then try again.")
-
-    def remove() -> None:
-        with Session(connection.engine) as session, session.begin():
-            for table in (FILES, LEASES):
-                session.execute(delete(table).where(table.c.study_id == study_id))
-        connection.optuna.delete_study(study_id)
-
-    connection.persist(remove)
-
-
-def _opened(place: SharedStudy, connection: Connection, study_id: int) -> OpenedStudy:
-    driver = new_owner()
-    leases = Leases(connection.engine, study_id, driver)
-    files = SharedFiles(place, connection, leases, study_id)
-    settings = parse_settings(files.read(SETTINGS), place)
-    return OpenedStudy(settings, SharedTrials(place, connection, leases, study_id), files, driver)
-
-
-def _find(place: SharedStudy, connection: Connection) -> int | None:
-    """Optuna's number of the study; None where there is none, or one that a kill left half made."""
-    trials = exists().where(models.TrialModel.study_id == models.StudyModel.study_id)
-    settings = exists().where(FILES.c.study_id == models.StudyModel.study_id, FILES.c.name == SETTINGS)
-    query = select(models.StudyModel.study_id, settings, trials).where(models.StudyModel.study_name == place.name)
-
-    def read() -> tuple[int, bool, bool] | None:
-        with Session(connection.engine) as session:
-            row = session.execute(query).one_or_none()
-            return None if row is None else (row[0], bool(row[1]), bool(row[2]))
-
-    if (found := connection.persist(read)) is None:
-        return None
-    study_id, ours, tried = found
-    if not ours and tried:
-        raise _foreign(place)
-    return study_id if ours else None
-
-
-def _made(place: SharedStudy, connection: Connection, direction: StudyDirection) -> int:
-    try:
-        return connection.optuna.create_new_study([direction], place.name)
-    except DuplicatedStudyError:
-        study_id = connection.optuna.get_study_id_from_name(place.name)
-        if connection.optuna.get_study_directions(study_id) != [direction]:
-            raise _foreign(place) from None
-        return study_id
-
-
-def _foreign(place: SharedStudy) -> StudyError:
-    return StudyError(
-        f"--study must be new or a study of tlsearch, got {place}, which another program made. Nothing was changed. "
-        "Name another."
-    )

@@ -22,8 +22,8 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from ....spaces.errors import DamagedStudyError, StorageError
-from ..address import SharedStudy
-from ..base import Notify, StudyTrials
+from ..base import Notify, StudyPlace, StudyTrials
+from ..records import Proposal
 from .connection import STUCK_SECONDS, Connection
 from .leases import BEATS_A_LEASE, Leases
 
@@ -43,7 +43,7 @@ class SharedTrials(StudyTrials):
 
     shared = True
 
-    def __init__(self, place: SharedStudy, connection: Connection, leases: Leases, study_id: int) -> None:
+    def __init__(self, place: StudyPlace, connection: Connection, leases: Leases, study_id: int) -> None:
         self._place = place
         self._connection = connection
         self._leases = leases
@@ -71,16 +71,19 @@ class SharedTrials(StudyTrials):
         finally:
             optuna.logging.set_verbosity(verbosity)
 
-    def begin(self, propose: Callable[[], FrozenTrial | None]) -> int | None:
+    def begin(
+        self, propose: Callable[[], Proposal | None], as_stored: Callable[[Proposal], FrozenTrial]
+    ) -> tuple[int, Proposal] | None:
         """See `StudyTrials`."""
 
-        def attempt() -> tuple[int, int] | None:
+        def attempt() -> tuple[int, int, Proposal] | None:
             with Session(self._connection.engine) as session, session.begin():
                 if session.get_bind().dialect.name == "postgresql":
                     session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{STUCK_SECONDS}s'"))
                 self._lock(session)
-                if (trial := propose()) is None:
+                if (proposal := propose()) is None:
                     return None
+                trial = as_stored(proposal)
                 made = self._connection.optuna._get_prepared_new_trial(self._study_id, None, session)
                 session.flush()
                 number, trial_id = cast("tuple[int, int]", (made.number, made.trial_id))
@@ -89,13 +92,14 @@ class SharedTrials(StudyTrials):
                     session.execute(insert(models.TrialParamModel), parameters)
                 session.execute(insert(models.TrialUserAttributeModel), _attributes(trial_id, trial.user_attrs))
                 self._leases.take(session, _task(number))
-                return number, trial_id
+                return number, trial_id, proposal
 
         if (begun := self._connection.persist(attempt)) is None:
             return None
-        number, self._ids[begun[0]] = begun
+        number, trial_id, proposal = begun
+        self._ids[number] = trial_id
         self._leases.note(_task(number))
-        return number
+        return number, proposal
 
     def measure(self, number: int, step: int, value: float) -> None:
         """See `StudyTrials`. Of a trial that another driver has taken over nothing is recorded."""

@@ -16,7 +16,7 @@ from tlsearch.search.settings import SkippedFile, WarmRecipe, WarmStart
 from tlsearch.search.trial import CompleteTrial
 from tlsearch.spaces.recipe import Technique
 
-from ...search.factory import complete, failed, measurement, recipe, values
+from ...search.factory import begin, complete, failed, measurement, recipe, values
 from ..factory import SKILLS, confirm, store_of, whole_study
 
 SCHEMA = json.loads(importlib.resources.files("tlsearch.reports").joinpath("schema-1.json").read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ def test_what_each_run_trained_on_is_in_every_report(tmp_path):
     store = whole_study(tmp_path / "photos")
     for device, workers in ((Device("tensorflow"), 2), (Device("tensorflow"), 2), (Device("jax", "<GPU>", "mixed_float16"), 1)):
         store.notes.keep_run(device, workers)
-    summary = summarize(store.path)
+    summary = summarize(store.place.path)
     report = json.loads(render(summary, "json"))
     check(report)
     assert [(run["device"]["name"], run["workers"]) for run in report["study"]["runs"]] == [
@@ -130,8 +130,8 @@ def test_what_each_run_trained_on_is_in_every_report(tmp_path):
     line = "CPU, 2 workers, tensorflow, float32; <GPU>, 1 worker, jax, mixed_float16"
     assert line in " ".join(render(summary, "terminal").split())
     assert "Device: CPU\\, 2 workers" in render(summary, "markdown") and "&lt;GPU&gt;, 1 worker" in render(summary, "html")
-    (store.path / "runs.json").write_text('[{"started": 1}]')
-    assert json.loads(render(summarize(store.path), "json"))["study"]["runs"] == []
+    (store.place.path / "runs.json").write_text('[{"started": 1}]')
+    assert json.loads(render(summarize(store.place.path), "json"))["study"]["runs"] == []
 
 
 def test_what_a_study_was_started_from_is_in_every_report(tmp_path):
@@ -141,7 +141,7 @@ def test_what_a_study_was_started_from_is_in_every_report(tmp_path):
         changes=("dropout 0.5 → 0.4",),
     )  # fmt: skip
     warm = WarmStart(("/runs/a_b", "/runs/c"), (one,))
-    summary = summarize(whole_study(tmp_path / "photos", {"warm_start": warm}).path)
+    summary = summarize(whole_study(tmp_path / "photos", {"warm_start": warm}).place.path)
     assert summary.settings.warm_start == warm
     report = json.loads(render(summary, "json"))
     check(report)
@@ -156,7 +156,7 @@ def test_what_a_study_was_started_from_is_in_every_report(tmp_path):
 def test_an_empty_study_and_one_that_runs_follow_the_schema(tmp_path):
     check(strict(render(summarize(store_of(tmp_path / "empty", timing={})), "json")))
     store = store_of(tmp_path / "running")
-    store.start(values(), recipe(), seed=1, worker="worker-1")
+    begin(store, values(), recipe(), seed=1, worker="worker-1")
     found = strict(render(summarize(store), "json"))
     check(found)
     assert found["trials"][0]["state"] == "running"

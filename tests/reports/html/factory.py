@@ -76,5 +76,5 @@ def photographed(path, root, classes, train=3, test=2, study=whole_study, **opti
     data = {"path": str(root), "classes": tuple(classes), "train": n * train, "val": n, "test": n * test,
             "train_per_class": (train,) * n, "test_per_class": (test,) * n}  # fmt: skip
     store = study(path, data=data, **options)
-    (store.path / "test_files.json").write_text(json.dumps(names))
+    (store.place.path / "test_files.json").write_text(json.dumps(names))
     return store

@@ -59,13 +59,13 @@ def test_nothing_outside_the_data_folder_is_opened(study, tmp_path):
     secret = tmp_path / "secret.png"
     Image.new("RGB", (8, 8)).save(secret)
     for name in (str(secret), "../secret.png"):
-        (study.path / "test_files.json").write_text(json.dumps([name] * 120))
+        (study.place.path / "test_files.json").write_text(json.dumps([name] * 120))
         assert album(summarize(study)).mistakes == ()
 
 
 def test_a_study_that_did_not_record_its_test_files_says_so(study):
-    (study.path / "test_files.json").unlink()
-    found = album(summarize(StudyStore.open(study.path)))
+    (study.place.path / "test_files.json").unlink()
+    found = album(summarize(StudyStore.open(study.place)))
     assert found.samples and "does not record" in found.missing[0]
 
 

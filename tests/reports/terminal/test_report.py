@@ -16,7 +16,7 @@ from tlsearch.search.settings import SkippedFile
 from tlsearch.search.trial import RunningTrial
 from tlsearch.spaces.presets import load_preset
 
-from ...search.factory import START, complete, failed, recipe, values
+from ...search.factory import START, begin, complete, failed, recipe, values
 from ..factory import confirm, rendered, store_of, whole_study
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -60,7 +60,7 @@ def test_a_tie_is_called_one(tmp_path):
 
 def test_a_trial_that_was_cut_off_is_mentioned(tmp_path):
     store = store_of(tmp_path / "photos", [complete(0)])
-    store.start(values(), recipe(), seed=5, worker="worker-1")
+    begin(store, values(), recipe(), seed=5, worker="worker-1")
     found = summarize(store)
     assert isinstance(found.running[0], RunningTrial) and found.running[0].started > START
     assert "1 trial still running, or cut off by a kill" in rendered(Report(found))
@@ -74,7 +74,7 @@ def test_a_demonstration_is_called_one(tmp_path):
 def test_the_posts_numbers_stand_beside_those_here(tmp_path):
     store = store_of(tmp_path / "post", changes={"space": load_preset("post").space.as_dict()})
     for trial in (complete(0, "frozen", (0.95,)), complete(1, "fine-tune", (0.96,))):
-        store.start({"technique": str(trial.recipe.technique)}, trial.recipe, seed=1, worker="w")
+        begin(store, {"technique": str(trial.recipe.technique)}, trial.recipe, seed=1, worker="w")
         store.finish(trial)
     text = rendered(Report(summarize(store)))
     lines = [" ".join(line.split()) for line in text.splitlines()]

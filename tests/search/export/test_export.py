@@ -18,7 +18,7 @@ from tlsearch.spaces.backbone.trained import trained_model, whole_weights
 from tlsearch.spaces.errors import OptionError, StudyError
 from tlsearch.spaces.recipe import Recipe
 
-from ..factory import complete, failed, settings, striped_dataset, values
+from ..factory import begin, complete, failed, settings, striped_dataset, values
 
 RECIPE = Recipe(technique="fine-tune", learning_rate=1e-3, fine_tune_at=100, batch_norm="inference", dropout=0.2)
 
@@ -36,7 +36,7 @@ def made(tmp_path_factory):
     own = settings(name="stripes", data=dataset.settings(), size=32, weights="starter")
     store = StudyStore.create(home / "runs" / "stripes", own)
     for trial in (complete(0, "fine-tune", recipe=RECIPE), complete(1, "frozen"), failed(2, "full")):
-        store.start(values(str(trial.recipe.technique)), trial.recipe, seed=trial.seed)
+        begin(store, values(str(trial.recipe.technique)), trial.recipe, seed=trial.seed)
         store.finish(trial)
     model = KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.9, weights=weights)
     keep(store.files, model)
@@ -45,7 +45,7 @@ def made(tmp_path_factory):
 
 def export(made, out, **options):
     store, dataset, _ = made
-    return export_model(store.path, out, **{"technique": "fine-tune", "data": dataset, **options})
+    return export_model(store.place.path, out, **{"technique": "fine-tune", "data": dataset, **options})
 
 
 CASES = [
@@ -129,7 +129,7 @@ def test_a_technique_without_a_model_is_said(made, tmp_path, technique, words):
 def test_an_earlier_finalists_model_is_not_taken_for_the_present_ones(made, tmp_path):
     store = StudyStore.create(tmp_path / "s", dataclasses.replace(made[0].settings, name="s"))
     for trial in (complete(0, "fine-tune", (0.7,)), complete(1, "fine-tune", (0.9,))):
-        store.start(values("fine-tune"), trial.recipe, seed=trial.seed)
+        begin(store, values("fine-tune"), trial.recipe, seed=trial.seed)
         store.finish(trial)
     keep(store.files, KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.7, weights=()))
     with pytest.raises(StudyError, match="its best trial has not been confirmed"):
@@ -146,10 +146,10 @@ def test_other_images_than_the_studys_are_refused(made, tmp_path):
 
 def test_a_damaged_model_is_said(made, tmp_path):
     store = made[0]
-    before = (store.path / "models" / "fine-tune.npz").read_bytes()
+    before = (store.place.path / "models" / "fine-tune.npz").read_bytes()
     try:
         keep(store.files, KeptModel(recipe=RECIPE, trial=0, seed=7, order=0, epoch=2, val_score=0.9, weights=()))
         with pytest.raises(StudyError, match=r"is damaged\. Use --refit"):
             export(made, tmp_path / "pets.keras")
     finally:
-        (store.path / "models" / "fine-tune.npz").write_bytes(before)
+        (store.place.path / "models" / "fine-tune.npz").write_bytes(before)

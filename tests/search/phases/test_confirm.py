@@ -16,7 +16,7 @@ from tlsearch.search.workers.messages import Failed
 from tlsearch.search.workers.pool import Died
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import complete, failed, measurement, pruned, settings, striped_dataset, values
+from ..factory import begin, complete, failed, measurement, pruned, settings, striped_dataset, values
 from ..fakes import FakeClock, FakePool, confirmer
 
 TRIALS = [
@@ -32,7 +32,7 @@ TRIALS = [
 def store(tmp_path):
     store = StudyStore.create(tmp_path / "photos", settings())
     for trial in TRIALS:
-        store.start(values(trial.recipe.technique), trial.recipe, seed=trial.seed)
+        begin(store, values(trial.recipe.technique), trial.recipe, seed=trial.seed)
         store.finish(trial)
     return store
 
@@ -86,7 +86,7 @@ def test_of_each_technique_the_best_seed_on_validation_is_kept_and_no_other(stor
     confirming = confirmer(store, context.dataset, 3)
     first, second, third = (seed for trial, seed in plan(store, 3).remaining() if trial.number == 2)
     confirming.run(pool(lambda job: {first: 0.8, second: 0.9, third: 0.85}[job.seed]))
-    assert sorted(path.name for path in (store.path / "models").iterdir()) == ["fine-tune.npz", "frozen.npz"]
+    assert sorted(path.name for path in (store.place.path / "models").iterdir()) == ["fine-tune.npz", "frozen.npz"]
     for technique, trial in ((Technique.FROZEN, 2), (Technique.FINE_TUNE, 1)):
         kept = kept_model(store.files, technique)
         assert (kept.trial, kept.seed, kept.val_score, kept.epoch) == (trial, second, 0.9, 2)
@@ -121,7 +121,7 @@ def test_it_goes_on_after_being_cut_off(store, context):
         confirmer(store, context.dataset).run(pool(stop, count=1))
     kept = store.confirmations()
     assert len(kept) == 2
-    confirmer(StudyStore.open(store.path), context.dataset).run(pool())
+    confirmer(StudyStore.open(store.place.path), context.dataset).run(pool())
     after = store.confirmations()
     assert len(after) == 4 and all(one in after for one in kept)
 

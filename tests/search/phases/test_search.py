@@ -73,7 +73,7 @@ def test_a_search_that_was_cut_off_ends_like_one_that_was_not(tmp_path, after):
     with pytest.raises(KeyboardInterrupt):
         searcher(cut).run(FakePool(interrupt, count=1))
     assert sum(isinstance(trial, FailedTrial) and trial.interrupted for trial in cut.trials()) == 1
-    search = searcher(StudyStore.open(cut.path))
+    search = searcher(StudyStore.open(cut.place.path))
     assert search.done == after
     search.run(FakePool(good, count=1))
     assert by_seed(cut) == by_seed(whole)
@@ -173,7 +173,7 @@ def test_listeners_are_told_of_every_end(store):
 def test_kerastuner_engine_resumes_too(tmp_path):
     store = StudyStore.create(tmp_path / "kt", settings(name="kt", engine="keras-tuner", algorithm="random"))
     searcher(store, 4).run(FakePool(good))
-    searcher(StudyStore.open(store.path), 8).run(FakePool(good))
+    searcher(StudyStore.open(store.place.path), 8).run(FakePool(good))
     assert len(store.trials()) == 8
     assert len({np.float64(trial.recipe.learning_rate) for trial in store.trials()}) > 3
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tlsearch.search.planning.plan import plan_run
+from tlsearch.search.storage.folder.study import FolderStudy
 from tlsearch.spaces.errors import OptionError, SpaceError
 
 
@@ -13,21 +14,25 @@ def plan(folder=Path("photos"), **changes):
 def test_defaults_for_ones_own_images():
     found = plan()
     assert (found.backbone.size, found.backbone.alpha, found.backbone.weights) == (160, 1.0, "imagenet")
-    assert found.study == Path("runs/photos")
+    assert found.study == FolderStudy(Path("runs/photos"))
     assert (found.engine, found.algorithm) == ("optuna", "tpe")
 
 
 def test_defaults_for_the_built_in_images():
     found = plan(None)
     assert (found.backbone.size, found.backbone.alpha, found.backbone.weights) == (96, 0.35, "starter")
-    assert found.study == Path("runs/demo-small-similar")
+    assert found.study == FolderStudy(Path("runs/demo-small-similar"))
 
 
 def test_labels_stand_in_for_a_folder():
     found = plan(None, labels=Path("data/animals.csv"))
-    assert (found.folder, found.labels, found.study) == (Path("data"), Path("data/animals.csv"), Path("runs/animals"))
+    assert (found.folder, found.labels, found.study) == (
+        Path("data"),
+        Path("data/animals.csv"),
+        FolderStudy(Path("runs/animals")),
+    )
     assert found.backbone.weights == "imagenet"
-    assert plan(labels=Path("data/animals.csv")).study == Path("runs/photos")
+    assert plan(labels=Path("data/animals.csv")).study == FolderStudy(Path("runs/photos"))
 
 
 def test_the_posts_preset_brings_its_size_and_width_and_options_win():

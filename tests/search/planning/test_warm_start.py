@@ -40,7 +40,7 @@ def donor(path, techniques=tuple(BEST), best=BEST, **changes):
     for technique in techniques:
         trials.append(complete(len(trials), technique, (0.6, 0.7)))
         trials.append(complete(len(trials), technique, (0.8, 0.9), recipe=best[technique]))
-    return store_of(path, trials, changes).path
+    return store_of(path, trials, changes).place.path
 
 
 def recipes(warm, space=SPACE):
@@ -152,9 +152,9 @@ def test_a_study_without_the_techniques_is_refused(tmp_path):
 
 def test_an_empty_study_is_refused(tmp_path):
     with pytest.raises(StudyError, match=r"needs a study with completed trials, got .*new \(none has completed\)"):
-        read_warm_start([store_of(tmp_path / "new").path], SPACE)
+        read_warm_start([store_of(tmp_path / "new").place.path], SPACE)
     with pytest.raises(StudyError, match="none has completed"):
-        read_warm_start([store_of(tmp_path / "pruned", [pruned(0, "frozen")]).path], SPACE)
+        read_warm_start([store_of(tmp_path / "pruned", [pruned(0, "frozen")]).place.path], SPACE)
 
 
 def test_a_damaged_or_missing_study_is_refused(tmp_path):
@@ -226,7 +226,7 @@ def test_a_search_that_was_cut_off_starts_from_the_same_without_the_others(tmp_p
     with pytest.raises(KeyboardInterrupt):
         searcher(cut).run(FakePool(interrupt, count=1))
     (tmp_path / "a").rename(tmp_path / "gone")
-    searcher(StudyStore.open(cut.path)).run(FakePool(good, count=1))
+    searcher(StudyStore.open(cut.place.path)).run(FakePool(good, count=1))
     ended = [trial for trial in cut.trials() if not isinstance(trial, FailedTrial)]
     key = lambda trial: (trial.seed, trial.recipe.as_dict())  # noqa: E731
     assert sorted(map(key, ended), key=str) == sorted(map(key, whole.trials()), key=str)

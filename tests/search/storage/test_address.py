@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from tlsearch.search.storage.address import SharedStudy, Storage, chosen_storage, parse_storage
+from tlsearch.search.storage.address import Storage, chosen_storage, parse_storage
+from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.spaces.errors import OptionError, TlsearchError
 
 

@@ -18,7 +18,7 @@ from ..factory import settings
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    return whole_study(tmp_path_factory.mktemp("runs") / "study").path
+    return whole_study(tmp_path_factory.mktemp("runs") / "study").place.path
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def _foreign(path):
     ("schema", "words"), [("2", "later version"), ("0", "is damaged"), ('"1"', "is damaged"), ("null", "is damaged")]
 )
 def test_a_study_of_another_schema_is_refused(tmp_path, schema, words):
-    path = StudyStore.create(tmp_path / "s", settings(name="s")).path
+    path = StudyStore.create(tmp_path / "s", settings(name="s")).place.path
     text = (path / "study.json").read_text().replace('"schema": 1', f'"schema": {schema}')
     (path / "study.json").write_text(text)
     with pytest.raises(StudyError, match=words):
@@ -105,7 +105,7 @@ def test_a_study_of_another_schema_is_refused(tmp_path, schema, words):
 
 
 def test_a_storage_of_another_optuna_is_refused_with_what_to_do(tmp_path):
-    path = StudyStore.create(tmp_path / "s", settings(name="s")).path
+    path = StudyStore.create(tmp_path / "s", settings(name="s")).place.path
     with sqlite3.connect(path / "study.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
     with pytest.raises(StudyError, match="another version of Optuna"):
@@ -114,9 +114,9 @@ def test_a_storage_of_another_optuna_is_refused_with_what_to_do(tmp_path):
 
 def test_trials_of_other_programs_are_left_out(sound, tmp_path):
     store = whole_study(tmp_path / "study")
-    study = optuna.load_study(study_name="study", storage=f"sqlite:///{store.path / 'study.db'}")
+    study = optuna.load_study(study_name="study", storage=f"sqlite:///{store.place.path / 'study.db'}")
     study.ask()
-    assert len(StudyStore.open(store.path).trials()) == 6
+    assert len(StudyStore.open(store.place.path).trials()) == 6
 
 
 @pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "{SCHEMA_VERSION}", "{}", "a b", "'; --", "?mode=memory"])
@@ -139,26 +139,26 @@ def test_what_a_kill_leaves_in_a_new_folder_is_no_hindrance(tmp_path):
 
 def test_a_fresh_start_that_was_killed_can_be_given_again(tmp_path):
     store = whole_study(tmp_path / "study")
-    (store.path / "study.db").unlink()
-    Study.delete(store.path)
-    Study.delete(store.path)
-    assert [entry.name for entry in store.path.iterdir() if not entry.name.startswith("study.lock")] == []
+    (store.place.path / "study.db").unlink()
+    Study.delete(store.place.path)
+    Study.delete(store.place.path)
+    assert [entry.name for entry in store.place.path.iterdir() if not entry.name.startswith("study.lock")] == []
 
 
 def test_two_that_create_a_study_at_once_share_it(tmp_path, monkeypatch):
     first = StudyStore.create(tmp_path / "s", settings(name="s"))
     # As if it had looked before the first was there.
-    monkeypatch.setattr("tlsearch.search.storage.folder.study.check_folder", lambda path: None)
+    monkeypatch.setattr("tlsearch.search.storage.folder.study.FolderStudy.check", lambda place: None)
     second = StudyStore.create(tmp_path / "s", settings(name="s", seed=5))
     assert second.settings == first.settings
 
 
 def test_drafts_that_a_kill_left_are_removed_by_the_next_holder(tmp_path):
     store = whole_study(tmp_path / "study")
-    drafts = [store.path / ".timing.json.99-0123abcd.tmp", store.path / "confirm" / ".x.npz.99-0123abcd.tmp"]
-    mine = store.path / "notes.tmp"
+    drafts = [store.place.path / ".timing.json.99-0123abcd.tmp", store.place.path / "confirm" / ".x.npz.99-0123abcd.tmp"]
+    mine = store.place.path / "notes.tmp"
     for path in [*drafts, mine]:
         path.touch()
-    with hold(store.path):
+    with hold(store.place.path):
         pass
     assert not any(path.exists() for path in drafts) and mine.exists()

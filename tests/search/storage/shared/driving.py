@@ -13,8 +13,9 @@ import numpy as np
 from tlsearch.search.events import Warned
 from tlsearch.search.phases import confirm, training
 from tlsearch.search.phases.search import Progress
-from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.address import parse_storage
 from tlsearch.search.storage.shared import connection, leases
+from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.spaces.space import SearchSpace
 

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.address import parse_storage
 from tlsearch.search.storage.shared import connection as module
 from tlsearch.search.storage.shared.connection import Connection, NoStudiesError
+from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.spaces.errors import StorageError
 

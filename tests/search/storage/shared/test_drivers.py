@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.address import parse_storage
+from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial, FailedTrial, RunningTrial
 

@@ -9,15 +9,15 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tlsearch.search.depth_profile import DepthPoint, DepthProfile
-from tlsearch.search.storage.address import SharedStudy, parse_storage
+from tlsearch.search.storage.address import parse_storage
 from tlsearch.search.storage.records import Proposal
-from tlsearch.search.storage.shared.studies import list_shared
+from tlsearch.search.storage.shared.studies import SharedStudy, list_shared
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.study import Study
 from tlsearch.search.trial import Confirmation, FailedTrial
 from tlsearch.spaces.errors import StorageError, StudyError
 
-from ...factory import complete, failed, measurement, pruned, recipe, settings, values
+from ...factory import begin, complete, failed, measurement, pruned, recipe, settings, values
 from ..test_store import add, without_times
 
 
@@ -42,7 +42,7 @@ def test_gives_back_what_was_recorded(store, place):
 
 def test_optuna_opens_it_as_it_is(store, database):
     add(store, complete(0))
-    number = store.start(values("fine-tune"), recipe("fine-tune"), seed=9).number
+    number = begin(store, values("fine-tune"), recipe("fine-tune"), seed=9).number
     store.measure(number, measurement(1, 0.61))
     url = make_url(database).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     # Optuna fills in templates.
@@ -77,7 +77,7 @@ def test_a_colleague_reads_all_that_a_report_needs(store, place):
 
 def test_what_was_given_to_another_driver_is_not_recorded(store, place, monkeypatch):
     """The fence: whoever was taken for dead and comes back changes nothing."""
-    number = store.start(values(), recipe(), seed=1).number
+    number = begin(store, values(), recipe(), seed=1).number
     assert store.claim("confirm 0 1")
     other = StudyStore.open(place)
     assert other.sweep() == () and not other.claim("confirm 0 1"), "its driver is alive"
@@ -95,7 +95,7 @@ def test_what_was_given_to_another_driver_is_not_recorded(store, place, monkeypa
 
 def test_an_end_that_was_recorded_before_the_connection_broke_is_recorded_once(store, place, monkeypatch):
     """The commit arrives, its answer does not: what is tried again finds that it has been done."""
-    number = store.start(values(), recipe(), seed=1).number
+    number = begin(store, values(), recipe(), seed=1).number
     connection = store._trials._connection
     monkeypatch.setattr("tlsearch.search.storage.shared.connection.time.sleep", lambda seconds: None)
     broken = []
@@ -158,7 +158,7 @@ def test_the_traceback_of_a_failed_trial_is_kept_and_said_where(place, store):
 
 def test_deleting(place, store, database, postgres):
     add(store, complete(0))
-    number = store.start(values(), recipe(), seed=2).number
+    number = begin(store, values(), recipe(), seed=2).number
     with pytest.raises(StudyError, match=r"is being searched by process \d+ on"):
         Study.delete(place)
     store.finish(complete(number))
@@ -175,7 +175,7 @@ def test_a_study_that_is_deleted_in_mid_run_ends_it(place, store):
     storage.delete_study(store._trials._study_id)
     storage.engine.dispose()
     with pytest.raises(StorageError, match=r"must stay while it is searched.*deleted"):
-        store.start(values(), recipe(), seed=1)
+        begin(store, values(), recipe(), seed=1)
 
 
 def test_damage_is_said(place, store, postgres, database):
