@@ -1,6 +1,8 @@
 """The repository root is the package: what is in the tree, what is listed, and what is installed must agree."""
 
+import ast
 import importlib.metadata
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,6 +13,13 @@ import tlsearch
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = ("spaces", "search", "reports", "cli")
+MODULES = [path.relative_to(ROOT) for top in FOLDERS for path in sorted((ROOT / top).rglob("*.py"))]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES += [path for folder in ("docs", "benchmarks", "scripts") for path in sorted((ROOT / folder).iterdir())
+          if path.suffix in (".md", ".py")]  # fmt: skip
+IN_THE_TREE = re.compile(rf"(?<![\w/.-])(?:{'|'.join(FOLDERS)}|tests|benchmarks|scripts|docs|\.ci|\.github)/[\w./-]*")
+TEST_MODULE = re.compile(r"-m (tests\.[\w.]+)")
+BARE_FILE = re.compile(r"`(\w+\.py)`")
 
 
 def test_every_folder_of_code_is_listed():
@@ -47,3 +56,20 @@ def test_constraints_name_every_dependency():
     wanted = [*PROJECT["project"]["dependencies"], *extras["export"], *extras["test"], *extras["dev"]]
     names = {entry.split(">")[0].split("[")[0].strip() for entry in wanted} - {"tlsearch"}
     assert not names - pinned
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_what_a_page_names_is_in_the_tree(page):
+    text = page.read_text(encoding="utf-8")
+    named = {ROOT / path.rstrip("./-") for path in IN_THE_TREE.findall(text)}
+    named |= {ROOT / f"{module.replace('.', '/')}.py" for module in TEST_MODULE.findall(text)}
+    assert not sorted(str(path) for path in named if not path.exists())
+    files = {path.name for top in (*FOLDERS, "tests", "benchmarks", "scripts") for path in (ROOT / top).rglob("*.py")}
+    assert not sorted(set(BARE_FILE.findall(text)) - files)
+
+
+@pytest.mark.parametrize("room", [path for path in MODULES if path.name == "__init__.py"], ids=lambda path: str(path.parent))
+def test_each_room_says_in_one_sentence_what_it_is_for(room):
+    said = ast.get_docstring(ast.parse((ROOT / room).read_text(encoding="utf-8")))
+    assert said is not None
+    assert re.fullmatch(r"[^.\n]+\.", said)
