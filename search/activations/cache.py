@@ -4,8 +4,8 @@ An entry holds, for a list of images, the tensors at one cut of one network, fla
 shards, each a ``.npy`` file of `SHARD_ROWS` rows whose name holds its number and its checksum, written under a temporary name,
 synchronised to disk and renamed. It becomes visible to readers when its ``entry.json``, which lists the checksums, is written
 last; until then it is unfinished, and whoever fills it next goes on with the shards that are whole. Its name is a hash of
-everything that the values depend on, so a stale entry cannot be read by mistake. Entries are written by one process at a time,
-the one that is `filling`.
+everything that the values depend on, so a stale entry cannot be read by mistake. An entry is written by one process at a time,
+the one that is `filling` it and holds its lock, a file below ``locks/``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,18 +80,35 @@ class ActivationCache:
         self.folder = folder
 
     @contextmanager
-    def filling(self, keys: Sequence[EntryKey]) -> Iterator[list[EntryKey]]:
-        """Holds the right to write ``keys`` and gives those that are still missing; waits while another process has it."""
-        from filelock import FileLock
+    def filling(self, keys: Sequence[EntryKey], *, on_wait: Callable[[], None] = lambda: None) -> Iterator[list[EntryKey]]:
+        """Locks those of ``keys`` that are missing, and gives those that still are once all locks are held.
 
-        if not (missing := [key for key in keys if not self.has(key)]):
-            yield []
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "filling.lock"):
+        Args:
+            keys: The entries that are to be there.
+            on_wait: Called once, before waiting for another process that is filling one of them.
+        """
+        from filelock import FileLock, Timeout
+
+        missing = [key for key in keys if not self.has(key)]
+        waited = False
+        with ExitStack() as locks:
+            # Always in the order of the names: two processes that lock several entries can never wait for each other.
+            for name in sorted({key.name for key in missing}):
+                path = self.folder / "locks" / f"{name}.lock"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock = FileLock(path)
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    if not waited:
+                        on_wait()
+                    waited = True
+                    lock.acquire()
+                locks.callback(lock.release)
+            missing = [key for key in missing if not self.has(key)]
             for key in missing:
                 remove_drafts(self.folder / key.name)
-            yield [key for key in missing if not self.has(key)]
+            yield missing
 
     def has(self, key: EntryKey) -> bool:
         """Whether the entry is complete."""
@@ -114,25 +132,20 @@ class ActivationCache:
         return crc
 
     def finished(self, key: EntryKey, rows: int) -> dict[int, int]:
-        """Shards of an unfinished entry of ``rows`` rows that are whole, and their checksums. Reads all of them.
+        """The whole shards of an unfinished entry of ``rows`` rows, and their checksums. Reads all of them.
 
-        Files that are damaged are removed. To be called by the one who is filling.
+        Damaged files are removed, so only the process that is `filling` the entry may call this.
         """
         found: dict[int, int] = {}
         for path in sorted((self.folder / key.name).glob("*.npy")):
             if (match := _SHARD.fullmatch(path.name)) is None:
                 continue
             shard, crc = int(match["shard"]), int(match["checksum"], 16)
-            held = shard_rows(shard, rows)
-            try:
-                values = np.load(path, mmap_mode="r", allow_pickle=False)
-                sound = len(values) == held.stop - held.start and values.dtype == key.dtype and checksum(values) == crc
-            except (OSError, ValueError, EOFError):
-                sound = False
-            if sound and shard not in found:
-                found[shard] = crc
-            else:
-                path.unlink(missing_ok=True)
+            with suppress(DamagedEntryError):
+                self._load(key, shard, crc, rows)
+                if found.setdefault(shard, crc) == crc:
+                    continue
+            path.unlink(missing_ok=True)
         return found
 
     def drop(self, key: EntryKey, shard: int, crc: int) -> None:
@@ -149,30 +162,22 @@ class ActivationCache:
         shutil.rmtree(self.folder / key.name, ignore_errors=True)
 
     def open(self, key: EntryKey) -> Shards:
-        """The entry's rows, ``(rows, values)``. Reads all of them to be sure of their checksums.
+        """The entry's rows, ``(rows, values)``. Reads all of them to verify their checksums.
 
         Raises:
             DamagedEntryError: It is missing, cut short or altered. It counts as unfinished then.
         """
         self.touch(key)
-        folder = self.folder / key.name
+        index = self.folder / key.name / "entry.json"
         try:
-            entry = json.loads((folder / "entry.json").read_bytes())
-            files, counts, width = [], [], 0
-            for shard, crc in enumerate(entry["checksums"]):
-                files.append(self._shard(key, shard, crc))
-                values = np.load(files[-1], mmap_mode="r", allow_pickle=False)
-                if values.dtype != key.dtype or checksum(values) != crc:
-                    raise ValueError(f"shard {shard} has another checksum")
-                counts.append(len(values))
-                width = values.shape[1]
-            if counts != [SHARD_ROWS] * (len(counts) - 1) + [entry["rows"] - SHARD_ROWS * (len(counts) - 1)]:
-                raise ValueError("rows are missing")
-        except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
+            entry = _read_index(index)
+            shards = [self._load(key, shard, crc, entry.rows) for shard, crc in enumerate(entry.checksums)]
+        except DamagedEntryError as error:
             with suppress(OSError):
-                (folder / "entry.json").unlink()
+                index.unlink()
             raise DamagedEntryError(f"cached activations at cut {key.cut} were damaged ({error})") from error
-        return Shards(files, counts, (width,), key.dtype)
+        files = [self._shard(key, shard, crc) for shard, crc in enumerate(entry.checksums)]
+        return Shards(files, [len(values) for values in shards], shards[0].shape[1:], key.dtype)
 
     def touch(self, key: EntryKey) -> None:
         """Makes the entry the last used one."""
@@ -182,9 +187,44 @@ class ActivationCache:
     def _shard(self, key: EntryKey, shard: int, crc: int) -> Path:
         return self.folder / key.name / f"{shard:05}-{crc:08x}.npy"
 
+    def _load(self, key: EntryKey, shard: int, crc: int, rows: int) -> NDArray[Any]:
+        """Maps a shard of an entry of ``rows`` rows.
+
+        Raises:
+            DamagedEntryError: It is missing, or does not hold what it should.
+        """
+        held = shard_rows(shard, rows)
+        try:
+            values: NDArray[Any] = np.load(self._shard(key, shard, crc), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DamagedEntryError(str(error)) from error
+        if values.ndim != 2 or len(values) != held.stop - held.start or values.dtype != key.dtype:
+            raise DamagedEntryError(f"shard {shard} holds {values.shape} {values.dtype}")
+        if checksum(values) != crc:
+            raise DamagedEntryError(f"shard {shard} has another checksum")
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What an ``entry.json`` holds."""
+
+    rows: int
+    checksums: list[int]
+
+
+def _read_index(path: Path) -> _Index:
+    try:
+        entry = msgspec.json.decode(path.read_bytes(), type=_Index)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DamagedEntryError(str(error)) from error
+    if entry.rows < 1 or len(entry.checksums) != len(shards_of(entry.rows)):
+        raise DamagedEntryError(f"{len(entry.checksums)} shards cannot hold {entry.rows} rows")
+    return entry
+
 
 class DamagedEntryError(Exception):
-    """An entry cannot be read. The caller computes what is damaged again, or trains from pixels."""
+    """An entry is missing or does not hold what was written. Its caller computes the damaged shards again."""
 
 
 def shards_of(rows: int) -> range:

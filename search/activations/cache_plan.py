@@ -86,9 +86,20 @@ def bytes_of(
         wanted: Of their keys, those that count.
         values_at: As `cuts_that_pay` gives it.
     """
-    rows = {key: len(work.rows) for work in planned for key in work.keys(context) if key in wanted}
-    width = np.dtype(context.cache_dtype).itemsize
     sizes = dict.fromkeys(values_at, 0)
-    for key, count in rows.items():
-        sizes[key.cut] += count * values_at[key.cut] * width
+    for key, size in entry_bytes(context, planned, values_at).items():
+        if key in wanted:
+            sizes[key.cut] += size
     return sizes
+
+
+def entry_bytes(context: Context, planned: Sequence[Pass], values_at: Mapping[int, int]) -> dict[EntryKey, int]:
+    """Bytes on disk of every entry of some passes.
+
+    Args:
+        context: What the search trains on.
+        planned: Passes.
+        values_at: As `cuts_that_pay` gives it.
+    """
+    width = np.dtype(context.cache_dtype).itemsize
+    return {key: len(work.rows) * values_at[key.cut] * width for work in planned for key in work.keys(context)}

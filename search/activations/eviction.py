@@ -1,7 +1,7 @@
 """Keeps the cache of activations within its limit: the least recently used entries go first, never one in use.
 
-Who uses entries says so in a file of its own under ``uses/``, and holds a lock beside it for as long. A lock ends with its
-process, so what a killed search used is free again.
+A process that uses entries names them, and the bytes that it is about to write to them, in a file of its own below ``uses/``,
+and holds a lock beside it for as long. The system releases the lock when the process ends, so a killed search protects nothing.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+
+import msgspec
 
 from ..machine.paths import atomic_write, folder_bytes
 from .cache import ActivationCache, EntryKey, entries
@@ -32,9 +34,18 @@ def default_limit(folder: Path, *, spoken_for: int = 0) -> int:
     return max(0, int(FREE_SHARE * (shutil.disk_usage(probe).free - spoken_for + folder_bytes(folder))))
 
 
-@contextmanager
-def using(cache: ActivationCache, keys: Sequence[EntryKey]) -> Iterator[None]:
+def using(cache: ActivationCache, keys: Collection[EntryKey]) -> AbstractContextManager[None]:
     """Protects the entries of ``keys``, made or yet to be made, from every `make_room` until the block ends.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    return reserving(cache, dict.fromkeys(keys, 0))
+
+
+@contextmanager
+def reserving(cache: ActivationCache, sizes: Mapping[EntryKey, int]) -> Iterator[None]:
+    """As `using`; other processes leave as much room for the entries as their final sizes, in bytes, ask for.
 
     Raises:
         OSError: The cache cannot be written.
@@ -47,8 +58,8 @@ def using(cache: ActivationCache, keys: Sequence[EntryKey]) -> Iterator[None]:
     with FileLock(f"{note}.lock"):
         try:
             with atomic_write(note) as file:
-                file.write(json.dumps(sorted({key.name for key in keys})).encode())
-            for key in keys:
+                file.write(json.dumps({key.name: size for key, size in sizes.items()}, sort_keys=True).encode())
+            for key in sizes:
                 cache.touch(key)
             yield
         finally:
@@ -57,11 +68,11 @@ def using(cache: ActivationCache, keys: Sequence[EntryKey]) -> Iterator[None]:
         Path(f"{note}.lock").unlink()
 
 
-def in_use(folder: Path) -> set[str]:
-    """Names of the entries that a living process uses. What a dead one has left is removed."""
+def in_use(folder: Path) -> dict[str, int]:
+    """Names of the entries that a living process uses, and the bytes reserved for each. Removes what dead ones have left."""
     from filelock import FileLock, Timeout
 
-    names: set[str] = set()
+    used: dict[str, int] = {}
     for note in (folder / "uses").glob("*.json"):
         lock = FileLock(f"{note}.lock", timeout=0)
         try:
@@ -70,9 +81,22 @@ def in_use(folder: Path) -> set[str]:
             with suppress(OSError):
                 Path(lock.lock_file).unlink()
         except Timeout:
-            with suppress(OSError, ValueError):
-                names |= set(json.loads(note.read_bytes()))
-    return names
+            with suppress(OSError, msgspec.DecodeError):
+                # Version 0.1.0 wrote a list of names, without sizes.
+                noted = msgspec.json.decode(note.read_bytes(), type=dict[str, int] | list[str])
+                for name, size in (noted if isinstance(noted, dict) else dict.fromkeys(noted, 0)).items():
+                    used[name] = max(size, used.get(name, 0))
+    return used
+
+
+@contextmanager
+def planning_room(folder: Path) -> Iterator[None]:
+    """Lets one process at a time decide what it writes, remove what is in the way, and reserve the room. Held for moments."""
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "room.lock"):
+        yield
 
 
 def affordable(sizes: Mapping[int, int], folder: Path, limit: int, replaced: Collection[str] = frozenset()) -> set[int]:
@@ -84,7 +108,8 @@ def affordable(sizes: Mapping[int, int], folder: Path, limit: int, replaced: Col
         limit: Bytes of the whole cache.
         replaced: Names of those entries: what is there of them already is part of their size.
     """
-    room = limit - sum(folder_bytes(folder / name) for name in in_use(folder) - set(replaced))
+    used = in_use(folder)
+    room = limit - sum(max(folder_bytes(folder / name), used[name]) for name in used.keys() - set(replaced))
     fitting = set()
     for cut, size in sorted(sizes.items(), key=lambda item: item[1]):
         room -= size
@@ -97,19 +122,20 @@ def affordable(sizes: Mapping[int, int], folder: Path, limit: int, replaced: Col
 def make_room(folder: Path, needed: int, limit: int) -> int:
     """Removes the least recently used entries until ``needed`` bytes more keep the cache within ``limit``.
 
-    To be called by the one who is `ActivationCache.filling`.
+    To be called while `planning_room`.
 
     Returns:
         Bytes that were freed.
     """
-    kept = in_use(folder)
-    sizes = {entry: folder_bytes(entry) for entry in entries(folder)}
-    total, freed = sum(sizes.values()), 0
-    for entry, size in sizes.items():
-        if total - freed + needed <= limit:
+    used = in_use(folder)
+    sizes = {entry.name: folder_bytes(entry) for entry in entries(folder)}
+    excess = needed - limit + sum(max(sizes.get(name, 0), used.get(name, 0)) for name in sizes.keys() | used.keys())
+    freed = 0
+    for name, size in sizes.items():
+        if freed >= excess:
             break
-        if entry.name not in kept:
-            _remove(entry)
+        if name not in used:
+            _remove(folder / name)
             freed += size
     return freed
 
@@ -120,11 +146,11 @@ def clear(folder: Path) -> tuple[int, int]:
     Returns:
         Bytes that were freed, and bytes that are kept because they are in use.
     """
-    kept = in_use(folder)
+    used = in_use(folder)
     freed = held = 0
     for entry in entries(folder):
         size = folder_bytes(entry)
-        if entry.name in kept:
+        if entry.name in used:
             held += size
         else:
             _remove(entry)

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 from ...spaces.space import SearchSpace
 from ..activations.cache import ActivationCache, EntryKey, shard_rows, shards_of
-from ..activations.cache_plan import plan_cache, planned_passes
-from ..activations.eviction import default_limit, make_room, using
+from ..activations.cache_plan import entry_bytes, plan_cache, planned_passes
+from ..activations.eviction import default_limit, make_room, planning_room, reserving, using
 from ..activations.passes import Pass
 from ..context import Context
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
@@ -67,7 +67,7 @@ class CacheFiller:
         planned = self._passes(rows)
         keys = [key for work in planned for key in work.keys(self._context)]
         try:
-            with self._cache.filling(keys) as missing:
+            with self._cache.filling(keys, on_wait=self._say_waiting) as missing:
                 if missing:
                     self._fill(planned, set(missing))
         except OSError as error:
@@ -76,25 +76,29 @@ class CacheFiller:
         return frozenset(cut for cut in self._values_at if all(self._cache.has(key) for key in keys if key.cut == cut))
 
     def _fill(self, planned: list[Pass], missing: set[EntryKey]) -> None:
-        plan = plan_cache(self._context, planned, missing, self._values_at, self._limit)
-        folder, sizes, fitting = self._context.cache, plan.sizes, plan.fitting
-        if too_large := set(sizes) - fitting:
+        folder = self._context.cache
+        with planning_room(folder):
+            plan = plan_cache(self._context, planned, missing, self._values_at, self._limit)
+            for key in missing:
+                if key.cut not in plan.fitting:
+                    self._cache.discard(key)
+            begun = sum(folder_bytes(folder / key.name) for key in missing)
+            make_room(folder, sum(plan.sizes[cut] for cut in plan.fitting) - begun, self._limit)
+            wanted = {key for key in missing if key.cut in plan.fitting}
+            sizes = entry_bytes(self._context, planned, self._values_at)
+            self._block.enter_context(reserving(self._cache, {key: sizes[key] for key in wanted}))
+        if too_large := plan.sizes.keys() - plan.fitting:
             self._listener(
                 Warned(
-                    f"Activations at {len(too_large)} of {len(sizes)} cuts do not fit in the cache "
+                    f"Activations at {len(too_large)} of {len(plan.sizes)} cuts do not fit in the cache "
                     f"({self._limit / 1e9:.1f} GB; --cache-limit): those trials train from pixels."
                 )
             )
-        for key in missing:
-            if key.cut not in fitting:
-                self._cache.discard(key)
-        begun = sum(folder_bytes(folder / key.name) for key in missing)
-        make_room(folder, sum(sizes[cut] for cut in fitting) - begun, self._limit)
         work = []
         for one in planned:
-            own = [key for key in one.keys(self._context) if key in missing and key.cut in fitting]
+            own = [key for key in one.keys(self._context) if key in wanted]
             # Pooled features alone are the same entry, folded or not: the first pass that has them fills them.
-            missing -= set(own)
+            wanted -= set(own)
             if own:
                 work.append(Pass(one.rows, one.view, one.folded, tuple(key.cut for key in own)))
         if work:
@@ -141,6 +145,9 @@ class CacheFiller:
 
     def _passes(self, rows: str) -> list[Pass]:
         return planned_passes(self._context, self._space, self._values_at, rows)
+
+    def _say_waiting(self) -> None:
+        self._listener(Warned("Waiting for another search that computes the same activations."))
 
     def _give_up(self, reason: str) -> None:
         self._usable = False

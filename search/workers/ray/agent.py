@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...activations.cache import ActivationCache, EntryKey
-from ...activations.eviction import default_limit, make_room, using
+from ...activations.eviction import default_limit, make_room, planning_room, using
 from ...machine.paths import cache_root, remove_dead_drafts
 from ..watchdog import processor_seconds
 
@@ -138,7 +138,9 @@ class NodeAgent:
         self._used.enter_context(using(self._cache, keys))
         missing = self._filling.enter_context(self._cache.filling(keys))
         if missing:
-            make_room(self._cache.folder, size, default_limit(self._cache.folder) if limit is None else limit)
+            folder = self._cache.folder
+            with planning_room(folder):
+                make_room(folder, size, default_limit(folder) if limit is None else limit)
         return missing
 
     def unlock_entries(self) -> None:

@@ -62,8 +62,22 @@ def test_values_beyond_float16_are_set_to_its_limit(cache):
         lambda folder: (folder / "entry.json").write_text('{"rows": 300}'),
         lambda folder: _shard(folder, 0).write_bytes(b""),
         lambda folder: (folder / "entry.json").write_text('{"rows": 300, "checksums": []}'),
+        lambda folder: (folder / "entry.json").write_text('{"rows": 300, "checksums": {"0": 1}}'),
+        lambda folder: (folder / "entry.json").write_text('{"rows": 0, "checksums": []}'),
+        lambda folder: np.save(_shard(folder, 0), np.float16(1)),
     ],
-    ids=["cut short", "altered", "missing", "index damaged", "index incomplete", "empty", "no shards"],
+    ids=[
+        "cut short",
+        "altered",
+        "missing",
+        "index damaged",
+        "index incomplete",
+        "empty",
+        "no shards",
+        "no list",
+        "no rows",
+        "scalar",
+    ],
 )
 def test_damage_is_noticed_and_the_entry_counts_as_unfinished(cache, values, damage):
     write(cache, values)
@@ -142,25 +156,48 @@ def test_the_name_depends_on_everything(field):
     assert dataclasses.replace(KEY, **{field: other}).name != KEY.name
 
 
-def test_who_comes_second_waits_and_then_finds_it_done(cache, values):
-    found = []
-    entered = threading.Event()
+def _fill(folder, keys, waiting, missing):
+    with ActivationCache(folder).filling(keys, on_wait=waiting.set) as found:
+        missing.extend(found)
 
-    def second():
-        entered.wait()
-        with cache.filling([KEY]) as missing:
-            found.extend(missing)
 
-    thread = threading.Thread(target=second)
-    thread.start()
-    with cache.filling([KEY]) as missing:
-        assert missing == [KEY]
-        entered.set()
-        thread.join(0.3)
-        assert thread.is_alive()
+def test_who_comes_second_says_that_it_waits_and_then_finds_it_done(cache, values):
+    waiting, missing = threading.Event(), ["not yet"]
+    with cache.filling([KEY]) as ours:
+        assert ours == [KEY]
+        second = threading.Thread(target=_fill, args=(cache.folder, [KEY], waiting, missing))
+        second.start()
+        assert waiting.wait(10) and missing == ["not yet"]
         write(cache, values)
-    thread.join()
-    assert found == []
+    second.join(10)
+    assert not second.is_alive() and missing == ["not yet"]
+
+
+def test_other_entries_are_filled_meanwhile_without_waiting(cache):
+    other, waiting, missing = dataclasses.replace(KEY, images="other"), threading.Event(), []
+    with cache.filling([KEY]):
+        second = threading.Thread(target=_fill, args=(cache.folder, [other], waiting, missing))
+        second.start()
+        second.join(10)
+        assert missing == [other] and not waiting.is_set()
+
+
+def test_two_that_lock_the_same_entries_in_another_order_never_wait_for_each_other(cache):
+    keys = [dataclasses.replace(KEY, cut=cut) for cut in range(8)]
+    rounds = 20
+
+    def fill(mine):
+        for _ in range(rounds):
+            with ActivationCache(cache.folder).filling(mine) as missing:
+                counts.append(len(missing))
+
+    counts = []
+    threads = [threading.Thread(target=fill, args=(mine,), daemon=True) for mine in (keys, keys[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert counts == [8] * 2 * rounds
 
 
 def test_rows_are_told_apart():

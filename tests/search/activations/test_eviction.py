@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tlsearch.search.activations.cache import SHARD_ROWS, ActivationCache, EntryKey, entries
-from tlsearch.search.activations.eviction import affordable, clear, default_limit, in_use, make_room, using
+from tlsearch.search.activations.eviction import affordable, clear, default_limit, in_use, make_room, reserving, using
 from tlsearch.search.machine.paths import folder_bytes
 
 
@@ -45,11 +45,11 @@ def test_what_is_in_use_stays_even_if_the_limit_is_exceeded(cache):
     for cut in (1, 2):
         write(cache, cut, last_used=cut)
     with using(cache, [key(1), key(9)]):
-        assert in_use(cache.folder) == {key(1).name, key(9).name}
+        assert in_use(cache.folder) == {key(1).name: 0, key(9).name: 0}
         make_room(cache.folder, needed=10**9, limit=0)
         assert (cache.has(key(1)), cache.has(key(2))) == (True, False)
         assert clear(cache.folder) == (0, folder_bytes(cache.folder / key(1).name))
-    assert in_use(cache.folder) == set()
+    assert in_use(cache.folder) == {}
     assert clear(cache.folder)[0] > 0 and not entries(cache.folder)
     assert not list((cache.folder / "uses").iterdir())
 
@@ -67,8 +67,8 @@ def test_what_a_killed_search_used_is_free_again(cache):
     process.start()
     process.join()
     assert ours.poll() and process.exitcode == -9
-    assert json.loads(next((cache.folder / "uses").glob("*.json")).read_text()) == [key(1).name]
-    assert in_use(cache.folder) == set()
+    assert json.loads(next((cache.folder / "uses").glob("*.json")).read_text()) == {key(1).name: 0}
+    assert in_use(cache.folder) == {}
     assert not list((cache.folder / "uses").iterdir())
 
 
@@ -100,6 +100,24 @@ def test_what_others_use_leaves_less_room(cache):
     with using(cache, [key(1)]):
         assert affordable({98: 30}, cache.folder, limit=size + 29) == set()
         assert affordable({98: 30}, cache.folder, limit=size + 30) == {98}
+
+
+def test_what_others_are_about_to_write_leaves_less_room(cache):
+    size = write(cache, 1, last_used=1)
+    with using(cache, [key(2)]), reserving(cache, {key(2): 1000}):
+        assert affordable({98: 30}, cache.folder, limit=1029) == set()
+        assert affordable({98: 30}, cache.folder, limit=1030) == {98}
+        assert affordable({98: 30}, cache.folder, limit=30, replaced={key(2).name}) == {98}
+        assert make_room(cache.folder, needed=30, limit=size + 1030) == 0
+        assert make_room(cache.folder, needed=30, limit=size + 1029) == size
+    assert affordable({98: 30}, cache.folder, limit=30) == {98}
+
+
+def test_the_entries_that_version_0_1_uses_are_protected_too(cache):
+    with using(cache, [key(1)]):
+        (note,) = (cache.folder / "uses").glob("*.json")
+        note.write_text(json.dumps([key(1).name, key(2).name]))
+        assert in_use(cache.folder) == {key(1).name: 0, key(2).name: 0}
 
 
 def test_the_default_is_half_of_what_the_disk_could_give(cache, monkeypatch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import threading
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_one_pass_fills_every_cut_and_the_next_search_finds_them(fill, context):
     assert cuts == CUTS and warnings == []
     assert [set(task.work.cuts) for task in tasks] == [CUTS]
     assert fill() == (CUTS, [], [])
-    assert in_use(context.cache) == set()
+    assert in_use(context.cache) == {}
 
 
 def test_the_test_split_is_filled_when_asked_for_and_not_before(fill, context):
@@ -161,6 +162,63 @@ def test_progress_counts_images(context, network):
     with CacheFiller(pool, context, SPACE, cuts_that_pay(fold(network), SPACE.cuts), heard.append) as filler:
         filler.fill("search")
     assert [event.done for event in heard if isinstance(event, PhaseAdvanced)] == [len(context.search_rows())]
+
+
+class TestTwoSearchesAtOnce:
+    """The first stands still in its first shard until it may go on."""
+
+    @pytest.fixture
+    def first(self, context, network):
+        begun, go_on, found = threading.Event(), threading.Event(), []
+
+        def hold(task):
+            begun.set()
+            assert go_on.wait(60)
+
+        def fill():
+            found.append(self.fill(context, network, [], hold))
+
+        thread = threading.Thread(target=fill)
+        thread.start()
+        assert begun.wait(60)
+
+        def end():
+            go_on.set()
+            thread.join(60)
+            return found[0]
+
+        yield end
+        end()
+
+    @staticmethod
+    def fill(context, network, heard, fails=lambda task: None, on_warning=lambda: None):
+        def listen(event):
+            if isinstance(event, Warned):
+                heard.append(event.message)
+                on_warning()
+
+        pool = Pool(context, network, fails)
+        with CacheFiller(pool, context, SPACE, cuts_that_pay(fold(network), SPACE.cuts), listen) as filler:
+            return filler.fill("search"), len(pool.tasks)
+
+    def test_on_the_same_images_the_second_waits_and_says_so(self, first, context, network):
+        heard = []
+        assert self.fill(context, network, heard, on_warning=first) == (CUTS, 0)
+        assert heard == ["Waiting for another search that computes the same activations."]
+        assert first() == (CUTS, 1)
+
+    def test_on_other_images_the_second_does_not_wait(self, first, context, network):
+        heard = []
+        assert self.fill(dataclasses.replace(context, weights_fingerprint="other"), network, heard) == (CUTS, 1)
+        assert heard == []
+
+    def test_both_together_keep_to_the_limit(self, first, context, network):
+        """The second leaves the room that the first will take."""
+        values_at = cuts_that_pay(fold(network), SPACE.cuts)
+        room = 2 * sum(values_at.values()) * len(context.search_rows())
+        other = dataclasses.replace(context, weights_fingerprint="other", cache_limit=2 * room - 1)
+        cuts, _ = self.fill(other, network, [])
+        assert cuts == CUTS - {max(CUTS, key=values_at.__getitem__)}
 
 
 class TestResume:
