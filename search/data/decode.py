@@ -32,6 +32,9 @@ _PIXEL_BYTES = {"WEBP": 16, "alpha": 12, "other": 8}
 """Bytes a pixel from the open file to the squashed image at their peak, measured with Pillow 12 and rounded up; ``alpha`` for
 palettes and transparency, which are made RGBA first."""
 
+_NONBLOCKING: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Each is missing where the other one is needed: POSIX has no text mode, Windows no named pipes among its files."""
+
 VERSION = 3
 """Raised whenever the pixels that come out of this module change: caches made before are then made anew."""
 
@@ -83,7 +86,7 @@ def decode(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
 
 def _read(path: Path) -> bytes:
     # Whatever has taken the file's place since the folder was scanned: opening a pipe must not wait for its writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | _NONBLOCKING)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..machine.paths import atomic_write
 from ..machine.shards import checksum, map_shard
-from .decoders import Pixels
+from .decode_pool import Pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted
 from ..machine.paths import atomic_write, remove_drafts
 from ..machine.shards import Shards
 from .decode import VERSION
-from .decoders import Chunk, Pixels, chunk_images, decode_chunks, usable
+from .decode_pool import Chunk, Pixels, choose_processes, chunk_images, decode_chunks
 from .folder import Candidate
 from .image_shards import Draft, has_pixels, pixels_file, read_part, record_part
 
@@ -92,7 +92,7 @@ def decode_all(
     if decoded := _read(entry, len(candidates), size):
         return decoded
     # Before the lock is taken: where a process cannot start, it is because it would come here itself, and wait.
-    processes = usable(processes, len(candidates))
+    processes = choose_processes(processes, len(candidates))
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):

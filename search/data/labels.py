@@ -18,7 +18,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NoReturn
 
 from ...spaces.errors import DataError
@@ -155,10 +155,10 @@ class _Labels:
     def _relative(self, path: str, line: int) -> str:
         """A path as it lies in the data folder, with ``/`` between its parts."""
         base = os.path.abspath(self._root)
-        whole = os.path.normpath(os.path.join(base, path))
+        whole = PurePath(os.path.normpath(os.path.join(base, path)))
         for root in (base, self._real_root):
-            if whole.startswith(root.rstrip("/") + "/"):
-                return os.path.relpath(whole, root)
+            if whole.is_relative_to(root) and whole != PurePath(root):
+                return whole.relative_to(root).as_posix()
         raise DataError(
             f"the paths in --labels must lie inside DATA, got {path} in line {line} of {self._path}, which is not in "
             f"{self._root}. Name the folder that holds all of them as DATA."

@@ -15,7 +15,7 @@ from ..activations.cache_plan import bytes_of, plan_cache, planned_passes
 from ..activations.eviction import default_limit
 from ..context import Context
 from ..data.dataset import Dataset
-from ..data.decoders import usable
+from ..data.decode_pool import choose_processes
 from ..data.survey import Survey, stand_in
 from ..events import ignore
 from ..machine.devices import machine_memory
@@ -151,7 +151,7 @@ def dry_run(
                 trials=most,
                 confirm=confirm,
                 workers=count,
-                processes=max(1, usable(None, survey.images)),
+                processes=max(1, choose_processes(None, survey.images)),
                 stops_early=stops_early,
                 missing=missing_rows,
                 profile=0 if dataset and kept_profile(context) else min(len(data.train), MOST_IMAGES),

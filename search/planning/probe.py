@@ -6,7 +6,9 @@ each other is part of what is measured. Importing Keras and building the network
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,8 +30,7 @@ from ...spaces.ranges import options
 from ...spaces.recipe import LAYERS, Recipe, Technique
 from ...spaces.space import SearchSpace
 from ..activations.cache_plan import cuts_that_pay
-from ..data.decoders import DECODE_SECONDS, decode_chunk, has_main_guard
-from ..machine.last_words import LastWords
+from ..data.decode_pool import decode_chunks, has_main_guard
 from ..machine.parent import end_with_parent
 from ..training.models.shelf import ModelShelf
 from ..workers.inside import import_keras
@@ -109,8 +110,7 @@ def probe(
         raise NoProbeError('the script has no `if __name__ == "__main__"`')
     context = get_context("spawn")
     barrier = context.Barrier(workers)
-    words = LastWords()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(barrier, words))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(barrier,))
     try:
         futures = [
             pool.submit(_measure, time.time(), backbone, space, files[place::workers], threads, gpus[place] if gpus else None)
@@ -121,7 +121,6 @@ def probe(
         raise NoProbeError("a process that measures died or was too slow to start") from error
     finally:
         pool.shutdown(cancel_futures=True)
-        words.close()
     return _mean([speeds for speeds, _ in found]), found[0][1]
 
 
@@ -142,10 +141,12 @@ def _mean(speeds: Sequence[Speeds]) -> Speeds:
 _barrier: Any = None
 
 
-def _prepare(barrier: Any, words: LastWords) -> None:
+def _prepare(barrier: Any) -> None:
     global _barrier
     _barrier = barrier
-    words.take_standard_streams()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
 
@@ -236,13 +237,17 @@ def _training(shelf: ModelShelf, network: Network, space: SearchSpace, layer: in
 
 
 def _decode(files: Sequence[Path], size: int) -> float:
-    began, done = time.perf_counter(), 0
-    for path in files:
-        decode_chunk([path], size, DECODE_SECONDS)
-        done += 1
-        if time.perf_counter() - began > SECONDS:
-            break
-    return (time.perf_counter() - began) / done if done else 0.0
+    """Mean seconds a file takes; 0 where there is none."""
+    # The first result comes after the start of the process that decodes, so that file is decoded twice and timed once.
+    chunks = enumerate([file] for file in (*files[:1], *files))
+    with contextlib.closing(decode_chunks(chunks, size, 1)) as results:
+        began, done = time.perf_counter(), -1
+        for done, _ in enumerate(results):
+            if done == 0:
+                began = time.perf_counter()
+            elif time.perf_counter() - began > SECONDS:
+                break
+        return (time.perf_counter() - began) / done if done > 0 else 0.0
 
 
 def _timed(call: Callable[[], Any]) -> float:

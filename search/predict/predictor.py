@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.errors import DataError, OptionError
-from ..data.decoders import decode_chunk
+from ..data.decode_pool import decode_file
 from ..data.folder import SUFFIXES
 from ..machine.devices import cores
 from .metadata import Metadata, read
@@ -131,7 +131,7 @@ class Predictor:
     def _decode(self, item: Path | Unreadable) -> NDArray[np.uint8] | str:
         if isinstance(item, Unreadable):
             return item.reason
-        (result,) = decode_chunk([item], self.size)
+        result = decode_file(item, self.size)
         return result if isinstance(result, str) else result[0]
 
     def _predict_batch(

@@ -70,6 +70,8 @@ class _Arriving:
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            # Windows renames no open file.
+            self._file.close()
             if self._digest.hexdigest() != digest:
                 raise OSError(f"{self._path.name} arrived altered")
             os.replace(self._draft, self._path)

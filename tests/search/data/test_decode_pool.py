@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,9 +9,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from tlsearch.search.data import decoders, images
-from tlsearch.search.data.decoders import ONE_PROCESS, _pool, decode_chunks
+from tlsearch.search.data import images
+from tlsearch.search.data.decode_pool import KILLER, ONE_PROCESS, decode_chunks
 from tlsearch.search.data.folder import scan
 from tlsearch.search.data.images import decode_all, open_images
 from tlsearch.search.events import Event, PhaseAdvanced, ignore
@@ -18,19 +20,37 @@ from tlsearch.search.events import Event, PhaseAdvanced, ignore
 SIZE = 8
 
 
-def decoded_in(paths, processes):
+def decoded_in(paths, processes, **options):
     """What becomes of each path, in order."""
-    found = dict(decode_chunks([(0, paths[:32]), (32, paths[32:])], SIZE, processes))
+    found = dict(decode_chunks([(0, paths[:32]), (32, paths[32:])], SIZE, processes, **options))
     places = {first + offset: result for first, results in found.items() for offset, result in enumerate(results)}
     assert sorted(places) == list(range(len(paths)))
     return [places[place] for place in range(len(paths))]
 
 
-class KillerPath(type(Path())):  # type: ignore[misc]
-    """A path that ends the process which it is sent to, as a file does that makes a codec crash."""
+class CrashingPath(type(Path())):  # type: ignore[misc]
+    """A path that ends the process which opens it, as a file does that makes a codec crash."""
 
-    def __reduce__(self) -> tuple[object, tuple[int]]:
-        return os._exit, (1,)
+    def __fspath__(self) -> str:
+        os._exit(1)
+
+
+class HangingPath(type(Path())):  # type: ignore[misc]
+    """A path that is never opened, as a file that makes a codec loop is never decoded: signals do not reach it."""
+
+    def __fspath__(self) -> str:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while True:
+            time.sleep(60)
+
+
+class ModulesPath(type(Path())):  # type: ignore[misc]
+    """A path that tells which modules the process has loaded that opens it."""
+
+    def __fspath__(self) -> str:
+        Path(str(self) + ".modules").write_text("\n".join(sys.modules))
+        return str(self)
 
 
 class TestProcesses:
@@ -55,23 +75,33 @@ class TestProcesses:
         done = [event.done for event in events if isinstance(event, PhaseAdvanced)]
         assert done == sorted(done) and done[-1] == 25
 
-    def test_a_file_that_kills_its_process_costs_itself_alone(self, make_folder):
+    @pytest.mark.parametrize("kind", [CrashingPath, HangingPath])
+    def test_a_file_that_kills_or_blocks_its_process_costs_itself_alone(self, make_folder, kind):
         root = make_folder({"cats": 40})
         paths = [root / "cats" / f"{number}.png" for number in range(40)]
-        paths[7] = KillerPath(paths[7])
-        results = decoded_in(paths, 2)
+        paths[7], paths[8], paths[39] = (kind(paths[number]) for number in (7, 8, 39))
+        results = decoded_in(paths, 2, seconds=3)
 
-        assert [place for place, result in enumerate(results) if isinstance(result, str)] == [7]
-        assert results[7] == "makes the decoder crash or hang"
+        assert {place: result for place, result in enumerate(results) if isinstance(result, str)} == dict.fromkeys(
+            (7, 8, 39), KILLER
+        )
 
-    def test_do_not_load_what_decoding_does_not_need(self):
-        pool = _pool(1)
-        try:
-            pool.submit(decoders.decode_chunk, [], SIZE).result()
-            loaded = pool.submit(eval, "sorted(__import__('sys').modules)").result()
-        finally:
-            pool.shutdown()
+    def test_are_gone_when_the_caller_gives_up(self, make_folder):
+        root = make_folder({"cats": 40})
+        paths = [root / "cats" / f"{number}.png" for number in range(40)]
+        before = set(multiprocessing.active_children())
+        decoding = decode_chunks([(0, paths), (40, [HangingPath(paths[0])])], SIZE, 1)
+        next(decoding)
+        decoding.close()
 
+        assert set(multiprocessing.active_children()) <= before
+
+    def test_do_not_load_what_decoding_does_not_need(self, make_folder):
+        path = ModulesPath(make_folder({"cats": 1}) / "cats" / "0.png")
+        ((_, results),) = decode_chunks([(0, [path])], SIZE, 1)
+
+        loaded = Path(f"{path}.modules").read_text().split()
+        assert not isinstance(results[0], str) and "tlsearch.search.data.decode_pool" in loaded
         assert not {"tensorflow", "keras", "optuna", "keras_tuner", "sklearn", "rich"} & set(loaded)
 
     def test_of_a_script_without_a_main_guard_are_done_without(self, make_folder, tmp_path):
@@ -86,11 +116,13 @@ class TestProcesses:
 
     def test_end_with_a_parent_that_is_killed(self):
         code = (
-            "import os, signal\n"
-            "from tlsearch.search.data.decoders import _pool\n"
+            "import multiprocessing, os, signal\n"
+            "from pathlib import Path\n"
+            "from tlsearch.search.data.decode_pool import decode_chunks\n"
             "if __name__ == '__main__':\n"
-            "    print(_pool(1).submit(os.getpid).result(), flush=True)\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+            "    for _ in decode_chunks([(0, []), (0, [Path('nowhere')])], 8, 1):\n"
+            "        print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+            "        os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert parent.stdout

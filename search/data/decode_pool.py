@@ -1,0 +1,209 @@
+"""Decodes many files in parallel. A file that makes a codec crash or hang costs itself alone."""
+
+from __future__ import annotations
+
+import functools
+import signal
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..machine.devices import cores
+from ..machine.parent import end_with_parent
+from .decode import UnreadableImageError, decode
+
+CHUNK_BYTES = 4 << 20
+"""Pixels of a chunk at most. Two chunks a process are under way, so that memory stays flat."""
+
+CHUNK_IMAGES = 32
+"""Most images of a chunk: few enough that no core waits for the last one."""
+
+ONE_PROCESS = 64
+"""Up to so many images are decoded in one process: starting more takes longer (0.3 s each)."""
+
+DECODE_SECONDS = 120.0
+"""Time after which a file is given up, and a chunk decoded one file at a time. The slowest file found within
+`decode.MAX_MEMORY` takes 2 s on a 2020s core."""
+
+KILLER = "makes the decoder crash or hang"
+"""Why a file that killed its process, or took longer than `DECODE_SECONDS`, has no pixels."""
+
+Pixels = tuple[NDArray[np.uint8], str]
+"""``(size, size, 3)`` and the digest of the file's bytes."""
+
+Chunk = tuple[int, Sequence[Path]]
+"""Some files, and the place of the first of them among all."""
+
+_SPAWN = get_context("spawn")
+"""Not forked: TensorFlow's threads may be running here, and a fork of them can hang."""
+
+
+def chunk_images(size: int) -> int:
+    """Images of a chunk at a side of ``size`` pixels."""
+    return max(1, min(CHUNK_IMAGES, CHUNK_BYTES // (size * size * 3)))
+
+
+def decode_file(path: Path, size: int) -> Pixels | str:
+    """The pixels of a file and its digest, or the reason why there are none."""
+    try:
+        return decode(path, size)
+    except UnreadableImageError as error:
+        return str(error)
+
+
+def decode_chunks(
+    chunks: Iterable[Chunk], size: int, processes: int, *, seconds: float = DECODE_SECONDS
+) -> Generator[tuple[int, list[Pixels | str]], None, None]:
+    """Place and results of each chunk, in the order in which they are finished.
+
+    A result is the pixels and their digest, or the reason why there are none.
+
+    Args:
+        chunks: Taken as they are needed.
+        size: Pixels a side.
+        processes: That decode in parallel; 0 to decode in this one, where nothing guards against a crash or a hang.
+        seconds: After which a file is given up.
+    """
+    if not processes:
+        for first, paths in chunks:
+            yield first, [decode_file(path, size) for path in paths]
+        return
+    idle: SimpleQueue[_Decoder] = SimpleQueue()
+    decoders = [_Decoder(size, seconds) for _ in range(processes)]
+    for decoder in decoders:
+        idle.put(decoder)
+
+    def decode_chunk(paths: Sequence[Path]) -> list[Pixels | str]:
+        decoder = idle.get()
+        try:
+            return decoder.decode(paths)
+        finally:
+            idle.put(decoder)
+
+    under_way: dict[Future[list[Pixels | str]], int] = {}
+    # A thread waits for each process, so that results come in while the caller stores earlier ones.
+    threads = ThreadPoolExecutor(processes, "tlsearch-decode")
+    try:
+        for first, paths in chunks:
+            under_way[threads.submit(decode_chunk, paths)] = first
+            if len(under_way) == 2 * processes:
+                yield from _finished(under_way)
+        while under_way:
+            yield from _finished(under_way)
+    finally:
+        for decoder in decoders:
+            decoder.stop()
+        threads.shutdown(cancel_futures=True)
+        for decoder in decoders:
+            decoder.close()
+
+
+def _finished(under_way: dict[Future[list[Pixels | str]], int]) -> Iterator[tuple[int, list[Pixels | str]]]:
+    """Waits for some chunks, and takes them off."""
+    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+        yield under_way.pop(future), future.result()
+
+
+class _Decoder:
+    """A process that decodes one file after the other; replaced by another one where a file kills it or takes too long.
+
+    The process that waits applies the time limit: that works on every platform, and a codec that loops in C cannot delay it.
+
+    Args:
+        size: Pixels a side.
+        seconds: After which a file is given up.
+    """
+
+    def __init__(self, size: int, seconds: float) -> None:
+        self._size = size
+        self._seconds = seconds
+        self._stopped = False
+        self._process, self._connection = self._start()
+
+    def decode(self, paths: Sequence[Path]) -> list[Pixels | str]:
+        """What becomes of each file; of the first ones only where it is stopped meanwhile."""
+        results = self._ask(paths)
+        if results is None:
+            # One at a time, so that the file is found; the system may also have ended the process for want of memory.
+            results = []
+            for path in paths:
+                if self._stopped:
+                    break
+                results += self._ask([path]) or [KILLER]
+        return results
+
+    def _ask(self, paths: Sequence[Path]) -> list[Pixels | str] | None:
+        """What becomes of each file; None where that took too long or the process died, which is replaced then."""
+        try:
+            self._connection.send(paths)
+            if self._connection.poll(self._seconds):
+                results: list[Pixels | str] = self._connection.recv()
+                return results
+        except (EOFError, OSError):
+            # It has died.
+            pass
+        self.close()
+        self._process, self._connection = self._start()
+        return None
+
+    def stop(self) -> None:
+        """Ends `decode` in another thread soon."""
+        self._stopped = True
+        self._process.kill()
+
+    def close(self) -> None:
+        """Ends the process; to be called where no thread decodes."""
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+    def _start(self) -> tuple[SpawnProcess, Connection]:
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_serve, args=(theirs, self._size), name="tlsearch decoder", daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours
+
+
+def _serve(connection: Connection, size: int) -> None:
+    """Decodes what it is sent until the pipe closes. Runs as the main function of a process of its own."""
+    # Ctrl-C is left to the parent process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            connection.send([decode_file(path, size) for path in connection.recv()])
+
+
+def choose_processes(asked: int | None, images: int) -> int:
+    """How many processes decode, apart from this one.
+
+    None in a script that searches outside ``if __name__ == "__main__"``: a spawned process would run that script again.
+
+    Args:
+        asked: None for one a core, or a single one for few images.
+        images: To be decoded.
+    """
+    if asked is None:
+        asked = 1 if images <= ONE_PROCESS else cores()
+    return asked if asked and has_main_guard() else 0
+
+
+@functools.cache
+def has_main_guard() -> bool:
+    """Whether a spawned process starts without running what this one is running."""
+    with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
+        try:
+            pool.submit(int).result()
+        except BrokenProcessPool:
+            return False
+    return True
