@@ -114,7 +114,7 @@ def test_a_class_of_large_groups_of_copies_gives_its_smallest():
     assert [{digests[row] for row in part} for part in (val, test, train)] == [{"b"}, {"c"}, {"a"}]
 
 
-@given(collections(copies=1), SHARES, SEEDS)
+@given(collections(copies=1), SHARES | st.sampled_from([(0.8, 0.7), (0.9, 0.5), (0.99,)]), SEEDS)
 def test_sizes_of_parts_are_known_beforehand_where_no_two_images_are_the_same(collection, shares, seed):
     digests, labels = collection
     parts = split(digests, labels, shares, seed)
@@ -129,3 +129,27 @@ def test_too_few_for_the_parts_are_an_error_beforehand_too(images):
         part_sizes(images, FLAT_SHARES)
     assert (caught.value.found, caught.value.needed) == (images, 3)
     assert part_sizes(3, FLAT_SHARES) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("images", "shares", "sizes"),
+    [
+        (10, (0.8, 0.7), [8, 1, 1]),
+        (10, (0.95, 0.5), [8, 1, 1]),
+        (4, (0.5, 0.9), [2, 1, 1]),
+        (300, (0.99,), [297, 3]),
+        (300, (0.999, 0.5), [298, 1, 1]),
+        (20, FLAT_SHARES, [3, 3, 14]),
+    ],
+)
+def test_however_large_the_shares_every_later_part_keeps_a_picture(images, shares, sizes):
+    assert part_sizes(images, shares) == sizes
+    parts = split([str(number) for number in range(images)], np.zeros(images, np.int64), shares, 0)
+    assert [len(part) for part in parts] == sizes
+
+
+def test_an_error_names_the_class():
+    with pytest.raises(TooFewImagesError, match="class 3 has 1 different pictures, at least 2 are needed") as caught:
+        part_sizes(1, (VAL_SHARE,), label=3)
+    explained = str(caught.value.explained("dogs", "photos/train"))
+    assert "at least 2 different images" in explained and "got 1 of class 'dogs' in photos/train" in explained
