@@ -254,8 +254,8 @@ def message_bytes() -> dict[str, int]:
     recipe = SPACE.recipe({"technique": "full", "full/learning_rate": 1e-4, "head_units": 0, "dropout": 0.0})
     messages = {
         "train": Train(0, Job(recipe, 2**31, 2**31), frozenset(SPACE.cuts)),
-        "epoch": (Measured(0, measurement(1)), Continue(True)),
-        "end": Trained(0, outcome(1)),
+        "epoch": (Measured(measurement(1)), Continue(True)),
+        "end": Trained(outcome(1)),
     }
     return {name: len(pickle.dumps(message)) for name, message in messages.items()}
 

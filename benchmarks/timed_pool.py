@@ -64,7 +64,7 @@ class TimedPool:
                 heapq.heappush(due, (time.monotonic() + worker.each, next(order), worker))
                 continue
             idle.append(worker)
-            runs.ended(worker.run, Trained(worker.run.ticket, outcome(worker.epoch) if goes_on else None))
+            runs.ended(worker.run, Trained(outcome(worker.epoch) if goes_on else None))
 
 
 def measurement(epoch: int) -> Measurement:

@@ -1,4 +1,4 @@
-"""The inside of a worker process: takes messages, trains or extracts, and answers."""
+"""What runs inside a worker process: it receives messages, computes or trains, and answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import signal
 import traceback
 from collections.abc import Generator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from ...spaces.backbone.folding import fold
@@ -24,6 +25,7 @@ from ..trial import Measurement
 from .messages import (
     Begin,
     ComputeFeatures,
+    Continue,
     Extract,
     Extracted,
     Failed,
@@ -31,6 +33,7 @@ from .messages import (
     FromWorker,
     Measured,
     Ready,
+    Task,
     ToWorker,
     Train,
     Trained,
@@ -59,7 +62,7 @@ def serve(connection: Connection, threads: int, words: LastWords, gpu: str | Non
 
 
 def import_keras(threads: int, gpu: str | None = None) -> None:
-    """The slow part of starting: done while the main process is still decoding.
+    """Imports and sets up Keras, the slow part of starting; meanwhile the main process is still decoding.
 
     Args:
         threads: Processor cores that this process may keep busy.
@@ -78,8 +81,17 @@ def import_keras(threads: int, gpu: str | None = None) -> None:
     set_up_keras()
 
 
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What a worker computes with, once it knows what the search trains on."""
+
+    extractor: Extractor
+    pooler: BlockPooler
+    trainer: Trainer
+
+
 class Inside:
-    """What a worker knows and does, whoever carries its messages: it answers each with exactly one.
+    """Answers each message with exactly one, whatever carries the messages.
 
     Args:
         threads: Processor cores that it may keep busy.
@@ -87,29 +99,19 @@ class Inside:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._training: tuple[int, Generator[Measurement, None, Outcome]] | None = None
+        self._tools: _Tools | None = None
+        self._training: Generator[Measurement, None, Outcome] | None = None
 
     def answer(self, message: ToWorker) -> FromWorker:
-        """Does what a message asks for; an exception in it ends the task, not the worker."""
+        """Does what a message asks for; an exception ends the task, not the worker, unless it cannot even begin."""
         try:
-            if isinstance(message, Begin):
-                return self._begin(message)
-            if isinstance(message, Extract):
-                return Extracted(message.work, message.shard, self._extractor.shard(message.work, message.shard))
-            if isinstance(message, ComputeFeatures):
-                return Features(message.first, self._pooler.features(message.rows))
-            if isinstance(message, Train):
-                self._extractor.cached_cuts = message.cached_cuts
-                self._training = (message.ticket, self._trainer.train(message.job))
-                return self._train(True)
-            return self._train(message.go_on)
+            return self._begin(message) if isinstance(message, Begin) else self._do(message)
         except TlsearchError as error:
             return Failed(str(error), cause=error)
         except DivergedError as error:
             return Failed(str(error))
         except Exception as error:
             if isinstance(message, Begin):
-                # Without a beginning there is nothing to go on with.
                 raise
             if is_out_of_memory(error):
                 return Failed("out of memory", traceback=traceback.format_exc(), spent=True)
@@ -121,20 +123,33 @@ class Inside:
         network = load_network(context.backbone, context.weights)
         device, folded = current_device(), fold(network)
         threads = self._threads if device.name == "CPU" else None
-        self._extractor = Extractor(context, network, threads=threads)
-        self._pooler = BlockPooler(folded, context.dataset, threads=threads)
-        self._trainer = Trainer(context.dataset, network, self._extractor.inputs_for, context.metric, threads=threads)
+        extractor = Extractor(context, network, threads=threads)
+        self._tools = _Tools(
+            extractor,
+            BlockPooler(folded, context.dataset, threads=threads),
+            Trainer(context.dataset, network, extractor.inputs_for, context.metric, threads=threads),
+        )
         return Ready(cuts_that_pay(folded if begin.folded else network, begin.first_layers), device)
 
-    def _train(self, go_on: bool) -> Measured | Trained:
-        """Trains to the end of the next epoch."""
-        assert self._training is not None
-        ticket, training = self._training
-        if not go_on:
-            training.close()
-            return Trained(ticket, None)
+    def _do(self, message: Task | Continue) -> FromWorker:
+        assert self._tools is not None, "Begin comes first"
+        if isinstance(message, Extract):
+            return Extracted(self._tools.extractor.shard(message.work, message.shard))
+        if isinstance(message, ComputeFeatures):
+            return Features(self._tools.pooler.features(message.rows))
+        if isinstance(message, Train):
+            self._tools.extractor.cached_cuts = message.cached_cuts
+            self._training = self._tools.trainer.train(message.job)
+            return self._train_epoch(self._training)
+        assert self._training is not None, "Train comes first"
+        if message.go_on:
+            return self._train_epoch(self._training)
+        self._training.close()
+        return Trained(None)
+
+    def _train_epoch(self, training: Generator[Measurement, None, Outcome]) -> Measured | Trained:
         try:
-            return Measured(ticket, next(training))
+            return Measured(next(training))
         except StopIteration as end:
             self._training = None
-            return Trained(ticket, end.value)
+            return Trained(end.value)

@@ -1,4 +1,4 @@
-"""What the main process and its workers say to each other. Everything here travels by pickle over a private pipe."""
+"""Messages between the main process and its workers. They are pickled and sent through a private pipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..trial import Measurement
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """To a worker, first: what the search trains on, and where the space may cut the network.
+    """To a worker, first: what the search trains on and where the space may cut the network. It answers `Ready`.
 
     Attributes:
         first_layers: `Recipe.first_trained_layer` of every recipe that may come.
@@ -32,7 +32,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """To a worker: compute one shard."""
+    """To a worker: compute one shard of the cache entries of ``work``. It answers `Extracted`."""
 
     work: Pass
     shard: int
@@ -40,7 +40,12 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class ComputeFeatures:
-    """To a worker: compute each block's pooled output of some images. ``first`` is their place among all that are wanted."""
+    """To a worker: compute each block's pooled output for some images. It answers `Features`.
+
+    Attributes:
+        first: Position of the first image among all whose features are wanted.
+        rows: Of the images, ``(n,)``.
+    """
 
     first: int
     rows: NDArray[np.int64]
@@ -48,7 +53,12 @@ class ComputeFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """To a worker: train. ``ticket`` names the run in the answers; ``cached_cuts`` are those whose entries are complete."""
+    """To a worker: train. It answers `Measured` after each epoch and `Trained` at the end.
+
+    Attributes:
+        ticket: Identifies the run in the main process.
+        cached_cuts: Cuts whose cache entries are complete.
+    """
 
     ticket: int
     job: Job
@@ -57,14 +67,19 @@ class Train:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """To a worker, after each measurement: whether to train another epoch."""
+    """To a worker, after each `Measured`: whether to train another epoch."""
 
     go_on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From a worker, once: the numbers that one image's activations have at each cut that pays, and what it trains on."""
+    """From a worker, once.
+
+    Attributes:
+        values_at: How many values one image's activations have, by cut, for each cut that pays.
+        device: What it trains on.
+    """
 
     values_at: Mapping[int, int]
     device: Device
@@ -74,16 +89,13 @@ class Ready:
 class Extracted:
     """From a worker: the checksums of the shard, by entry."""
 
-    work: Pass
-    shard: int
     checksums: Mapping[EntryKey, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """From a worker: each block's pooled output, ``(rows, channels)``, as `blocks.BLOCKS` lists them."""
+    """From a worker: each block's pooled output, ``(rows, channels)``, in the order of `blocks.BLOCKS`."""
 
-    first: int
     blocks: list[NDArray[np.float32]]
 
 
@@ -91,7 +103,6 @@ class Features:
 class Measured:
     """From a worker: an epoch is over. It waits for `Continue`."""
 
-    ticket: int
     measurement: Measurement
 
 
@@ -99,19 +110,18 @@ class Measured:
 class Trained:
     """From a worker: the run is over. ``outcome`` is None where `Continue` ended it."""
 
-    ticket: int
     outcome: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From a worker: the task came to nothing.
+    """From a worker: the task failed.
 
     Attributes:
-        error: One line, fit for a report.
-        cause: The exception where it is one of ours, to be raised in the main process; None for any other.
-        traceback: Of what is no error of ours.
-        spent: Whether the process should end with it: memory that has run out once does so again.
+        error: Why, in one line for reports.
+        cause: The exception if it is a `TlsearchError`, to be raised again in the main process.
+        traceback: Of an unexpected exception; empty for an expected one.
+        spent: Whether the process must be replaced: once out of memory, it will be again.
     """
 
     error: str

@@ -31,15 +31,12 @@ class ProcessWorker(Worker):
         gpu: The one that it sees; None leaves that to the backend.
     """
 
-    process: SpawnProcess
-    connection: Connection
-
     def __init__(self, name: str, threads: int, gpu: str | None = None) -> None:
         super().__init__(name)
         self._threads = threads
         self._gpu = gpu
         self._begin: Begin | None = None
-        self._start()
+        self.process, self.connection, self._words = self._start()
 
     @property
     def process_id(self) -> int | None:
@@ -71,7 +68,7 @@ class ProcessWorker(Worker):
         self.process.join()
         self._words.close()
         self.ready, self.kill_reason = False, ""
-        self._start()
+        self.process, self.connection, self._words = self._start()
         if self._begin is not None:
             self.send(self._begin)
 
@@ -88,26 +85,26 @@ class ProcessWorker(Worker):
         return Died(f"the worker process died: {how}{hint}{last}", output=output)
 
     def hang_up(self) -> None:
-        """Ends its process by a signal: left to end by itself, an idle one takes a second to take TensorFlow down."""
+        """Terminates its process: left to end by itself, an idle one takes a second to tear TensorFlow down."""
         self.connection.close()
         self.process.terminate()
 
     def join(self, seconds: float) -> None:
-        """Waits for the process that was hung up on; kills it after so long."""
+        """Waits for its process to end, and kills it after ``seconds``."""
         self.process.join(seconds)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
         self._words.close()
 
-    def _start(self) -> None:
+    def _start(self) -> tuple[SpawnProcess, Connection, LastWords]:
         ours, theirs = _SPAWN.Pipe()
-        self._words = LastWords()
-        arguments = (theirs, self._threads, self._words, self._gpu)
-        self.process = _SPAWN.Process(target=serve, args=arguments, name=f"tlsearch {self.name}", daemon=True)
-        self.process.start()
+        words = LastWords()
+        arguments = (theirs, self._threads, words, self._gpu)
+        process = _SPAWN.Process(target=serve, args=arguments, name=f"tlsearch {self.name}", daemon=True)
+        process.start()
         theirs.close()
-        self.connection = ours
+        return process, ours, words
 
 
 class ProcessPool(WorkerPool):
@@ -150,9 +147,9 @@ class ProcessPool(WorkerPool):
 
 
 def choose_workers(asked: int | None) -> tuple[int, int, tuple[str, ...]]:
-    """How many workers, threads for each, and their GPUs: as asked, or one worker a GPU or a core, within memory.
+    """How many workers, threads for each, and their GPUs: as asked, or one worker for each GPU or core, within memory.
 
-    Threads share a batch's pieces, and wait for each other after each batch; workers do not: they are a little faster.
+    Several workers are a little faster than one of several threads, which wait for each other after each batch.
     """
     import psutil
 

@@ -71,7 +71,7 @@ class FakePool:
                     end = None
                     break
             outcome = None if end is None else _outcome(end, self.epochs, self._predicted(run.job), run.job)
-            end = Trained(run.ticket, outcome)
+            end = Trained(outcome)
         del busy[name]
         return end
 

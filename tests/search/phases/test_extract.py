@@ -59,7 +59,7 @@ class Pool:
             self.tasks.append(task)
             if error := self.fails(task):
                 raise TaskFailedError(error)
-            yield task, Extracted(task.work, task.shard, self.extractor.shard(task.work, task.shard))
+            yield task, Extracted(self.extractor.shard(task.work, task.shard))
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ class FeaturePool:
             self.rows.append(task.rows)
             if self.fails and len(self.rows) > 1:
                 raise TaskFailedError("no luck")
-            yield task, Features(task.first, [task.rows[:, None].astype(np.float32) + 1] * len(NAMES))
+            yield task, Features([task.rows[:, None].astype(np.float32) + 1] * len(NAMES))
 
 
 def context_of(dataset, folder):

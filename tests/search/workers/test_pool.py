@@ -66,7 +66,7 @@ class ScriptedPool(WorkerPool):
 
 
 def features(worker, message):
-    return Features(message.first, [])
+    return Features([np.float32([[message.first]])])
 
 
 def tasks(count):
@@ -76,7 +76,7 @@ def tasks(count):
 def test_every_task_is_done_once_and_comes_with_its_answer():
     done = list(ScriptedPool(features).map(tasks(5)))
     assert sorted(task.first for task, _ in done) == [0, 1, 2, 3, 4]
-    assert all(answer.first == task.first for task, answer in done)
+    assert all(answer.blocks == [[task.first]] for task, answer in done)
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -128,18 +128,18 @@ def run(ticket):
 def trains(worker, message):
     """Three epochs, unless it is told to stop."""
     if isinstance(message, Train):
-        worker.ticket, worker.epoch = message.ticket, 0
+        worker.epoch = 0
     elif not message.go_on:
-        return Trained(worker.ticket, None)
+        return Trained(None)
     worker.epoch += 1
     if worker.epoch > 3:
-        return Trained(worker.ticket, Outcome(measurement(3, 0.5), 1, 1.0, 0.0, 1.0, "features"))
-    return Measured(worker.ticket, measurement(worker.epoch, 0.5))
+        return Trained(Outcome(measurement(3, 0.5), 1, 1.0, 0.0, 1.0, "features"))
+    return Measured(measurement(worker.epoch, 0.5))
 
 
 def test_a_training_run_among_other_tasks_trains_all_of_its_epochs():
     ((task, end),) = ScriptedPool(trains).map([run(7)])
-    assert task.ticket == end.ticket == 7 and end.outcome is not None
+    assert task.ticket == 7 and end.outcome is not None
 
 
 class Runs(TrainingRuns):

@@ -35,7 +35,7 @@ SPEC = BackboneSpec(0.35, 32, "starter")
 class FakeTraining:
     """An actor that answers each task with what it was begun with, or as a test has it."""
 
-    answers = staticmethod(lambda actor, message: Features(message.first, []))
+    answers = staticmethod(lambda actor, message: Features([]))
 
     def __init__(self, threads, environment):
         self.threads = threads
@@ -212,7 +212,7 @@ def test_a_worker_that_dies_alone_costs_its_task(start):
             struck.append(training)
             started.ray.kill(training.actor)
             raise pool.RayError("Worker exit detail: Worker exits. Some common causes include: many.")
-        return Features(message.first, [])
+        return Features([])
 
     FakeTraining.answers = staticmethod(strike)
     ends = do(started.pool, 4)
@@ -231,7 +231,7 @@ def test_a_node_that_is_lost_is_said_and_its_workers_come_up_elsewhere(start):
         if training.actor.node == "b":
             del started.ray.nodes["b"]
             raise pool.RayError("gone")
-        return Features(message.first, [])
+        return Features([])
 
     FakeTraining.answers = staticmethod(strike)
     started.ray.nodes[OWN] = 3
