@@ -196,15 +196,15 @@ def run(
 
 def _show_plan(plan: Plan, form: ListFormat, **asked: Any) -> None:
     """What a run would do."""
+    from ..reports.files.plan import plan_json
     from ..reports.terminal.plan import PlanReport
-    from ..reports.words.plan import to_json
     from ..search.planning.dry_run import dry_run
 
     console = make_console(stderr=True)
     with console.status("looking and measuring …") if console.is_terminal else nullcontext():
         found = dry_run(plan, **asked)
     if form == "json":
-        sys.stdout.write(to_json(found))
+        sys.stdout.write(plan_json(found))
     else:
         make_console().print(PlanReport(found))
 

@@ -13,9 +13,11 @@ from rich.text import Text
 from ..spaces.errors import OptionError
 from ..spaces.recipe import Technique
 from .answer.paired import difference
-from .answer.summary import Summary, TechniqueSummary
-from .terminal.tables import NOTHING, colored, heading, indented, plain, plain_table, stacked
-from .text import count, duration, gap, gap_number, in_words, literal, metric_name, score
+from .answer.summary import Summary
+from .files.markdown import escape
+from .terminal.drawing import colored, heading, indented, plain, plain_table, stacked
+from .text import count, duration, gap, in_words, literal, metric_name
+from .words.cells import NOTHING, gap_interval, tested
 from .words.sentences import headline
 
 _SETTINGS = ("engine", "algorithm", "seed", "metric", "alpha", "size", "weights")
@@ -79,10 +81,9 @@ class SideBySide:
         for column in ("trials", "time"):
             table.add_column(column, justify="right", no_wrap=True)
         for name, summary in zip(self.names, self.summaries, strict=True):
-            data, timing = summary.settings.data, summary.timing
+            data = summary.settings.data
             images = f"{literal(data.path)}, {data.train + data.val + data.test:,} images, {count(len(data.classes), 'class')}"
-            spent = max(timing.wall, timing.extract + timing.train + timing.confirm)
-            table.add_row(Text(name), Text(images), headline(summary), str(_trials(summary)), duration(spent))
+            table.add_row(Text(name), Text(images), headline(summary), str(summary.trial_count), duration(summary.timing.total))
         return Group(heading("Studies"), indented(table))
 
     def _scores(self) -> RenderableType:
@@ -94,21 +95,21 @@ class SideBySide:
         if compared:
             for name in self.names[1:]:
                 table.add_column(Text(f"{name}\nless {self.names[0]}"), justify="right", overflow="fold")
-        for technique, found in self.by_technique().items():
-            scores = [_score(one, summary) for one, summary in zip(found, self.summaries, strict=True)]
+        for technique in self.asked:
+            scores = self.test_scores(technique, separator="\n")
             against = [_against(technique, self.summaries[0], one) for one in self.summaries[1:]] if compared else []
             table.add_row(colored(technique), *scores, *against)
         metrics = " and ".join(dict.fromkeys(metric_name(summary.settings.metric) for summary in self.summaries))
         return Group(heading(f"Test {metrics} by technique", "mean over seeds and 95% interval"), indented(table))
 
-    def by_technique(self) -> dict[Technique, list[TechniqueSummary | None]]:
-        """What each study has of each technique that any of them asked for."""
-        rows: dict[Technique, list[TechniqueSummary | None]] = {}
-        for technique in Technique:
-            found = [next((t for t in s.techniques if t.technique is technique), None) for s in self.summaries]
-            if any(found):
-                rows[technique] = found
-        return rows
+    @property
+    def asked(self) -> list[Technique]:
+        """The techniques that any of the studies asked for."""
+        return [technique for technique in Technique if any(summary.of(technique) for summary in self.summaries)]
+
+    def test_scores(self, technique: Technique, separator: str = " ") -> list[str]:
+        """What a technique scored in each study, with its interval."""
+        return [tested(summary.tests.get(technique), summary.settings.metric, separator) for summary in self.summaries]
 
     def differing(self) -> dict[str, list[str]]:
         """Settings in which the studies differ, with the value of each."""
@@ -116,24 +117,25 @@ class SideBySide:
         spaces = [summary.settings.space for summary in self.summaries]
         for name in sorted({name for space in spaces for name in space}):
             rows[f"space: {name}"] = [_value(space.get(name)) for space in spaces]
-        rows["trials"] = [str(_trials(summary)) for summary in self.summaries]
+        rows["trials"] = [str(summary.trial_count) for summary in self.summaries]
         return {name: values for name, values in rows.items() if len(set(values)) > 1}
 
 
-def render(summaries: Sequence[Summary], form: str) -> str:
+def render(summaries: Sequence[Summary], output_format: str) -> str:
     """The comparison as ``json``, ``markdown`` or ``terminal``.
 
     Raises:
-        OptionError: The form is for one study only.
+        OptionError: The format is for one study only.
     """
     beside = SideBySide(summaries)
-    if form == "terminal":
+    if output_format == "terminal":
         return plain(beside)
-    if form not in ("json", "markdown"):
+    if output_format not in ("json", "markdown"):
         raise OptionError(
-            f"--format of several studies must be terminal, json or markdown, got {form}. Name one study for {form}."
+            f"--format of several studies must be terminal, json or markdown, got {output_format}. "
+            f"Name one study for {output_format}."
         )
-    return json.dumps(_dict(beside), indent=2) + "\n" if form == "json" else _markdown(beside)
+    return json.dumps(_dict(beside), indent=2) + "\n" if output_format == "json" else _markdown(beside)
 
 
 def _dict(beside: SideBySide) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def _dict(beside: SideBySide) -> dict[str, Any]:
                 "difference": found.difference,
                 "ci95": None if found.ci95 is None else list(found.ci95),
             }
-            for technique in beside.by_technique()
+            for technique in beside.asked
             for name, summary in zip(beside.names[1:], beside.summaries[1:], strict=True)
             if beside.comparable and (found := difference(technique, beside.summaries[0], summary))
         ],
@@ -171,32 +173,13 @@ def _dict(beside: SideBySide) -> dict[str, Any]:
 
 
 def _markdown(beside: SideBySide) -> str:
-    from .text import escape
-
     names = [escape(name) for name in beside.names]
     lines = [f"| technique | {' | '.join(names)} |", f"|---|{'--:|' * len(names)}"]
-    for technique, found in beside.by_technique().items():
-        cells = [_score(one, summary).replace("\n", " ") for one, summary in zip(found, beside.summaries, strict=True)]
-        lines.append(f"| {technique} | {' | '.join(cells)} |")
+    lines += [f"| {technique} | {' | '.join(beside.test_scores(technique))} |" for technique in beside.asked]
     lines.append(f"| verdict | {' | '.join(headline(summary) for summary in beside.summaries)} |")
-    recipes = []
-    for name, summary in zip(names, beside.summaries, strict=True):
-        best = next((t.best for t in summary.techniques if t.technique is summary.verdict.recommended and t.best), None)
-        if best:
-            recipes.append(f"- {name}: {best.recipe.technique}, {in_words(best.recipe)}")
+    best = [(name, summary.recommended_recipe) for name, summary in zip(names, beside.summaries, strict=True)]
+    recipes = [f"- {name}: {recipe.technique}, {in_words(recipe)}" for name, recipe in best if recipe]
     return "\n".join([*lines, "", *recipes]) + "\n"
-
-
-def _trials(summary: Summary) -> int:
-    return sum(len(technique.trials) for technique in summary.techniques)
-
-
-def _score(one: TechniqueSummary | None, summary: Summary) -> str:
-    if one is None or one.test is None:
-        return NOTHING
-    metric = summary.settings.metric
-    low, high = (score(bound, metric) for bound in one.test.ci95)
-    return f"{score(one.test.mean, metric)}\n({low} to {high})"
 
 
 def _against(technique: Technique, first: Summary, other: Summary) -> str:
@@ -208,8 +191,7 @@ def _against(technique: Technique, first: Summary, other: Summary) -> str:
     signed = f"+{shown}" if found.difference > 0 and not shown.startswith("0.0") else shown
     if found.ci95 is None:
         return signed
-    low, high = (gap_number(bound, metric) for bound in found.ci95)
-    return f"{signed}\n({low} to {high})"
+    return f"{signed}\n({gap_interval(found.ci95, metric)})"
 
 
 def _value(value: Any) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 from ..search.storage.base import StudyPlace
 from ..spaces.errors import StudyError
 from .answer.summary import summarize
-from .files.study import technique_dict
+from .files.json import technique_dict
 from .text import literal
 from .words.sentences import headline
 
@@ -69,7 +69,7 @@ def _entry(path: StudyPlace) -> dict[str, Any]:
         **entry,
         "data": data.path,
         "created": summary.settings.created,
-        "trials": sum(len(technique.trials) for technique in summary.techniques),
+        "trials": summary.trial_count,
         "decision": summary.verdict.decision,
         "recommended": summary.verdict.recommended,
         "headline": headline(summary),
@@ -93,6 +93,5 @@ def _cells(path: StudyPlace) -> tuple[Text, Text, Text]:
         summary = summarize(path)
     except StudyError as error:
         return Text(), Text(), Text(literal(str(error)), style="red")
-    done = sum(len(technique.trials) for technique in summary.techniques)
     damage = Text(literal(f"\ndamaged: {summary.damage}") if summary.damage else "", style="red")
-    return Text(literal(summary.settings.data.path)), Text(str(done)), Text.assemble(headline(summary), damage)
+    return Text(literal(summary.settings.data.path)), Text(str(summary.trial_count)), Text.assemble(headline(summary), damage)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ..search.data.inspection import Inspection, inspect_folder
 from ..search.events import Listener
 from .answer.insight import Similarity, similarity_of
+from .files.inspection import inspection_json
+from .terminal.drawing import plain
 from .terminal.inspection import InspectionReport
-from .terminal.tables import plain
-from .words.inspection import to_dict
 
 
 def look(
@@ -58,11 +57,11 @@ def look(
     return found, None if profile is None else similarity_of(profile)
 
 
-def render(found: Inspection, similarity: Similarity | None, form: str) -> str:
+def render(found: Inspection, similarity: Similarity | None, output_format: str) -> str:
     """The report as ``json``, ``html`` or ``terminal``: what the terminal shows, without its colours."""
-    if form == "json":
-        return json.dumps(to_dict(found, similarity), indent=2) + "\n"
-    if form == "terminal":
+    if output_format == "json":
+        return inspection_json(found, similarity)
+    if output_format == "terminal":
         return plain(InspectionReport(found, similarity))
     from .html.contact import render_contact
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import string
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
+
+from rich import filesize
 
 from ..spaces.recipe import Recipe, Technique
 
@@ -62,6 +63,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def file_size(number: float) -> str:
+    """Bytes in decimal units: ``1.6 MB``."""
+    return filesize.decimal(int(number))
+
+
 def count(number: int, noun: str) -> str:
     """``1 seed``, ``2 seeds``, ``2 classes``."""
     if number == 1:
@@ -72,6 +78,12 @@ def count(number: int, noun: str) -> str:
 def listed(names: Sequence[str], word: str = "and") -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def and_more(named: Sequence[str], most: int) -> str:
+    """``a; b; and 3 more``: so many of ``named`` at most."""
+    more = f"; and {len(named) - most:,} more" if len(named) > most else ""
+    return "; ".join(named[:most]) + more
 
 
 def rate(value: float) -> str:
@@ -113,14 +125,9 @@ def in_words(recipe: Recipe) -> str:
     return ", ".join(parts)
 
 
-def _cell(value: Any) -> Any:
-    """A spreadsheet takes a cell that begins so for a formula: an apostrophe makes it text."""
+def spreadsheet_cell(value: Any) -> Any:
+    """``value`` for a CSV file: text that a spreadsheet would take for a formula begins with an apostrophe."""
     if not isinstance(value, str):
         return value
     text = literal(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
-
-
-def escape(text: str) -> str:
-    """Text from the user's files within Markdown."""
-    return "".join(f"\\{char}" if char in string.punctuation else char for char in literal(text))

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from ...search.selection import maximized
+from ...search.selection import better, maximized
 from ...search.trial import Metric
 from ...spaces.recipe import Technique
 from ..text import duration, gap, gap_number, listed
 from .verdict import Comparison
 
+Key = TypeVar("Key")
+
 _FRACTIONS = ("", "", "half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth", "a tenth")
 """By the whole number that they are one part of."""
 
 
-def pareto_front(scores: Mapping[Technique, float], costs: Mapping[Technique, float], metric: Metric) -> frozenset[Technique]:
-    """The techniques to which no other is preferable: none scores as well for less, or better for as much.
+def pareto_front(scores: Mapping[Key, float], costs: Mapping[Key, float], metric: Metric) -> tuple[Key, ...]:
+    """Those to which no other is preferable: none scores as well for less, or better for as much. The cheapest comes first.
 
     Args:
-        scores: By technique.
-        costs: Of the same techniques.
+        scores: By whatever is compared; what has no finite score is left out.
+        costs: Of the same ones.
         metric: What was scored.
     """
-    sign = 1.0 if maximized(metric) else -1.0
-    return frozenset(
-        one
-        for one in scores
-        if not any(
-            sign * scores[other] >= sign * scores[one]
-            and costs[other] <= costs[one]
-            and (scores[other] != scores[one] or costs[other] < costs[one])
-            for other in scores
-        )
-    )
+    sign = -1.0 if maximized(metric) else 1.0
+    known = [one for one in scores if math.isfinite(scores[one])]
+    front: list[Key] = []
+    for one in sorted(known, key=lambda one: (costs[one], sign * scores[one])):
+        last = front[-1] if front else one
+        if (scores[one], costs[one]) == (scores[last], costs[last]) or better(metric, scores[one], scores[last]):
+            front.append(one)
+    return tuple(front)
 
 
 def cost_sentence(
@@ -55,9 +56,8 @@ def cost_sentence(
         return ""
     sign = 1.0 if maximized(metric) else -1.0
     best = max(scores, key=lambda technique: (sign * scores[technique], -seconds[technique]))
-    quickest = min(scores, key=seconds.__getitem__)
+    quickest, *slower = sorted(scores, key=seconds.__getitem__)
     if quickest is best:
-        slower = sorted((technique for technique in scores if technique is not best), key=seconds.__getitem__)
         times = [f"{technique} takes {_times(seconds[technique] / seconds[best])}" for technique in slower]
         return f"{best} has the best score and is the quickest to train: {duration(seconds[best])} a run, {listed(times)}."
     behind = sign * (scores[best] - scores[quickest])

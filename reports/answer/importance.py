@@ -17,7 +17,7 @@ FEWEST = 8
 """Complete trials of a technique below which nothing is said: PED-ANOVA compares the better tenth with the rest, and by default
 takes two trials at least for it."""
 
-SETTINGS = ("learning_rate", "fine_tune_at", "head_units", "head_layers", "dropout", "batch_size", "optimizer")
+SETTINGS = ("learning_rate", "fine_tune_at", "head_layers", "head_units", "dropout", "batch_size", "optimizer")
 """Of a recipe, those that a space may vary."""
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...search.depth_profile import NEIGHBOURS, SURE, DepthPoint, DepthProfile, Label
+from ...search.depth_profile import NEIGHBOURS, SURE, DepthProfile
 from ...spaces.space import SearchSpace, nearest_cut
 from ..text import count, percent
 
 MOST_PAIRS = 5
 """Pairs of classes that are named as often confused."""
-
-__all__ = ["Confusion", "DepthPoint", "Similarity", "confusion_of", "similarity_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +20,12 @@ class Similarity:
     """How the data set relates to what the weights were trained on.
 
     Attributes:
-        label: ``uncertain`` where resamples of the images disagree, or no block's features beat chance.
-        knn_accuracy: On the pooled features of the last layer, each training image by its nearest others.
-        corrected: The same with chance at 0 and every image right at 1.
-        profile: The accuracy at each block's output, in the order of the layers.
-        suggested_cut: ``fine_tune_at`` behind the peak; None unless the label is ``different``.
-        sentence: All of it in one sentence, and how certain it is.
-        images: Training images that were measured.
-        chance: Share of the most frequent class among them.
+        profile: What was measured.
+        sentence: It in one sentence, and how certain it is.
     """
 
-    label: Label
-    knn_accuracy: float
-    corrected: float
-    profile: tuple[DepthPoint, ...]
-    suggested_cut: int | None
+    profile: DepthProfile
     sentence: str
-    images: int = 0
-    chance: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +50,7 @@ def similarity_of(profile: DepthProfile, space: SearchSpace | None = None) -> Si
         profile: As it was measured.
         space: Of the study, to say which of its cuts stands for the suggested one; None where there is no study.
     """
-    return Similarity(
-        label=profile.label,
-        knn_accuracy=profile.knn_accuracy,
-        corrected=profile.corrected,
-        profile=profile.points,
-        suggested_cut=profile.suggested_cut,
-        sentence=_sentence(profile, space),
-        images=profile.images,
-        chance=profile.chance,
-    )
+    return Similarity(profile, _sentence(profile, space))
 
 
 def confusion_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Confusion:
@@ -98,15 +73,6 @@ def confusion_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64], 
         recall=tuple(float(share) for share in recall),
         most_confused=tuple(sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))[:MOST_PAIRS]),
     )
-
-
-def confused_sentence(confusion: Confusion, classes: Sequence[str]) -> str:
-    """The pair of classes that is confused most often; empty where nothing is."""
-    if not confusion.most_confused:
-        return ""
-    true, predicted, images = confusion.most_confused[0]
-    share = images / sum(confusion.matrix[true])
-    return f"Most often {classes[true]} is taken for {classes[predicted]}: {percent(share)} of its test images."
 
 
 def _sentence(profile: DepthProfile, space: SearchSpace | None) -> str:

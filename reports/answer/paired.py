@@ -9,7 +9,7 @@ import numpy as np
 from ...search.storage.store import StudyStore
 from ...spaces.recipe import Technique
 from .bootstrap import percentile_interval, resample
-from .summary import Summary, TechniqueSummary
+from .summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
         first: The study that the other is compared with.
         other: Of the same metric, on the same data.
     """
-    one, two = _tested(technique, first), _tested(technique, other)
+    one, two = first.of(technique), other.of(technique)
     if one is None or two is None or one.test is None or two.test is None:
         return None
     observed = two.test.mean - one.test.mean
@@ -52,7 +52,3 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
     # Few seeds have long tails; no two scores differ by more than this.
     most = found[places[0]].highest
     return Difference(observed, (max(low, -most), min(high, most)))
-
-
-def _tested(technique: Technique, summary: Summary) -> TechniqueSummary | None:
-    return next((one for one in summary.techniques if one.technique is technique and one.test), None)

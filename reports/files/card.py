@@ -10,25 +10,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...search.export.choice import model_id
 from ...search.machine.paths import atomic_write
 from ...search.storage.models import KeptModel
 from ...search.storage.store import StudyStore
 from ...spaces.errors import OptionError
 from ...spaces.recipe import Recipe, Technique
-from ..answer.summary import Summary, TechniqueSummary
-from ..text import count, escape, in_words, metric_name, percent, score
+from ..answer.insight import Confusion, confusion_of
+from ..answer.summary import Summary
+from ..answer.technique import TechniqueSummary
+from ..text import count, in_words, metric_name, percent, score
+from ..words.cells import TechniqueCells, interval, recall, tested
 from ..words.sentences import DEMONSTRATION
 from .loading import loading
+from .markdown import escape
 
 NAME = "MODEL_CARD.md"
 MOST_CLASSES = 12
 """Up to so many the confusion matrix is a table that can be read; of more, the classes most often confused are named."""
-
-MOST_PAIRS = 5
 
 
 def check_card(folder: Path, store: StudyStore, model: KeptModel, *, force: bool) -> None:
@@ -94,7 +93,8 @@ def model_card(summary: Summary, store: StudyStore, exports: Mapping[str, Mappin
         exports: As `exports_beside` gives them, at least one.
     """
     about = next(iter(exports.values()))
-    technique = next(t for t in summary.techniques if t.technique is Technique(about["technique"]))
+    technique = summary.of(Technique(about["technique"]))
+    assert technique is not None, "what was exported is a technique of the study"
     parts = [
         _title(summary, about),
         _files(exports),
@@ -199,9 +199,8 @@ def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, abou
     if test is None:
         yield f"{technique.technique} has not been tested."
         return
-    low, high = test.ci95
     yield (
-        f"Accuracy {percent(test.mean)}, 95% interval {percent(low)} to {percent(high)} over images and training seeds "
+        f"Accuracy {percent(test.mean)}, 95% interval {interval(test, 'accuracy')} over images and training seeds "
         f"(mean of {count(len(test.by_seed), 'seed')})."
     )
     own = next((c for c in technique.confirmations if c.seed == about["seed"]), None)
@@ -209,36 +208,21 @@ def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, abou
         return
     yield f"{'The seed trained again' if refit else 'This model'} alone: {percent(own.scores['accuracy'])}."
     probabilities, labels = store.predictions(own)
-    classes = about["classes"]
-    matrix = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(matrix, (labels, probabilities.argmax(axis=1)), 1)
     yield ""
-    yield from _confusion(matrix, classes)
+    yield from _confusion(confusion_of(probabilities[None], labels, len(about["classes"])), list(map(escape, about["classes"])))
 
 
-def _confusion(matrix: NDArray[np.int64], classes: Sequence[str]) -> Iterator[str]:
+def _confusion(found: Confusion, names: Sequence[str]) -> Iterator[str]:
     """Rows are the true classes."""
-    recall = [percent(row[place] / row.sum()) if row.sum() else "–" for place, row in enumerate(matrix)]
-    if len(classes) <= MOST_CLASSES:
-        yield f"| true class | recall | {' | '.join(f'as {escape(name)}' for name in classes)} |"
-        yield f"|---|--:|{'--:|' * len(classes)}"
-        for name, share, row in zip(classes, recall, matrix, strict=True):
-            yield f"| {escape(name)} | {share} | {' | '.join(f'{n:,}' for n in row)} |"
-        return
-    yield "| true class | recall |"
-    yield "|---|--:|"
-    for name, share in zip(classes, recall, strict=True):
-        yield f"| {escape(name)} | {share} |"
-    wrong = matrix * (1 - np.eye(len(classes), dtype=np.int64))
-    pairs = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
-    named = [
-        f"{escape(classes[true])} taken for {escape(classes[other])} ({wrong[true, other]:,})"
-        for true, other in (divmod(int(pair), len(classes)) for pair in pairs)
-        if wrong[true, other]
-    ]
-    if named:
+    tabled = len(names) <= MOST_CLASSES
+    yield " | ".join(["| true class", "recall", *(f"as {name}" for name in names if tabled)]) + " |"
+    yield f"|---|--:|{'--:|' * len(names) if tabled else ''}"
+    for name, share, row in zip(names, found.recall, found.matrix, strict=True):
+        yield " | ".join([f"| {name}", recall(share), *(f"{n:,}" for n in row if tabled)]) + " |"
+    pairs = [f"{names[true]} taken for {names[other]} ({images:,})" for true, other, images in found.most_confused]
+    if pairs and not tabled:
         yield ""
-        yield f"Most often confused: {'; '.join(named)}."
+        yield f"Most often confused: {'; '.join(pairs)}."
 
 
 def _others(summary: Summary) -> Iterator[str]:
@@ -248,11 +232,10 @@ def _others(summary: Summary) -> Iterator[str]:
     yield ""
     yield "| technique | trials | test accuracy (95% interval) | trained parameters | best recipe |"
     yield "|---|--:|--:|--:|---|"
-    for technique in summary.techniques:
-        best, test = technique.best, technique.test_accuracy
-        interval = f"{percent(test.mean)} ({percent(test.ci95[0])} to {percent(test.ci95[1])})" if test else "–"
-        params, recipe = (f"{best.trainable_params:,}", in_words(best.recipe)) if best else ("–", "–")
-        yield f"| {technique.technique} | {len(technique.trials)} | {interval} | {params} | {recipe} |"
+    for one in summary.techniques:
+        cells = TechniqueCells.of(one, summary)
+        test = tested(one.test_accuracy, "accuracy")
+        yield f"| {one.technique} | {cells.trials} | {test} | {cells.parameters} | {cells.recipe} |"
 
 
 def _limits(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:

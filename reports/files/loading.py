@@ -70,8 +70,8 @@ def loading(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "Nothing here needs tlsearch. An image:"
     yield ""
     yield from _block(_IMAGE.format(size=about["input"]["size"], classes=_names(about["classes"])))
-    for form, (title, code) in _CODE.items():
-        names = [name for name, other in exports.items() if other["format"] == form]
+    for file_format, (title, code) in _CODE.items():
+        names = [name for name, other in exports.items() if other["format"] == file_format]
         if names:
             yield ""
             yield f"{title}:"

@@ -18,7 +18,7 @@ from rich.text import Text
 from ...search.machine.paths import atomic_write
 from ...search.predict.predictor import Prediction, Predictor, Unreadable, list_images
 from ...spaces.errors import OptionError
-from ..text import literal, percent
+from ..text import literal, percent, spreadsheet_cell
 
 PredictionFormat = Literal["table", "json", "csv"]
 
@@ -28,37 +28,37 @@ class PredictionWriter:
 
     Args:
         out: Where to.
-        form: ``table`` for people: class, probability, path; ``json`` for an array of objects with the probabilities of all
-            classes; ``csv`` with a row of path, class and probability for each image.
+        output_format: ``table`` for people: class, probability, path; ``json`` for an array of objects with the probabilities
+            of all classes; ``csv`` with a row of path, class and probability for each image.
         classes: Of the model.
     """
 
-    def __init__(self, out: TextIO, form: PredictionFormat, classes: Sequence[str]) -> None:
+    def __init__(self, out: TextIO, output_format: PredictionFormat, classes: Sequence[str]) -> None:
         self._out = out
-        self._form = form
+        self._format = output_format
         self._classes = classes
         self._width = max(len(literal(name)) for name in classes)
         self._count = 0
 
     def __enter__(self) -> PredictionWriter:
-        if self._form == "json":
+        if self._format == "json":
             self._out.write("[")
-        elif self._form == "csv":
+        elif self._format == "csv":
             self._row("path", "class", "probability")
         return self
 
     def __exit__(self, *_: object) -> None:
         """Also where predicting was cut off: what is written can then be read."""
-        if self._form == "json":
+        if self._format == "json":
             self._out.write("\n]\n")
 
     def write(self, prediction: Prediction) -> None:
         """Writes one."""
         path, label = str(prediction.path), prediction.label
-        if self._form == "table":
+        if self._format == "table":
             name = literal(label).ljust(self._width)
             self._out.write(f"{name}  {percent(prediction.probability):>6}  {literal(path)}\n")
-        elif self._form == "csv":
+        elif self._format == "csv":
             self._row(path, label, f"{prediction.probability:.6f}")
         else:
             every = {name: round(float(p), 6) for name, p in zip(self._classes, prediction.probabilities, strict=True)}
@@ -67,24 +67,18 @@ class PredictionWriter:
         self._count += 1
 
     def _row(self, *cells: str) -> None:
-        csv.writer(self._out, lineterminator="\n").writerow([_cell(cell) for cell in cells])
-
-
-def _cell(text: str) -> str:
-    """A spreadsheet takes a cell that begins so for a formula: an apostrophe makes it text."""
-    shown = literal(text)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+        csv.writer(self._out, lineterminator="\n").writerow(list(map(spreadsheet_cell, cells)))
 
 
 def predict_to(
-    console: Console, output: str, form: PredictionFormat, model: Path, images: Sequence[Path], batch_size: int
+    console: Console, output: str, output_format: PredictionFormat, model: Path, images: Sequence[Path], batch_size: int
 ) -> int:
     """Predicts ``images`` and writes what comes out.
 
     Args:
         console: For progress and for what is skipped.
         output: File to write to; ``-`` for the standard output.
-        form: As in `PredictionWriter`.
+        output_format: As in `PredictionWriter`.
         model: The exported model.
         images: Files and folders.
         batch_size: Images at a time.
@@ -102,7 +96,7 @@ def predict_to(
     shows = console.is_terminal and (output != "-" or not sys.stdout.isatty())
     total = sum(1 for _ in list_images(images)) if shows else None
     bar = Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console, disable=not shows)
-    with bar, _opened(output) as out, PredictionWriter(out, form, predictor.classes) as writer:
+    with bar, _opened(output) as out, PredictionWriter(out, output_format, predictor.classes) as writer:
         task = bar.add_task("predicting", total=total)
         for result in predictor.predict_files(images, batch_size=batch_size):
             if isinstance(result, Unreadable):

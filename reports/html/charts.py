@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from ...search.selection import better, maximized
-from ...search.trial import CompleteTrial, Metric
+from ..answer.cost import pareto_front
 from ..answer.summary import Summary
 from ..text import count, describe, duration, listed, metric_name, score
+from ..words.cells import interval
 from .figure import MOST_POINTS, SHOWN, Figure, Sheet, Spec, chart, colour, logarithmic, scores, shape, tooltip, validation
 
 
 def techniques(summary: Summary) -> Figure | None:
     """The test scores with their intervals; None where nothing was confirmed."""
     metric = summary.settings.metric
-    tested = [(one.technique, one.test) for one in summary.techniques if one.test]
-    if not tested:
+    tests = summary.tests
+    if not tests:
         return None
     rows: list[dict[str, Any]] = [
         {
@@ -25,14 +24,16 @@ def techniques(summary: Summary) -> Figure | None:
             "low": test.ci95[0],
             "high": test.ci95[1],
             "label": score(test.mean, metric),
-            "interval": f"{score(test.ci95[0], metric)} to {score(test.ci95[1], metric)}",
+            "interval": interval(test, metric),
         }
-        for technique, test in tested
+        for technique, test in tests.items()
     ]
     seeds = [
-        {"technique": str(t), "score": value, "seed": score(value, metric)} for t, test in tested for value in test.by_seed
+        {"technique": str(technique), "score": value, "seed": score(value, metric)}
+        for technique, test in tests.items()
+        for value in test.by_seed
     ]
-    y = {"field": "technique", "type": "nominal", "sort": [str(t) for t, _ in tested], "title": None, "axis": {"domain": False}}
+    y = {"field": "technique", "type": "nominal", "sort": list(map(str, tests)), "title": None, "axis": {"domain": False}}
     x = scores("low", metric, f"test {metric_name(metric)}")
     hover = tooltip("technique", "label", "interval")
     layers: list[Spec] = [
@@ -78,20 +79,10 @@ def techniques(summary: Summary) -> Figure | None:
             ("technique", f"#test {metric_name(metric)}", "#95% interval", "#by seed"),
             [
                 (row["technique"], row["label"], row["interval"], ", ".join(score(value, metric) for value in test.by_seed))
-                for row, (_, test) in zip(rows, tested, strict=True)
+                for row, test in zip(rows, tests.values(), strict=True)
             ],
         ),
     )
-
-
-def front(trials: tuple[CompleteTrial, ...], metric: Metric) -> tuple[CompleteTrial, ...]:
-    """The trials that no other beats without taking longer: the Pareto front of score against seconds, fastest first."""
-    found: list[CompleteTrial] = []
-    sign = -1 if maximized(metric) else 1
-    for trial in sorted(trials, key=lambda trial: (trial.seconds, sign * trial.score)):
-        if math.isfinite(trial.score) and (not found or better(metric, trial.score, found[-1].score)):
-            found.append(trial)
-    return tuple(found)
 
 
 def cost(summary: Summary) -> Figure | None:
@@ -99,7 +90,9 @@ def cost(summary: Summary) -> Figure | None:
     metric = summary.settings.metric
     if not summary.ranked:
         return None
-    best = front(summary.ranked, metric)
+    trials = {trial.number: trial for trial in summary.ranked}
+    scored, seconds = ({n: getattr(trial, name) for n, trial in trials.items()} for name in ("score", "seconds"))
+    best = [trials[number] for number in pareto_front(scored, seconds, metric)]
     rows = [
         {
             "technique": str(trial.recipe.technique),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...search.data.inspection import Inspection
 from ..answer.insight import Similarity
 from ..text import count, listed, literal
-from ..words.inspection import class_counts, facts, headline, warnings
+from ..words.inspection import class_counts, headline, inspection_facts, warnings
 from . import insight_charts
 from .figure import Figure, Sheet, chart, tooltip
 from .page import render
@@ -24,7 +24,7 @@ MOST_DUPLICATES = 40
 def render_contact(found: Inspection, similarity: Similarity | None) -> str:
     """The page of a folder."""
     classes = list(found.found)
-    figures = [_balance(found), *([insight_charts.depth(similarity)] if similarity and similarity.profile else [])]
+    figures = [_balance(found), *([insight_charts.depth(similarity)] if similarity else [])]
     samples = class_samples(found.layout, classes, EACH, MOST)
     return render(
         "contact.html.jinja",
@@ -36,7 +36,7 @@ def render_contact(found: Inspection, similarity: Similarity | None) -> str:
             "outcome": "insufficient" if found.problem or warnings(found) else "win",
             "path": found.path,
             "sentences": [*filter(None, [found.problem]), *warnings(found)],
-            "facts": [(label, value) for label, value in facts(found, similarity) if "(" not in label],
+            "facts": [(label, value) for label, value in inspection_facts(found, similarity) if "(" not in label],
             "figures_shown": figures,
             "duplicates": _duplicates(found),
             "duplicates_note": _more(len(found.duplicates)),

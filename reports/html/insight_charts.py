@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ..answer.insight import Confusion, Similarity
 from ..text import listed, literal, percent
+from ..words.cells import recall
 from .figure import Figure, Sheet, Spec, chart, scores, tooltip
 
 MOST_NUMBERED = 12
@@ -65,12 +65,12 @@ def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
         layers.append({"mark": {"type": "text", "fontSize": 13}, "encoding": {"x": x, "y": y, "text": {"field": "label"},
                                                                                "color": on_dark}})  # fmt: skip
     recalls = [
-        (name, "–" if math.isnan(recall) else percent(recall), f"{row[place]:,} of {total:,}")
-        for place, (name, recall, row, total) in enumerate(zip(names, found.recall, found.matrix, totals, strict=True))
+        (name, recall(share), f"{row[place]:,} of {total:,}")
+        for place, (name, share, row, total) in enumerate(zip(names, found.recall, found.matrix, totals, strict=True))
     ]
     tabled = len(classes) <= MOST_TABLED
     columns = ["true class", "#recall", "#right", *(f"#as {name}" for name in names if tabled)]
-    cells = [[*recall, *(f"{n:,}" for n in row if tabled)] for recall, row in zip(recalls, found.matrix, strict=True)]
+    cells = [[*recalled, *(f"{n:,}" for n in row if tabled)] for recalled, row in zip(recalls, found.matrix, strict=True)]
     pairs = [f"{names[true]} for {names[predicted]} ({number:,} times)" for true, predicted, number in found.most_confused]
     return Figure(
         "confusion",
@@ -93,7 +93,7 @@ def depth(found: Similarity) -> Figure:
             "block": literal(point.block),
             "reading": f"{percent(point.knn_accuracy)} ({percent(point.ci95[0])} to {percent(point.ci95[1])})",
         }
-        for point in found.profile
+        for point in found.profile.points
     ]
     x = {"field": "layer", "type": "quantitative", "title": "layer of MobileNetV2", "scale": {"nice": False, "padding": 8},
          "axis": {"tickCount": 8, "grid": False}}  # fmt: skip
@@ -112,20 +112,21 @@ def depth(found: Similarity) -> Figure:
             },
         },
     ]
-    if found.suggested_cut is not None:
+    cut = found.profile.suggested_cut
+    if cut is not None:
         layers.append(
             {
-                "data": {"values": [{"layer": found.suggested_cut}]},
+                "data": {"values": [{"layer": cut}]},
                 "mark": {"type": "rule", "strokeDash": [5, 4], "color": "var(--ink)"},
                 "encoding": {"x": {"field": "layer", "type": "quantitative"}},
             }
         )
-    cut = "" if found.suggested_cut is None else f" Dashed: layer {found.suggested_cut}, where fine-tuning may well begin."
+    dashed = "" if cut is None else f" Dashed: layer {cut}, where fine-tuning may well begin."
     return Figure(
         "depth",
         "At which depth do the pretrained features tell the classes apart?",
         "Accuracy of a nearest-neighbour vote on the frozen network's pooled features, layer by layer, with its 95% interval. "
-        f"Where it stops rising, deeper layers add little.{cut}",
+        f"Where it stops rising, deeper layers add little.{dashed}",
         found.sentence,
         chart(rows, layers, height=260),
         Sheet(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...spaces.recipe import LAYERS, Recipe, Technique
+from ..answer.importance import SETTINGS
 from ..answer.summary import Summary
 from ..text import describe, metric_name, rate, score
 from .figure import MOST_LINES, SHOWN, Figure, Sheet, Spec, chart, colour, setting, tooltip, validation
@@ -16,7 +17,7 @@ def parallel(summary: Summary) -> Figure | None:
     """Parallel coordinates: every complete trial's settings side by side; None where fewer than two settings vary."""
     metric = summary.settings.metric
     drawn = summary.ranked[:MOST_LINES]
-    axes = [axis for axis in (_Axis(name, [t.recipe for t in drawn]) for name in _SETTINGS) if axis.varies]
+    axes = [axis for axis in (_Axis(name, [t.recipe for t in drawn]) for name in SETTINGS) if axis.varies]
     if len(axes) < 2:
         return None
     values = [t.score for t in drawn]
@@ -103,9 +104,6 @@ def parallel(summary: Summary) -> Figure | None:
             ],
         ),
     )
-
-
-_SETTINGS = ("learning_rate", "fine_tune_at", "head_layers", "head_units", "dropout", "batch_size", "optimizer")
 
 
 class _Axis:

@@ -95,7 +95,7 @@ def album(summary: Summary) -> Album:
     if len(samples) < len(data.classes):
         missing.append(f"Samples of {len(samples)} of the {len(data.classes):,} classes are shown.")
     store = StudyStore.open(summary.path)
-    wrong = mistakes(store, recommended(summary))
+    wrong = mistakes(store, summary.recommended.confirmations if summary.recommended else ())
     files = store.notes.test_files()
     if wrong and len(files) != data.test:
         missing.append("Which test images are taken for another class is not shown: the study does not record their names.")
@@ -116,12 +116,6 @@ def data_folder(summary: Summary) -> Path:
     """Where the study's images are, or were."""
     path = summary.settings.data.path
     return write_demo(path.removeprefix("demo:"), cache_root()) if summary.is_demonstration else Path(path)
-
-
-def recommended(summary: Summary) -> tuple[Confirmation, ...]:
-    """Confirmations of the recommended technique's finalist."""
-    technique = summary.verdict.recommended
-    return next((one.confirmations for one in summary.techniques if one.technique is technique), ())
 
 
 def mistakes(store: StudyStore, confirmations: Sequence[Confirmation], most: int = MISTAKES) -> tuple[Mistake, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
-from ...search.trial import CompleteTrial, FinishedTrial, PrunedTrial
+from ...search.trial import CompleteTrial, PrunedTrial
 from ..answer.summary import Summary
-from ..text import count, describe, duration, gap, gap_number, in_words, metric_name, percent, score
-from ..words.facts import facts, next_step
-from ..words.sentences import DEMONSTRATION, headline
+from ..text import count, describe, duration, gap, metric_name, score
+from ..words.cells import NOTHING, TechniqueCells, best_epoch, differences, gap_interval, interval, recall, tested
+from ..words.sentences import DEMONSTRATION, best_recipe, headline
+from ..words.study import next_step, study_facts
 from . import charts, insight_charts, search_charts
 from .figure import Figure, Sheet, validation
 from .page import render
@@ -39,9 +38,7 @@ def render_report(summary: Summary) -> str:
         search_charts.timeline(summary),
     )
     confusion = [insight_charts.confusion(summary.confusion, classes)] if summary.confusion else []
-    depth = [insight_charts.depth(summary.similarity)] if summary.similarity and summary.similarity.profile else []
-    verdict = summary.verdict
-    best = next((t.best for t in summary.techniques if t.technique is verdict.recommended and t.best), None)
+    depth = [insight_charts.depth(summary.similarity)] if summary.similarity else []
     title = f"{headline(summary)} · {summary.settings.name}"
     return render(
         "report.html.jinja",
@@ -49,10 +46,10 @@ def render_report(summary: Summary) -> str:
         _SECTIONS,
         [*answer, *searching, *confusion, *depth],
         {
-            "verdict": verdict,
+            "verdict": summary.verdict,
             "headline": headline(summary),
             "data": summary.settings.data,
-            "recipe": f"The best recipe of {best.recipe.technique}: {in_words(best.recipe)}." if best else "",
+            "recipe": best_recipe(summary),
             "cost_sentence": summary.cost_sentence,
             "demonstration": DEMONSTRATION if summary.is_demonstration else "",
             "next_step": next_step(summary),
@@ -69,7 +66,7 @@ def render_report(summary: Summary) -> str:
             "confusion": confusion,
             "album": album(summary),
             "depth": depth,
-            "facts": list(facts(summary)),
+            "facts": list(study_facts(summary)),
             "classes": _classes(summary),
             "skipped": Sheet(("file", "reason"), [(file.path, file.reason) for file in summary.settings.data.skipped]),
         },
@@ -84,27 +81,20 @@ def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
     """The numbers that one looks for first: a label, a value, a remark."""
     metric, verdict, data = summary.settings.metric, summary.verdict, summary.settings.data
     tiles = []
-    for technique in summary.techniques:
-        if technique.technique is verdict.recommended and technique.test:
-            low, high = (score(bound, metric) for bound in technique.test.ci95)
-            tiles.append(
-                (f"test {metric_name(metric)}", score(technique.test.mean, metric), f"{technique.technique}, {low} to {high}")
-            )
-    if verdict.comparisons and verdict.recommended:
-        own = [c if c.a is verdict.recommended else c.flipped() for c in verdict.comparisons
-               if verdict.recommended in (c.a, c.b)]  # fmt: skip
+    chosen = verdict.recommended
+    if chosen in summary.tests:
+        test = summary.tests[chosen]
+        tiles.append((f"test {metric_name(metric)}", score(test.mean, metric), f"{chosen}, {interval(test, metric)}"))
+    if verdict.comparisons and chosen:
+        own = [c if c.a is chosen else c.flipped() for c in verdict.comparisons if chosen in (c.a, c.b)]
         nearest = min(own, key=lambda c: c.difference)
         ahead = nearest if nearest.difference >= 0 else nearest.flipped()
-        low, high = (gap_number(bound, metric) for bound in ahead.ci95)
         label = f"ahead of {nearest.b}" if ahead is nearest else f"behind {nearest.b}"
-        tiles.append((label, gap(ahead.difference, metric), f"{low} to {high}"))
-    done = [t for t in summary.trials if isinstance(t, FinishedTrial)]
+        tiles.append((label, gap(ahead.difference, metric), gap_interval(ahead.ci95, metric)))
     failed = f", {len(summary.failures)} failed" if summary.failures else ""
-    pruned = sum(isinstance(t, PrunedTrial) for t in done)
+    pruned = sum(isinstance(t, PrunedTrial) for t in summary.trials)
     tiles.append(("trials", str(len(summary.ranked) + pruned + len(summary.failures)), f"{pruned} pruned{failed}"))
-    timing = summary.timing
-    total = max(timing.wall, timing.extract + timing.train + timing.confirm)
-    tiles.append(("time", duration(total), f"{duration(timing.train)} of it searching"))
+    tiles.append(("time", duration(summary.timing.total), f"{duration(summary.timing.train)} of it searching"))
     tiles.append(
         ("images", f"{data.train + data.val + data.test:,}", f"{count(len(data.classes), 'class')}, {data.test:,} to test on")
     )
@@ -113,28 +103,16 @@ def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
 
 def _techniques(summary: Summary) -> Sheet:
     metric = summary.settings.metric
+    fronts = bool(_pareto_note(summary))
     rows = []
     for one in summary.techniques:
-        notes = [f"{number} {word}" for number, word in ((one.failed, "failed"), (one.pruned, "pruned")) if number]
-        marks = [name for name, on in (("time", summary.pareto_seconds), ("parameters", summary.pareto_params))
-                 if one.technique in on]  # fmt: skip
-        interval = f" ({score(one.test.ci95[0], metric)} to {score(one.test.ci95[1], metric)})" if one.test else ""
-        rows.append(
-            (
-                str(one.technique),
-                f"{len(one.trials)}{' (' + ', '.join(notes) + ')' if notes else ''}",
-                duration(one.seconds) if one.trials else "–",
-                score(one.best.score, metric) if one.best else "–",
-                f"{score(one.test.mean, metric)}{interval}" if one.test else "–",
-                f"{one.best.trainable_params:,}" if one.best else "–",
-                " and ".join(marks) or "–",
-                in_words(one.best.recipe) if one.best else ("no trial completed" if one.trials else "not tried"),
-            )
-        )
+        cells = TechniqueCells.of(one, summary)
+        trials = f"{cells.trials} ({', '.join(cells.outcomes)})" if cells.outcomes else cells.trials
+        front = [" and ".join(cells.fronts) or NOTHING] if fronts else []
+        test = tested(one.test, metric)
+        rows.append((str(one.technique), trials, cells.seconds, cells.validation, test, cells.parameters, *front, cells.recipe))
     columns = ("technique", "#trials", "#time", f"#{validation(metric)}", f"#test {metric_name(metric)} (95% interval)",
-               "#trained parameters", "Pareto front", "best recipe")  # fmt: skip
-    if not (summary.pareto_seconds or summary.pareto_params):
-        return Sheet(columns[:6] + columns[7:], [row[:6] + row[7:] for row in rows])
+               "#trained parameters", *(["Pareto front"] if fronts else []), "best recipe")  # fmt: skip
     return Sheet(columns, rows)
 
 
@@ -145,15 +123,7 @@ def _pareto_note(summary: Summary) -> str:
 
 
 def _differences(summary: Summary) -> Sheet:
-    metric = summary.settings.metric
-    rows = []
-    for comparison in summary.verdict.comparisons:
-        one = comparison if comparison.difference >= 0 else comparison.flipped()
-        low, high = (gap_number(bound, metric) for bound in one.ci95)
-        p = "< 0.001" if one.p < 0.001 else f"{one.p:.3f}"
-        finding = "real" if one.real else "may be luck"
-        rows.append((str(one.a), str(one.b), gap(one.difference, metric), f"{low} to {high}", p, finding))
-    return Sheet(("better", "worse", "#by", "#95% interval", "#p", "finding"), rows)
+    return Sheet(("better", "worse", "#by", "#95% interval", "#p", "finding"), list(differences(summary)))
 
 
 def _trials_title(summary: Summary) -> str:
@@ -166,12 +136,11 @@ def _trials(summary: Summary) -> Sheet:
     metric = summary.settings.metric
 
     def row(trial: CompleteTrial) -> tuple[str, ...]:
-        epochs = max((m.epoch for m in trial.curve), default=trial.best_epoch)
         return (
             str(trial.number),
             str(trial.recipe.technique),
             score(trial.score, metric),
-            f"{trial.best_epoch} of {epochs}",
+            best_epoch(trial),
             duration(trial.seconds),
             f"{trial.trainable_params:,}",
             describe(trial.recipe),
@@ -192,8 +161,5 @@ def _classes(summary: Summary) -> Sheet:
     data, found = summary.settings.data, summary.confusion
     rows = []
     for place, (name, train, test) in enumerate(zip(data.classes, data.train_per_class, data.test_per_class, strict=True)):
-        recall = found.recall[place] if found else math.nan
-        rows.append(
-            (name, f"{train:,}", f"{test:,}", *(() if found is None else ("–" if math.isnan(recall) else percent(recall),)))
-        )
+        rows.append((name, f"{train:,}", f"{test:,}", *([recall(found.recall[place])] if found else [])))
     return Sheet(("class", "#training images", "#test images", *(("#recall",) if found else ())), rows)

@@ -29,8 +29,8 @@ class ExportReport:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Renders a title, a table and what lies beside it."""
         about = self.export.metadata
-        form = about["format"] + ("" if about["quantize"] == "none" else f", {about['quantize']}")
-        yield Text(f"{about['technique']} → {literal(str(self.export.path))} ({form})", style="bold", overflow="fold")
+        kind = about["format"] + ("" if about["quantize"] == "none" else f", {about['quantize']}")
+        yield Text(f"{about['technique']} → {literal(str(self.export.path))} ({kind})", style="bold", overflow="fold")
         table = Table.grid(padding=(0, 2))
         for label, value in _facts(self.export):
             table.add_row(Text(f"  {label}", style="dim"), Text(value, overflow="fold"))

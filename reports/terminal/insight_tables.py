@@ -1,4 +1,4 @@
-"""Drawings of the terminal's report for what goes beyond the verdict: the depth profile, the classes that are confused."""
+"""What a terminal shows beyond the verdict: the depth profile, the classes that are recognised least."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..answer.insight import Confusion, Similarity
+from ...search.depth_profile import DepthProfile
+from ..answer.insight import Confusion
 from ..text import literal, percent
-from .tables import NOTHING, heading, indented, plain_table, sparks
+from ..words.cells import NOTHING, recall
+from .drawing import heading, indented, plain_table, sparks
 
 _BAR = 30
 
@@ -20,13 +22,13 @@ MOST_CLASSES = 10
 """Classes whose recall is shown, those with the lowest."""
 
 
-def depth_profile(similarity: Similarity) -> RenderableType:
+def depth_profile(profile: DepthProfile) -> RenderableType:
     """How well frozen features tell the classes apart, block by block, as bars from 0 to 100%."""
-    best = max(similarity.profile, key=lambda point: (point.knn_accuracy, point.layer))
+    best = profile.peak
     rows = Table.grid(padding=(0, 1))
     rows.add_column(no_wrap=True)
     rows.add_column(justify="right")
-    for point in similarity.profile:
+    for point in profile.points:
         style = "bold green" if point is best else "cyan"
         rows.add_row(
             literal(point.block),
@@ -38,10 +40,9 @@ def depth_profile(similarity: Similarity) -> RenderableType:
     return Group(heading("Depth profile", note), indented(rows))
 
 
-def depth_line(similarity: Similarity) -> RenderableType:
+def depth_line(profile: DepthProfile) -> RenderableType:
     """The same in one line, from the lowest to the highest."""
-    points = similarity.profile
-    best = max(points, key=lambda point: (point.knn_accuracy, point.layer))
+    points, best = profile.points, profile.peak
     first = f"{percent(points[0].knn_accuracy)} at {literal(points[0].block)}"
     line = Text.assemble(
         (sparks([point.knn_accuracy for point in points]), "cyan"),
@@ -50,9 +51,9 @@ def depth_line(similarity: Similarity) -> RenderableType:
     return Group(heading("Depth profile", "nearest-neighbour accuracy of frozen features, block by block"), indented(line))
 
 
-def confused(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
+def recall_table(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
     """The classes with the lowest recall, and what they are taken for."""
-    rated = [place for place, recall in enumerate(found.recall) if not math.isnan(recall)]
+    rated = [place for place, share in enumerate(found.recall) if not math.isnan(share)]
     worst = sorted(rated, key=lambda place: (found.recall[place], place))[:MOST_CLASSES]
     table = plain_table()
     table.add_column("class", overflow="fold")
@@ -64,7 +65,7 @@ def confused(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
         others = sorted((n for n in range(len(row)) if n != place and row[n]), key=lambda n: (-row[n], n))
         taken = f"{literal(classes[others[0]])} ({row[others[0]]:,} times)" if others else NOTHING
         right = f"{row[place]:,} of {sum(row):,}"
-        table.add_row(Text(literal(classes[place])), percent(found.recall[place]), right, Text(taken))
+        table.add_row(Text(literal(classes[place])), recall(found.recall[place]), right, Text(taken))
     shown = f", the {len(worst)} lowest of {len(found.recall):,}" if len(worst) < len(found.recall) else ""
     return Group(heading("Recall by class", f"of the recommended technique, summed over seeds{shown}"), indented(table))
 

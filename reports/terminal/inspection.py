@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from ...search.data.inspection import Inspection
 from ..answer.insight import Similarity
 from ..text import literal
-from ..words.inspection import class_counts, facts, headline, warnings
+from ..words.inspection import class_counts, headline, inspection_facts, warnings
+from .drawing import facts_grid, heading, indented, panel, plain_table, stacked
 from .insight_tables import depth_profile
-from .tables import heading, indented, plain_table, stacked
 
 SHOWN_CLASSES = 30
 
@@ -45,17 +43,11 @@ class InspectionReport:
         lines += [Text(sentence) for sentence in warnings(found)] or (
             [] if found.problem else [Text("Nothing is wrong with it.")]
         )
-        yield Panel(
-            Group(*lines), title=Text(headline(found), style=f"bold {colour}"), title_align="left", border_style=colour,
-            padding=(1, 2),
-        )  # fmt: skip
+        yield panel(headline(found), lines, colour)
         yield self._classes()
-        if self.similarity and self.similarity.profile:
-            yield depth_profile(self.similarity)
-        rows = Table.grid(padding=(0, 2))
-        for label, value in facts(found, self.similarity):
-            rows.add_row(Text(label, style="bold"), Text(value, overflow="fold"))
-        yield rows
+        if self.similarity:
+            yield depth_profile(self.similarity.profile)
+        yield facts_grid(inspection_facts(found, self.similarity))
 
     def _classes(self) -> RenderableType:
         columns, rows = class_counts(self.found)

@@ -28,8 +28,8 @@ from ...search.trial import CompleteTrial, Measurement, Metric, RunningTrial
 from ...spaces.recipe import Technique
 from ..text import describe, duration, literal, score
 from ..words.sentences import PHASES, places
+from .drawing import COLOURS
 from .log import confirmed_line, trial_line
-from .tables import COLOURS
 
 
 class LiveProgress:

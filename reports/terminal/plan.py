@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from ...search.planning.dry_run import DryRun
-from ..text import count
-from ..words.plan import _purpose, about, concerns_of, facts, phases_of, size, uncached
-from .tables import colored, heading, indented, plain_table, stacked
+from ..text import count, file_size
+from ..words.plan import about, concerns, phases, plan_facts, purpose, uncached
+from .drawing import colored, facts_grid, heading, indented, plain_table, stacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,9 @@ class PlanReport:
         yield from stacked(self._parts())
 
     def _parts(self) -> Iterator[RenderableType]:
-        rows = Table.grid(padding=(0, 2))
-        for label, value in facts(self.found):
-            rows.add_row(Text(label, style="bold"), Text(value, overflow="fold"))
-        yield rows
-        if concerns := concerns_of(self.found):
-            yield Group(*(Text(sentence, style="yellow") for sentence in concerns))
+        yield facts_grid(plan_facts(self.found))
+        if sentences := concerns(self.found):
+            yield Group(*(Text(sentence, style="yellow") for sentence in sentences))
         yield self._cache()
         yield self._time()
 
@@ -44,8 +40,8 @@ class PlanReport:
         table.add_column("")
         for cut in found.cuts:
             state = "there already" if cut.kept and not cut.missing else "" if cut.kept else "does not fit"
-            table.add_row(str(cut.cut), _purpose(cut), size(cut.bytes), state)
-        limit = f"at most {size(found.limit)}; --cache-limit sets another limit"
+            table.add_row(str(cut.cut), purpose(cut), file_size(cut.bytes), state)
+        limit = f"at most {file_size(found.limit)}; --cache-limit sets another limit"
         parts: list[RenderableType] = [heading("Activations kept on disk", limit), indented(table)]
         parts += [indented(Text(sentence)) for sentence in uncached(found)]
         return Group(*parts)
@@ -59,7 +55,7 @@ class PlanReport:
             table.add_column(column, justify="left" if column == "technique" else "right")
         for one in forecast.techniques:
             table.add_row(colored(one.technique), str(one.trials), about(one.trial_seconds), about(one.seconds))
-        phases = [f"{name} {about(seconds)}" for name, seconds in phases_of(self.found) if round(seconds, 1)]
-        total = Text(f"In all about {about(forecast.total)}: {', '.join(phases)}.")
+        each = [f"{name} {about(seconds)}" for name, seconds in phases(self.found) if round(seconds, 1)]
+        total = Text(f"In all about {about(forecast.total)}: {', '.join(each)}.")
         measured = f"about; measured with {count(self.found.workers, 'worker')} for 2 s"
         return Group(heading("Expected time", measured), indented(table), indented(total))

@@ -1,43 +1,19 @@
-"""The tables and drawings of the terminal's report, each a value that renders itself."""
+"""The tables of a study's report on a terminal, each a value that renders itself."""
 
 from __future__ import annotations
 
-import io
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...search.selection import maximized
-from ...search.trial import Measurement
 from ...spaces.presets import POST_ACCURACY
-from ...spaces.recipe import Technique
-from ..text import count, describe, duration, gap, gap_number, in_words, metric_name, percent, score
-
-if TYPE_CHECKING:
-    # Live progress draws with this module's colours before a search has loaded what reads a study.
-    from ..answer.summary import Summary, TechniqueSummary, TestScore
-    from ..answer.verdict import Comparison
-
-COLOURS = {Technique.FROZEN: "cyan", Technique.FINE_TUNE: "magenta", Technique.FULL: "yellow"}
-"""Of the techniques, in every report; all three are readable on dark and on light grounds."""
+from ..answer.summary import Summary
+from ..text import count, describe, duration, gap, metric_name, percent, score
+from ..words.cells import NOTHING, TechniqueCells, best_epoch, differences, tested
+from .drawing import COLOURS, colored, heading, indented, plain_table, sparkline
 
 WIDE = 110
 """Columns from which the table of techniques has room for curves and recipes."""
-
-PLAIN_WIDTH = 120
-"""Columns of the terminal's report in a file: wide enough for its tables at their best."""
-
-NOTHING = "–"
-"""In a cell whose value is not known."""
-
-_SPARKS = "▁▂▃▄▅▆▇█"
-_MOST_BARS = 16
 
 
 def techniques(summary: Summary, width: int) -> RenderableType:
@@ -53,34 +29,33 @@ def techniques(summary: Summary, width: int) -> RenderableType:
     if wide:
         table.add_column("validation\nby epoch", no_wrap=True)
         table.add_column("best recipe")
-    for technique in summary.techniques:
-        best = technique.best
-        cells: list[RenderableType] = [
-            colored(technique.technique),
-            _counts(technique),
-            duration(technique.seconds) if technique.trials else NOTHING,
-            score(best.score, metric) if best else NOTHING,
-            _test(technique.test, metric),
-            _cost(summary, technique),
-        ]
-        if wide:
-            cells += [sparkline(best.curve, metric) if best else "", _recipe(technique)]
-        table.add_row(*cells)
+    recipes = Table.grid(padding=(0, 2))
+    recipes.add_column(no_wrap=True)
+    recipes.add_column(no_wrap=True)
+    for one in summary.techniques:
+        name, best, cells = colored(one.technique), one.best, TechniqueCells.of(one, summary)
+        trials = "\n".join([cells.trials, *cells.outcomes])
+        front = " and ".join(cells.fronts).replace("time and parameters", "both")
+        parameters = f"{cells.parameters}\n◆ {front}" if front else cells.parameters
+        curve = sparkline(best.curve, metric) if best else ""
+        described = [curve, describe(best.recipe) if best else cells.recipe] if wide else []
+        test = tested(one.test, metric, separator="\n")
+        table.add_row(name, trials, cells.seconds, cells.validation, test, parameters, *described)
+        recipes.add_row(name, curve, cells.recipe)
     parts: list[RenderableType] = [heading("Techniques", "each with its best trial", metric), indented(table)]
     if summary.pareto_seconds or summary.pareto_params:
-        mark = "◆ on the Pareto front by time, by parameters or by both: no other technique has a better test score for less"
-        parts.append(indented(Text(mark, style="dim")))
+        note = "◆ on the Pareto front by time, by parameters or by both: no other technique has a better test score for less"
+        parts.append(indented(Text(note, style="dim")))
     if not wide:
-        parts += [Text(), indented(_recipes(summary.techniques, metric))]
+        parts += [Text(), indented(recipes)]
     return Group(*parts)
 
 
 def intervals(summary: Summary, width: int) -> RenderableType:
     """The test scores with their intervals, drawn to one scale."""
-    metric = summary.settings.metric
-    tested = [(technique.technique, technique.test) for technique in summary.techniques if technique.test]
-    low = min(test.ci95[0] for _, test in tested)
-    high = max(test.ci95[1] for _, test in tested)
+    metric, tests = summary.settings.metric, summary.tests
+    low = min(test.ci95[0] for test in tests.values())
+    high = max(test.ci95[1] for test in tests.values())
     cells = max(16, min(60, width - 24))
 
     def place(value: float) -> int:
@@ -88,7 +63,7 @@ def intervals(summary: Summary, width: int) -> RenderableType:
         return min(max(round((value - low) / max(high - low, 1e-9) * (cells - 1)), 0), cells - 1)
 
     rows = Table.grid(padding=(0, 1))
-    for technique, test in tested:
+    for technique, test in tests.items():
         first, last = (place(bound) for bound in test.ci95)
         line = [*(" " * first), *("─" * (last - first + 1)), *(" " * (cells - 1 - last))]
         line[place(test.mean)] = "●"
@@ -99,9 +74,8 @@ def intervals(summary: Summary, width: int) -> RenderableType:
     return Group(title, indented(rows))
 
 
-def differences(summary: Summary) -> RenderableType:
+def difference_table(summary: Summary) -> RenderableType:
     """Every pair of techniques."""
-    metric = summary.settings.metric
     table = plain_table()
     table.add_column("better")
     table.add_column("worse")
@@ -109,8 +83,8 @@ def differences(summary: Summary) -> RenderableType:
     table.add_column("95% interval", justify="right")
     table.add_column("p", justify="right")
     table.add_column("finding")
-    for comparison in summary.verdict.comparisons:
-        table.add_row(*_difference(comparison if comparison.difference >= 0 else comparison.flipped(), metric))
+    for better, worse, *cells in differences(summary):
+        table.add_row(colored(better), colored(worse), *cells)
     return Group(heading("Differences on the test split", "p adjusted for all comparisons (Holm)"), indented(table))
 
 
@@ -151,122 +125,9 @@ def leaderboard(summary: Summary, top: int) -> RenderableType:
             str(trial.number),
             colored(trial.recipe.technique),
             score(trial.score, metric),
-            f"{trial.best_epoch} of {max((m.epoch for m in trial.curve), default=trial.best_epoch)}",
+            best_epoch(trial),
             duration(trial.seconds),
             describe(trial.recipe),
         )
     title = f"Best {len(shown)} of {count(len(summary.ranked), 'complete trial')}"
     return Group(heading(title, f"by validation {metric_name(metric)}", metric), indented(table))
-
-
-def plain(report: RenderableType) -> str:
-    """What a terminal would show, without its colours, for a file."""
-    out = io.StringIO()
-    Console(file=out, width=PLAIN_WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(report)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-
-
-def stacked(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
-    """The parts of a report one below the other, with an empty line between them."""
-    for number, part in enumerate(parts):
-        if number:
-            yield Text()
-        yield part
-
-
-def heading(title: str, note: str = "", metric: str = "") -> Text:
-    """The title of a part."""
-    notes = [note] if note else []
-    if metric and (unit := _unit(metric)):
-        notes.append(unit)
-    return Text.assemble((title, "bold"), (f"  {'; '.join(notes)}" if any(notes) else "", "dim"))
-
-
-def sparkline(curve: Sequence[Measurement], metric: str) -> str:
-    """The score by epoch as a row of bars, from the curve's worst to its best; an epoch without a score leaves a gap."""
-    every = math.ceil(len(curve) / _MOST_BARS)
-    thinned = list(curve)[::-every][::-1] if curve else []
-    return sparks([m.score if maximized(metric) else -m.score for m in thinned])  # type: ignore[arg-type]
-
-
-def sparks(values: Sequence[float]) -> str:
-    """Values as a row of bars, from the lowest to the highest; what is no number leaves a gap."""
-    known = [value for value in values if math.isfinite(value)]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    return "".join(_bar(value, low, high) for value in values)
-
-
-def _bar(value: float, low: float, high: float) -> str:
-    if not math.isfinite(value):
-        return " "
-    if high <= low:
-        return _SPARKS[len(_SPARKS) // 2]
-    return _SPARKS[min(int((value - low) / (high - low) * len(_SPARKS)), len(_SPARKS) - 1)]
-
-
-def plain_table() -> Table:
-    """As all tables are."""
-    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="")
-
-
-def indented(part: RenderableType) -> Padding:
-    """Below its heading."""
-    return Padding(part, (0, 0, 0, 2))
-
-
-def _unit(metric: str) -> str:
-    return "log loss in nats, less is better" if metric == "log_loss" else ""
-
-
-def colored(technique: Technique) -> Text:
-    """A technique's name in its colour."""
-    return Text(technique, style=COLOURS[technique])
-
-
-def _counts(technique: TechniqueSummary) -> str:
-    notes = [f"{number} {word}" for number, word in ((technique.failed, "failed"), (technique.pruned, "pruned")) if number]
-    return "\n".join([str(len(technique.trials)), *notes])
-
-
-def _test(test: TestScore | None, metric: str) -> str:
-    if test is None:
-        return NOTHING
-    low, high = (score(bound, metric) for bound in test.ci95)
-    return f"{score(test.mean, metric)}\n({low} to {high})"
-
-
-def _cost(summary: Summary, technique: TechniqueSummary) -> str:
-    """The trained parameters; below them, what the technique is on the Pareto front of."""
-    if technique.best is None:
-        return NOTHING
-    fronts = (("time", summary.pareto_seconds), ("parameters", summary.pareto_params))
-    on = [name for name, front in fronts if technique.technique in front]
-    mark = [f"◆ {on[0] if len(on) == 1 else 'both'}"] if on else []
-    return "\n".join([f"{technique.best.trainable_params:,}", *mark])
-
-
-def _recipe(technique: TechniqueSummary) -> str:
-    if technique.best is not None:
-        return describe(technique.best.recipe)
-    return "no trial completed" if technique.trials else "not tried"
-
-
-def _recipes(rows: Sequence[TechniqueSummary], metric: str) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    for technique in rows:
-        best = technique.best
-        words = in_words(best.recipe) if best else _recipe(technique)
-        grid.add_row(colored(technique.technique), sparkline(best.curve, metric) if best else "", words)
-    return grid
-
-
-def _difference(comparison: Comparison, metric: str) -> Iterator[RenderableType]:
-    low, high = comparison.ci95
-    yield colored(comparison.a)
-    yield colored(comparison.b)
-    yield gap(comparison.difference, metric)
-    yield f"{gap_number(low, metric)} to {gap_number(high, metric)}"
-    yield "< 0.001" if comparison.p < 0.001 else f"{comparison.p:.3f}"
-    yield "real" if comparison.real else "may be luck"

@@ -1,20 +1,17 @@
-"""What `inspect` says of a folder of images, in words and numbers."""
+"""What `inspect` says of a folder of images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from ...search.data.folder import printable
 from ...search.data.inspection import Duplicates, Inspection
-from ...search.settings import DataSettings
 from ..answer.dataset import imbalance, imbalance_sentence, rule_of_thumb
 from ..answer.insight import Similarity
-from ..text import count, listed, literal
+from ..text import and_more, count, file_size, listed, literal
 
 SHOWN = 8
 """Duplicates and skipped files: so many of them are named."""
-
 
 _SPLITS = {"train": "training", "val": "validation", "test": "test", "all": "images"}
 
@@ -71,7 +68,7 @@ def class_counts(found: Inspection) -> tuple[list[str], list[tuple[Any, ...]]]:
     return ["class", *columns, "total"], [(*row, sum(row[1:])) for row in rows]
 
 
-def facts(found: Inspection, similarity: Similarity | None) -> Iterator[tuple[str, str]]:
+def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterator[tuple[str, str]]:
     """Facts, each with its label; safe to print."""
     yield "Folder", literal(found.path)
     if found.layout.labels:
@@ -86,59 +83,18 @@ def facts(found: Inspection, similarity: Similarity | None) -> Iterator[tuple[st
         formats = listed([f"{number:,} {name}" for name, number in sizes.formats])
         (w0, w1, w2), (h0, h1, h2) = sizes.width, sizes.height
         yield "Sizes", f"{w1} × {h1} pixels at the median; widths {w0} to {w2}, heights {h0} to {h2}"
-        yield "Files", f"{formats}; {_bytes(sizes.file_bytes)}"
+        yield "Files", f"{formats}; {file_size(sizes.file_bytes)}"
     if found.dataset:
         data = found.dataset.settings()
         yield "Balance", f"the largest class has {imbalance(data):.1f} times the training images of the smallest"
-        yield "Rule of thumb", rule_of_thumb(data, similarity.label if similarity else None).sentence
+        yield "Rule of thumb", rule_of_thumb(data, similarity.profile.label if similarity else None).sentence
     if similarity:
         yield "Similarity", similarity.sentence
     if found.duplicates:
-        yield f"Duplicates ({len(found.duplicates)})", _some([_duplicate(group) for group in found.duplicates])
+        yield f"Duplicates ({len(found.duplicates)})", and_more([_duplicate(group) for group in found.duplicates], SHOWN)
     if found.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in found.skipped]
-        yield f"Skipped files ({len(found.skipped)})", _some(named)
-
-
-def to_dict(found: Inspection, similarity: Similarity | None) -> dict[str, Any]:
-    """The same, fit for JSON."""
-    columns, rows = class_counts(found)
-    data: DataSettings | None = found.dataset.settings() if found.dataset else None
-    sizes = found.sizes
-    return {
-        "path": found.path,
-        "labels": str(found.layout.labels) if found.layout.labels else None,
-        "ready": not found.problem,
-        "problem": found.problem or None,
-        "warnings": warnings(found),
-        "given_splits": list(found.given),
-        "classes": [dict(zip(columns, row, strict=True)) for row in rows],
-        "sizes": None
-        if sizes is None
-        else {
-            "measured": sizes.measured,
-            "width": dict(zip(("min", "median", "max"), sizes.width, strict=True)),
-            "height": dict(zip(("min", "median", "max"), sizes.height, strict=True)),
-            "formats": dict(sizes.formats),
-            "bytes": sizes.file_bytes,
-        },
-        "imbalance": imbalance(data) if data else None,
-        "size": rule_of_thumb(data).size if data else None,
-        "similarity": None
-        if similarity is None
-        else {
-            "label": similarity.label,
-            "sentence": similarity.sentence,
-            "knn_accuracy": similarity.knn_accuracy,
-            "suggested_cut": similarity.suggested_cut,
-            "depth_profile": [{"layer": p.layer, "block": p.block, "knn_accuracy": p.knn_accuracy} for p in similarity.profile],
-        },
-        "duplicates": [
-            {"kind": group.kind, "files": [printable(name) for name in group.files], "classes": list(group.labels)}
-            for group in found.duplicates
-        ],
-        "skipped": [{"path": file.path, "reason": file.reason} for file in found.skipped],
-    }
+        yield f"Skipped files ({len(found.skipped)})", and_more(named, SHOWN)
 
 
 def _of(found: Inspection, kind: str) -> list[Duplicates]:
@@ -147,12 +103,3 @@ def _of(found: Inspection, kind: str) -> list[Duplicates]:
 
 def _duplicate(group: Duplicates) -> str:
     return f"{' = '.join(literal(name) for name in group.files)} ({group.kind})"
-
-
-def _bytes(number: int) -> str:
-    return f"{number / 1e6:,.1f} MB" if number >= 1e5 else f"{number / 1e3:,.1f} kB"
-
-
-def _some(named: Sequence[str]) -> str:
-    more = f"; and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
-    return "; ".join(named[:SHOWN]) + more

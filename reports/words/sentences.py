@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ...search.events import NodeState, Phase
-from ..text import count, duration, listed, literal, score
+from ..text import count, duration, in_words, listed, literal, score
 
 if TYPE_CHECKING:
     # A log of a search's progress takes its words from here before anything has read a study.
@@ -44,6 +44,12 @@ def headline(summary: Summary) -> str:
     if verdict.recommended is None:
         return "No verdict yet"
     return f"No verdict yet: {verdict.recommended} leads" if len(verdict.intervals) > 1 else "No verdict yet"
+
+
+def best_recipe(summary: Summary) -> str:
+    """The best recipe of the recommended technique; empty where none is recommended."""
+    recipe = summary.recommended_recipe
+    return f"The best recipe of {recipe.technique}: {in_words(recipe)}." if recipe else ""
 
 
 def rule_of_thumb(summary: Summary) -> str:
@@ -101,6 +107,5 @@ def time_spent(summary: Summary) -> str:
         "the rest": timing.overhead,
     }
     parts = [f"{name} {duration(seconds)}" for name, seconds in phases.items() if seconds]
-    total = max(timing.wall, timing.extract + timing.train + timing.confirm)
     decoded = f"; {PHASES['decode']} before that {duration(timing.decode)}" if timing.decode and timing.decode >= 0.05 else ""
-    return f"{duration(total)}{' = ' if parts else ''}{' + '.join(parts)}{decoded}"
+    return f"{duration(timing.total)}{' = ' if parts else ''}{' + '.join(parts)}{decoded}"

@@ -2,7 +2,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsearch.reports.text import count, describe, duration, gap, gap_number, in_words, listed, literal, rate, score
+from tlsearch.reports.text import (
+    and_more,
+    count,
+    describe,
+    duration,
+    file_size,
+    gap,
+    gap_number,
+    in_words,
+    listed,
+    literal,
+    rate,
+    score,
+)
 
 from ..search.factory import recipe
 
@@ -34,6 +47,17 @@ def test_numbers_with_their_units():
         "0.100 nats",
     )
     assert gap_number(-0.0001, "accuracy") == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0 bytes"), (999, "999 bytes"), (2_500_000, "2.5 MB"), (3e9, "3.0 GB"), (4e12, "4.0 TB")]
+)
+def test_sizes_of_files(number, shown):
+    assert file_size(number) == shown
+
+
+def test_of_many_names_a_few_are_shown():
+    assert (and_more(["a", "b"], 2), and_more(list("abc"), 2), and_more([], 2)) == ("a; b", "a; b; and 1 more", "")
 
 
 def test_counts_and_lists():

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from tlsearch.reports.answer.importance import FEWEST, importances
-from tlsearch.reports.answer.summary import TechniqueSummary
+from tlsearch.reports.answer.technique import TechniqueSummary
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import complete, recipe, settings
@@ -12,7 +12,7 @@ from ...search.factory import complete, recipe, settings
 def summary(trials, metric="accuracy"):
     """As much of one as is asked for."""
     own = {technique: tuple(t for t in trials if t.recipe.technique is technique) for technique in Technique}
-    techniques = [TechniqueSummary(name, found, None, None, None, ()) for name, found in own.items()]
+    techniques = [TechniqueSummary(name, found) for name, found in own.items()]
     return SimpleNamespace(techniques=techniques, settings=settings(metric=metric))
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from tlsearch.reports import summarize
-from tlsearch.reports.answer.summary import Timing
+from tlsearch.reports.answer.timing import Timing
 from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.recipe import Technique
 
@@ -53,7 +53,7 @@ def test_the_phases_and_the_rest_make_the_whole():
 
 
 def test_what_it_costs_and_what_is_confused(summary):
-    assert summary.pareto_seconds == {FROZEN, FINE_TUNE}
+    assert summary.pareto_seconds == (FROZEN, FINE_TUNE)
     assert "fine-tune" in summary.cost_sentence and summary.cost_sentence.startswith("frozen is ")
     recognised = sum(summary.confusion.matrix[label][label] for label in (0, 1))
     assert recognised / 600 == pytest.approx(summary.techniques[1].test_accuracy.mean)

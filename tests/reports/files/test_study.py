@@ -8,7 +8,6 @@ import jsonschema
 import pytest
 
 from tlsearch.reports import summarize
-from tlsearch.reports.files.study import to_dict
 from tlsearch.reports.render import render
 from tlsearch.search.activations.blocks import BLOCKS
 from tlsearch.search.machine.devices import Device
@@ -95,7 +94,7 @@ def test_a_class_without_a_test_image_has_no_recall(tmp_path):
 
 
 def test_what_is_named_as_the_best_is_in_the_trials(summary):
-    found = to_dict(summary)
+    found = strict(render(summary, "json"))
     for entry in found["techniques"]:
         own = [t for t in found["trials"] if t["technique"] == entry["technique"] and t["state"] == "complete"]
         assert entry["best_val_accuracy"] == max(t["val_accuracy"] for t in own)

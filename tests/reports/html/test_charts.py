@@ -1,6 +1,5 @@
 import dataclasses
 import itertools
-import math
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,6 @@ from tlsearch.reports.html.figure import MOST_EPOCHS
 from tlsearch.reports.html.page import CONFIG
 from tlsearch.reports.html.parallel import parallel
 from tlsearch.reports.html.report import render_report
-from tlsearch.search.selection import better
 
 from ...search.factory import complete, measurement
 from ..factory import store_of
@@ -55,27 +53,6 @@ def test_tables_hold_the_numbers_of_the_charts(busy):
     assert len(found["timeline"].sheet.rows) == len(busy.trials)
     for figure in found.values():
         assert {len(row) for row in figure.sheet.rows} == {len(figure.sheet.columns)}
-
-
-times = st.floats(0.1, 1e4)
-values = st.one_of(st.floats(0, 1), st.just(math.nan))
-
-
-@given(st.lists(st.tuples(times, values), max_size=12), st.sampled_from(["accuracy", "log_loss"]))
-def test_the_front_holds_whoever_nobody_beats_in_less_time(pairs, metric):
-    trials = tuple(
-        complete(number, seconds=seconds, score=score, scores=(0.5,)) for number, (seconds, score) in enumerate(pairs)
-    )
-    found = charts.front(trials, metric)
-    for trial in trials:
-        beaten = math.isnan(trial.score) or any(
-            other.seconds <= trial.seconds
-            and not math.isnan(other.score)
-            and (better(metric, other.score, trial.score) or (other.score == trial.score and other is not trial))
-            for other in found
-        )
-        assert (trial in found) != beaten
-    assert [t.seconds for t in found] == sorted(t.seconds for t in found)
 
 
 def test_a_matrix_of_many_classes_leaves_out_its_zeros_and_its_numbers():

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tlsearch.reports import summarize
-from tlsearch.reports.html.pictures import MISTAKES, SAMPLES, album, class_samples, mistakes, recommended
+from tlsearch.reports.html.pictures import MISTAKES, SAMPLES, album, class_samples, mistakes
 from tlsearch.search.data.folder import scan
 from tlsearch.search.storage.store import StudyStore
 
@@ -31,7 +31,7 @@ def test_samples_of_each_class_and_the_mistakes(study):
 
 def test_the_most_confident_mistakes_come_first(study):
     summary = summarize(study)
-    confirmations = recommended(summary)
+    confirmations = summary.recommended.confirmations
     found = mistakes(study, confirmations, most=1000)
     mean = np.mean([study.predictions(one)[0] for one in confirmations], axis=0)
     labels = study.predictions(confirmations[0])[1]

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tlsearch.reports.files.plan import plan_json
+from tlsearch.reports.terminal.drawing import plain
 from tlsearch.reports.terminal.plan import PlanReport
-from tlsearch.reports.terminal.tables import plain
-from tlsearch.reports.words.plan import about, size, to_json
+from tlsearch.reports.words.plan import about
 from tlsearch.search.data.folder import Candidate, Layout
 from tlsearch.search.data.survey import Survey
 from tlsearch.search.planning.dry_run import DryRun, PlannedCut
@@ -89,11 +90,11 @@ def test_what_does_not_fit_in_the_cache_is_said(found):
 def test_a_machine_that_was_not_measured(found):
     unmeasured = dataclasses.replace(found, forecast=None, unmeasured="a process died")
     assert plain(PlanReport(unmeasured)).endswith("How long it would take could not be measured: a process died.\n")
-    assert json.loads(to_json(unmeasured))["expected"] is None
+    assert json.loads(plan_json(unmeasured))["expected"] is None
 
 
 def test_json_has_the_same(found):
-    told = json.loads(to_json(found))
+    told = json.loads(plan_json(found))
     assert told["schema"] == 1
     assert told["images"] == {
         "files": 100, "file_bytes": 3_000_000, "to_decode": 60, "bytes_to_decode": 4_608_000, "decoded_bytes": 7_680_000,
@@ -111,19 +112,12 @@ def test_json_has_the_same(found):
 def test_a_warm_start_is_said(found):
     warm = dataclasses.replace(found, plan=dataclasses.replace(found.plan, warm_start=(Path("runs/old"), Path("runs/older"))))
     assert "Start     the best recipes of runs/old, runs/older\n" in plain(PlanReport(warm))
-    assert json.loads(to_json(warm))["warm_start"] == ["runs/old", "runs/older"]
+    assert json.loads(plan_json(warm))["warm_start"] == ["runs/old", "runs/older"]
 
 
 def test_names_do_nothing_to_the_terminal(found):
     text = plain(PlanReport(dataclasses.replace(found, survey=dataclasses.replace(found.survey, path="ph\x1b[31motos\n"))))
     assert "\x1b" not in text and "ph\\x1b[31motos\\n" in text
-
-
-@pytest.mark.parametrize(
-    ("number", "text"), [(0, "0.0 kB"), (999, "1.0 kB"), (2_500_000, "2.5 MB"), (3e9, "3.0 GB"), (4e12, "4.0 TB")]
-)
-def test_sizes(number, text):
-    assert size(number) == text
 
 
 @pytest.mark.parametrize(

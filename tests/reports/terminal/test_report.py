@@ -11,7 +11,7 @@ from rich.console import Console
 from tlsearch.reports import summarize
 from tlsearch.reports.render import render
 from tlsearch.reports.terminal.report import Report
-from tlsearch.reports.words.facts import SHOWN
+from tlsearch.reports.words.study import SHOWN
 from tlsearch.search.settings import SkippedFile
 from tlsearch.search.trial import RunningTrial
 from tlsearch.spaces.presets import load_preset

@@ -1,4 +1,4 @@
-"""What else there is to know about a study: what to do next, and facts with their labels, in the words of every report."""
+"""What a report says of a study beside its tables: what to do next, and facts with their labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..answer.summary import Summary
-from ..text import count, describe, listed, literal
+from ..text import and_more, count, describe, file_size, listed, literal
 from .sentences import from_pixels, rule_of_thumb, started_from, time_spent, trained_on, trial_overhead
 
 SHOWN = 5
@@ -29,7 +29,7 @@ def next_step(summary: Summary) -> str:
     }[summary.verdict.decision]
 
 
-def facts(summary: Summary) -> Iterator[tuple[str, str]]:
+def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     """Facts, each with its label; safe to print."""
     data, settings = summary.settings.data, summary.settings
     classes = [literal(name) for name in data.classes[:SHOWN_CLASSES]]
@@ -43,19 +43,18 @@ def facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if data.labels:
         yield "Labels", literal(data.labels)
     if data.skipped:
-        named = [f"{literal(file.path)} ({literal(file.reason)})" for file in data.skipped[:SHOWN]]
-        yield f"Skipped files ({len(data.skipped)})", _and_more(named, len(data.skipped))
+        named = [f"{literal(file.path)} ({literal(file.reason)})" for file in data.skipped]
+        yield f"Skipped files ({len(data.skipped)})", and_more(named, SHOWN)
     if summary.similarity:
         yield "Similarity", summary.similarity.sentence
     yield "Rule of thumb", rule_of_thumb(summary)
     if summary.untried:
         yield "Not tried", f"{listed(summary.untried)}; more --trials would get to it"
-    failures = summary.failures
-    if failures:
-        named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures[:SHOWN]]
-        yield f"Failed trials ({len(failures)})", _and_more(named, len(failures))
+    if failures := summary.failures:
+        named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures]
+        yield f"Failed trials ({len(failures)})", and_more(named, SHOWN)
     if kept := summary.kept_bytes:
-        yield "Models", f"the best of each technique is kept, {kept / 1e6:.1f} MB in all; `tlsearch export` takes one out"
+        yield "Models", f"the best of each technique is kept, {file_size(kept)} in all; `tlsearch export` takes one out"
     yield "Time", time_spent(summary)
     if summary.runs:
         yield "Device", trained_on(summary)
@@ -79,8 +78,3 @@ def _weights(summary: Summary) -> str:
         return f"imagenet weights ({literal(file)}{', downloaded by Keras' if downloaded else ''})"
     named = weights in ("imagenet", "starter", "random")
     return f"{weights} weights" if named else f"weights of {literal(Path(weights).name)}"
-
-
-def _and_more(named: list[str], total: int) -> str:
-    more = f"; and {total - len(named)} more" if total > len(named) else ""
-    return "; ".join(named) + more

@@ -1,0 +1,172 @@
+"""A study's report as JSON, by schema 1."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
+from ...spaces.recipe import Technique
+from ..answer.dataset import imbalance
+from ..answer.insight import Similarity
+from ..answer.summary import Summary
+from ..answer.technique import TechniqueSummary, TestScore
+
+_CURVE = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def study_json(summary: Summary) -> str:
+    """A JSON object as `schema-1.json` describes it; what is not known is null."""
+    settings, data, verdict, timing = summary.settings, summary.settings.data, summary.verdict, summary.timing
+    report = {
+        "schema": 1,
+        "study": {
+            "name": settings.name,
+            "path": str(summary.path),
+            "created": settings.created,
+            "engine": settings.engine,
+            "algorithm": settings.algorithm,
+            "seed": settings.seed,
+            "runs": [dataclasses.asdict(run) for run in summary.runs],
+            "settings": {
+                "metric": settings.metric,
+                "alpha": settings.alpha,
+                "size": settings.size,
+                "weights": settings.weights,
+                "weights_file": summary.weights_file[0] or None,
+                "weights_downloaded": summary.weights_file[1],
+                "space": settings.space,
+                "version": settings.version,
+                "warm_start": dataclasses.asdict(settings.warm_start) if settings.warm_start else None,
+            },
+        },
+        "data": {
+            "path": data.path,
+            "labels": data.labels or None,
+            "fingerprint": data.fingerprint,
+            "classes": data.classes,
+            "train": data.train,
+            "val": data.val,
+            "test": data.test,
+            "train_per_class": data.train_per_class,
+            "test_per_class": data.test_per_class,
+            "skipped": [{"path": file.path, "reason": file.reason} for file in data.skipped],
+            "size": summary.rule.size,
+            "similarity": summary.rule.similarity,
+            **_similarity(summary.similarity),
+            "imbalance": imbalance(data),
+        },
+        "verdict": {
+            "decision": verdict.decision,
+            "winner": verdict.winner,
+            "recommended": verdict.recommended,
+            "reason": verdict.reason,
+            "comparisons": [dataclasses.asdict(comparison) for comparison in verdict.comparisons],
+            "rule_of_thumb": {
+                "predicts": summary.rule.predicts,
+                "agrees": summary.rule.agrees(verdict.winner, verdict.beaten),
+                "sentence": summary.rule.sentence,
+            },
+        },
+        "cost": {
+            "pareto_seconds": [technique for technique in Technique if technique in summary.pareto_seconds],
+            "pareto_params": [technique for technique in Technique if technique in summary.pareto_params],
+            "sentence": summary.cost_sentence,
+        },
+        "confusion": _confusion(summary),
+        "techniques": [technique_dict(technique) for technique in summary.techniques],
+        "trials": [trial_dict(trial) for trial in summary.trials],
+        "timing": {
+            **dataclasses.asdict(timing),
+            "overhead": timing.overhead,
+            "trial_overhead": summary.trial_overhead,
+        },
+    }
+    return json.dumps(finite(report), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _similarity(similarity: Similarity | None) -> dict[str, Any]:
+    if similarity is None:
+        return dict.fromkeys(("similarity_sentence", "knn", "depth_profile", "suggested_cut"))
+    profile = similarity.profile
+    return {
+        "similarity_sentence": similarity.sentence,
+        "knn": {
+            "accuracy": profile.knn_accuracy,
+            "corrected": profile.corrected,
+            "chance": profile.chance,
+            "images": profile.images,
+        },
+        "depth_profile": [dataclasses.asdict(point) for point in profile.points],
+        "suggested_cut": profile.suggested_cut,
+    }
+
+
+def _confusion(summary: Summary) -> dict[str, Any] | None:
+    confusion = summary.confusion
+    if confusion is None:
+        return None
+    classes = summary.settings.data.classes
+    return {
+        "technique": summary.verdict.recommended,
+        "matrix": confusion.matrix,
+        "recall": confusion.recall,
+        "most_confused": [
+            {"true": classes[true], "predicted": classes[predicted], "count": images}
+            for true, predicted, images in confusion.most_confused
+        ],
+    }
+
+
+def technique_dict(technique: TechniqueSummary) -> dict[str, Any]:
+    """What became of one technique, as the report has it in JSON."""
+    best = technique.best
+    return {
+        "technique": technique.technique,
+        "trials": len(technique.trials),
+        "failed": technique.failed,
+        "pruned": technique.pruned,
+        "seconds": technique.seconds,
+        "best_val_accuracy": best.val_accuracy if best else None,
+        "best_val_score": best.score if best else None,
+        "recipe": best.recipe.as_dict() if best else None,
+        "trainable_params": best.trainable_params if best else None,
+        "confirm_seconds": technique.confirm_seconds,
+        "test_score": _test(technique.test),
+        "test_accuracy": _test(technique.test_accuracy),
+    }
+
+
+def _test(test: TestScore | None) -> dict[str, Any] | None:
+    return None if test is None else {"mean": test.mean, "std": test.std, "ci95": test.ci95, "seeds": test.by_seed}
+
+
+def trial_dict(trial: Trial) -> dict[str, Any]:
+    """A trial, as the report has it in JSON."""
+    states = {RunningTrial: "running", CompleteTrial: "complete", PrunedTrial: "pruned", FailedTrial: "failed"}
+    return {
+        "number": trial.number,
+        "state": states[type(trial)],
+        "technique": trial.recipe.technique,
+        "recipe": trial.recipe.as_dict(),
+        "val_accuracy": trial.val_accuracy if isinstance(trial, CompleteTrial | PrunedTrial) else None,
+        "epochs": max((m.epoch for m in trial.curve), default=0),
+        "seconds": trial.seconds if isinstance(trial, FinishedTrial) else None,
+        "overhead_seconds": trial.setup_seconds if isinstance(trial, CompleteTrial) else None,
+        "images_per_second": trial.images_per_second if isinstance(trial, CompleteTrial) else None,
+        "trained_from": trial.trained_from if isinstance(trial, CompleteTrial) else None,
+        "curve": [{name: getattr(m, name) for name in _CURVE} for m in trial.curve],
+        "error": trial.error if isinstance(trial, FailedTrial) else None,
+        "interrupted": isinstance(trial, FailedTrial) and trial.interrupted,
+    }
+
+
+def finite(value: Any) -> Any:
+    """``value`` with None for every number that is not finite, at any depth."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,46 @@
+"""A study's report as Markdown, for an issue or a page of notes."""
+
+from __future__ import annotations
+
+import string
+
+from ..answer.summary import Summary
+from ..text import count, literal, metric_name
+from ..words.cells import TechniqueCells, tested
+from ..words.sentences import DEMONSTRATION, headline, rule_of_thumb, started_from, time_spent, trained_on
+
+
+def study_markdown(summary: Summary) -> str:
+    """The verdict, a table of the techniques, and a list of facts."""
+    metric, verdict, data = summary.settings.metric, summary.verdict, summary.settings.data
+    name = metric_name(metric)
+    lines = [f"### tlsearch: {headline(summary)}", "", verdict.reason, ""]
+    if summary.is_demonstration:
+        lines += [DEMONSTRATION, ""]
+    lines += [
+        f"| technique | trials | time | best validation {name} | test {name} (95% interval) | best recipe |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    for one in summary.techniques:
+        cells = TechniqueCells.of(one, summary)
+        row = (one.technique, cells.trials, cells.seconds, cells.validation, tested(one.test, metric), cells.recipe)
+        lines.append(f"| {' | '.join(row)} |")
+    classes = ", ".join(map(escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
+    facts = {
+        "Cost": summary.cost_sentence,
+        "Similarity": summary.similarity.sentence if summary.similarity else "",
+        "Rule of thumb": rule_of_thumb(summary),
+        "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
+        f"{classes}. {count(len(data.skipped), 'file')} skipped.",
+        "Time": f"{time_spent(summary)}.",
+        "Device": escape(trained_on(summary)),
+        "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",
+        "Started from": escape(started_from(summary)),
+    }
+    lines += ["", *(f"- {label}: {fact}" for label, fact in facts.items() if fact)]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text from the user's files within Markdown."""
+    return "".join(f"\\{char}" if char in string.punctuation else char for char in literal(text))
