@@ -13,7 +13,7 @@ from .errors import SpaceError
 from .files import find_file
 from .ranges import Fixed, OneOf, check_keys
 from .recipe import Technique
-from .space import POST_FINE_TUNE_AT, SearchSpace, parse_space
+from .space import POST_FINE_TUNE_AT, SearchSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,6 @@ class Preset:
 
 POST_ACCURACY = MappingProxyType({Technique.FROZEN: 0.963, Technique.FINE_TUNE: 0.973})
 """Validation accuracies that the blog post got with its two experiments, on cats against dogs, 2,000 training images."""
-
-POST_SECONDS_AN_EPOCH = 8.2
-"""Of the post's frozen experiment, on its GPU."""
 
 
 def _post() -> Preset:
@@ -92,15 +89,6 @@ def load_preset(name: str) -> Preset:
         raise SpaceError(f"{name}: {error}") from error
 
 
-def dump_preset(preset: Preset) -> str:
-    """The preset as TOML, which `load_preset` reads back."""
-    import tomli_w
-
-    fields = {"size": preset.size, "alpha": preset.alpha, "early_stopping": preset.early_stopping}
-    given = {key: value for key, value in fields.items() if value is not None}
-    return tomli_w.dumps({**given, "space": preset.space.as_dict()})
-
-
 def _parse(fields: Mapping[str, Any]) -> Preset:
     check_keys(fields, {"base", "space", "size", "alpha", "early_stopping"}, "a space file")
     base_name = fields.get("base", "default")
@@ -116,4 +104,4 @@ def _parse(fields: Mapping[str, Any]) -> Preset:
     space = fields.get("space", {})
     if not isinstance(space, Mapping):
         raise SpaceError(f"space must be a table, got {space!r}.")
-    return dataclasses.replace(base, space=parse_space({**base.space.as_dict(), **space}), **changes)
+    return dataclasses.replace(base, space=SearchSpace.from_dict({**base.space.as_dict(), **space}), **changes)

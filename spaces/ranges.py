@@ -1,11 +1,10 @@
-"""What a range of the search space may be: `Fixed`, `OneOf` or `Between`."""
+"""What a range of the search space may be: `Fixed`, `OneOf` or `Between`; and how each is written in JSON and TOML."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ Values = dict[str, Scalar]
 
 
 def is_finite(number: float) -> bool:
-    """Whether a number is one that a float can hold; TOML's and Python's whole numbers may be larger."""
+    """Whether a float can hold the number; whole numbers of TOML and Python may be larger."""
     try:
         return math.isfinite(number)
     except OverflowError:
@@ -33,10 +32,18 @@ class Fixed:
 
     value: Scalar
 
+    def options(self, levels: int | None = None) -> Sequence[Scalar]:
+        """The one value."""
+        return (self.value,)
+
+    def dump(self) -> Any:
+        """The value, as JSON and TOML have it."""
+        return self.value
+
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One of some values of one kind, without an order that matters; whole numbers among others become such."""
+    """One of several values of one kind, in no order that matters. Whole numbers beside fractions become floats."""
 
     values: tuple[Scalar, ...]
 
@@ -56,13 +63,33 @@ class OneOf:
         if len(set(self.values)) < len(self.values):
             raise SpaceError(f"the values of a choice must differ, got {', '.join(map(str, self.values))}.")
 
+    def options(self, levels: int | None = None) -> Sequence[Scalar]:
+        """All values."""
+        return self.values
+
+    def check(self, value: Scalar) -> Scalar:
+        """The value of the choice that equals ``value``: True for the 1 that KerasTuner makes of it.
+
+        Raises:
+            SpaceError: There is none.
+        """
+        if value not in self.values:
+            raise SpaceError(f"must be one of {', '.join(map(str, self.values))}, got {value}.")
+        return self.values[self.values.index(value)]
+
+    def dump(self) -> Any:
+        """A list of the values, as JSON and TOML have it."""
+        return list(self.values)
+
 
 @dataclass(frozen=True, slots=True)
 class Between:
     """A number between two bounds, both included.
 
     Attributes:
-        step: Distance between neighbours; None for any number.
+        low: Smallest value.
+        high: Largest value.
+        step: Distance between neighbours; None for every whole number, or every number where a bound is a float.
         log: Whether equal ratios are equally likely.
     """
 
@@ -89,6 +116,51 @@ class Between:
         """Whether it is a range of whole numbers."""
         return all(isinstance(number, int) for number in (self.low, self.high, self.step or 1))
 
+    @property
+    def continuous(self) -> bool:
+        """Whether it has no finite number of values."""
+        return self.step is None and not self.whole
+
+    def options(self, levels: int | None = None) -> Sequence[Scalar]:
+        """Its values in rising order: all of a range in steps, ``levels`` evenly spaced ones of a continuous range.
+
+        Raises:
+            ContinuousError: The range is continuous, and ``levels`` is None.
+        """
+        if not self.continuous:
+            step, low = self.step or 1, self.low if self.whole else float(self.low)
+            # A step in binary fractions may end a hair beyond the bound.
+            return [round(low + number * step, 12) for number in range(int((self.high - low) / step + 1e-9) + 1)]
+        if levels is None:
+            raise ContinuousError
+        return [self.at(number / (levels - 1)) for number in range(levels)]
+
+    def at(self, share: float) -> float:
+        """The number at a share of the way, 0 to 1, from ``low`` to ``high``."""
+        if self.log:
+            return float(self.low * (self.high / self.low) ** share)
+        return self.low + share * (self.high - self.low)
+
+    def check(self, value: Scalar) -> Scalar:
+        """``value`` itself.
+
+        Raises:
+            SpaceError: It lies beyond the bounds, or is not one of a range of whole numbers.
+        """
+        slack = 1e-9 * max(abs(self.low), abs(self.high))
+        if self.whole:
+            allowed = value in self.options()
+        else:
+            allowed = isinstance(value, int | float) and self.low - slack <= value <= self.high + slack
+        if not allowed:
+            raise SpaceError(f"must be from {self.low} to {self.high}, got {value}.")
+        return value
+
+    def dump(self) -> Any:
+        """A mapping of the bounds, as JSON and TOML have it."""
+        bounds: dict[str, Any] = {"low": self.low, "high": self.high}
+        return bounds | ({"step": self.step} if self.step is not None else {}) | ({"log": True} if self.log else {})
+
 
 Range = Fixed | OneOf | Between
 
@@ -97,47 +169,11 @@ class ContinuousError(Exception):
     """A continuous range has no finite number of values."""
 
 
-def options(values: Range) -> Iterable[Scalar]:
-    """The values of a range that has finitely many."""
-    if isinstance(values, Fixed):
-        return (values.value,)
-    if isinstance(values, OneOf):
-        return values.values
-    return levels(dataclasses.replace(values, step=values.step or 1), None) if values.whole else ()
-
-
-def levels(between: Between, count: int | None) -> list[Scalar]:
-    """Values of a range, evenly spaced, both bounds among them: its steps, or ``count`` of a continuous one.
-
-    Raises:
-        ContinuousError: The range has no steps, and ``count`` is None.
-    """
-    if between.step is not None:
-        steps = int((between.high - between.low) / between.step + 1e-9)
-        return [round(between.low + i * between.step, 12) for i in range(steps + 1)]
-    if count is None:
-        raise ContinuousError
-    shares = [i / (count - 1) for i in range(count)]
-    if between.log:
-        return [float(between.low * (between.high / between.low) ** share) for share in shares]
-    return [between.low + share * (between.high - between.low) for share in shares]
-
-
-def dump(values: Range) -> Any:
-    """The range as JSON and TOML have it: a value, a list of values, or a mapping of bounds."""
-    if isinstance(values, Fixed):
-        return values.value
-    if isinstance(values, OneOf):
-        return list(values.values)
-    bounds: dict[str, Any] = {"low": values.low, "high": values.high}
-    return bounds | ({"step": values.step} if values.step is not None else {}) | ({"log": True} if values.log else {})
-
-
 def parse_range(name: str, value: Any) -> Range:
-    """The range that a value stands for.
+    """The range that JSON or TOML states: a value, a list to choose from, or a table of bounds.
 
     Raises:
-        SpaceError: It stands for none; the message names ``name``.
+        SpaceError: It is none of these; the message begins with ``name``.
     """
     try:
         if isinstance(value, list | tuple):
@@ -162,7 +198,7 @@ def parse_range(name: str, value: Any) -> Range:
 
 
 def check_keys(fields: Mapping[str, Any], known: set[str], what: str) -> None:
-    """Raises where ``fields`` has a key that is not known.
+    """Refuses a mapping that has an unknown key.
 
     Raises:
         SpaceError: With the nearest known key.

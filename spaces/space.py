@@ -1,8 +1,4 @@
-"""The search space: what may be tried, declared once and read through KerasTuner's ``HyperParameters`` calls.
-
-Anything with the methods of ``keras_tuner.HyperParameters`` can read a space through `SearchSpace.sample`: KerasTuner's own, an
-Optuna trial behind an adapter, or `ValuesReader`, which reads back values that were proposed before.
-"""
+"""The search space: what may be tried, declared once as parameters that some chooser gives values to."""
 
 from __future__ import annotations
 
@@ -13,21 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import SpaceError
-from .ranges import (
-    MOST_VALUES,
-    Between,
-    ContinuousError,
-    Fixed,
-    OneOf,
-    Range,
-    Scalar,
-    Values,
-    check_keys,
-    dump,
-    options,
-    parse_range,
-)
-from .readers import GridReader, HyperParameters, ValuesReader, read_range
+from .parameters import Parameter, Suggest, combinations, given, hyperparameters, walk
+from .ranges import MOST_VALUES, Between, ContinuousError, Fixed, OneOf, Range, Scalar, Values, check_keys, parse_range
 from .recipe import Recipe, Technique, check_fine_tune_at
 
 BLOCK_STARTS = (9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 98, 107, 116, 125, 134, 143)
@@ -93,30 +76,29 @@ class SearchSpace:
         if not ordered:
             raise SpaceError(f"a space must have at least one technique of {', '.join(Technique)}, got none.")
         object.__setattr__(self, "techniques", ordered)
-        for layer in options(self.fine_tune_at):
+        for layer in self.fine_tune_at.options():
             check_fine_tune_at(layer)
         if unknown := sorted(set(self.ranges) - set(_recipe_ranges())):
             raise SpaceError(f"a space has no range {', '.join(unknown)}. Known: {', '.join(sorted(_recipe_ranges()))}.")
-        for values in self._extremes():
-            self.recipe(values)
+        self._check_ends()
 
     @property
     def cuts(self) -> tuple[int, ...]:
         """First trained layers that its recipes may ask for, `LAYERS` of ``frozen`` left out; 0 stands for ``full``."""
         layers = [0] if Technique.FULL in self.techniques else []
         if Technique.FINE_TUNE in self.techniques:
-            layers += sorted(int(layer) for layer in options(self.fine_tune_at))
+            layers += sorted(int(layer) for layer in self.fine_tune_at.options())
         return tuple(layers)
 
     @property
     def foldings(self) -> tuple[bool, ...]:
         """Whether BatchNorm may be folded, whether it may be kept; both where the space allows both."""
-        return tuple(sorted({mode == "folded" for mode in options(self.ranges["batch_norm"])}))
+        return tuple(sorted({mode == "folded" for mode in self.ranges["batch_norm"].options()}))
 
     @property
     def augments(self) -> bool:
         """Whether some recipe may train on augmented views."""
-        return True in options(self.ranges["augment"])
+        return True in self.ranges["augment"].options()
 
     @property
     def size(self) -> int | None:
@@ -127,32 +109,28 @@ class SearchSpace:
         except ContinuousError:
             return None
 
-    def sample(self, hp: HyperParameters) -> Recipe:
-        """The recipe that ``hp`` chooses. Reads every parameter, under its condition."""
-        technique = Technique(hp.Choice("technique", [str(technique) for technique in self.techniques]))
-        by_technique: dict[Technique, dict[str, Any]] = {}
-        for candidate in self.techniques:
-            with hp.conditional_scope("technique", [str(candidate)]):
-                fields: dict[str, Any] = {
-                    "learning_rate": read_range(hp, f"{candidate}/learning_rate", self.learning_rates[candidate])
-                }
-                if candidate is Technique.FINE_TUNE:
-                    fields["fine_tune_at"] = read_range(hp, f"{candidate}/fine_tune_at", self.fine_tune_at)
-                by_technique[candidate] = fields
-        shared = {name: read_range(hp, name, self.ranges[name]) for name in self.ranges if name != "head_layers"}
-        shared["head_layers"] = 0
-        if hidden := [units for units in options(self.ranges["head_units"]) if units]:
-            with hp.conditional_scope("head_units", hidden):
-                layers = read_range(hp, "head_layers", self.ranges["head_layers"])
-            if shared["head_units"]:
-                shared["head_layers"] = layers
-        return Recipe(
-            technique=technique,
-            epochs=self.epochs[technique],
-            head_epochs=self.head_epochs,
-            **shared,
-            **by_technique[technique],
-        )
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Everything that a search chooses or the space has fixed, each behind the one it depends on."""
+        found = [Parameter("technique", OneOf(tuple(str(technique) for technique in self.techniques)))]
+        for technique in self.techniques:
+            own = {"learning_rate": self.learning_rates[technique]}
+            if technique is Technique.FINE_TUNE:
+                own["fine_tune_at"] = self.fine_tune_at
+            found += [Parameter(f"{technique}/{name}", values, "technique", (str(technique),)) for name, values in own.items()]
+        found += [Parameter(name, values) for name, values in self.ranges.items() if name != "head_layers"]
+        hidden = tuple(units for units in self.ranges["head_units"].options(levels=2) if units)
+        if hidden:
+            found.append(Parameter("head_layers", self.ranges["head_layers"], "head_units", hidden))
+        return tuple(found)
+
+    def choose(self, suggest: Suggest) -> Values:
+        """Asks ``suggest`` for each active parameter that is not fixed, in the order of `parameters`."""
+        return {parameter.name: value for parameter, value in walk(self.parameters, suggest) if not parameter.fixed}
+
+    def sample(self, hp: Any) -> Recipe:
+        """The recipe that a ``keras_tuner.HyperParameters`` chooses; every parameter is registered with it."""
+        return self._recipe(hyperparameters(hp, self.parameters))
 
     def recipe(self, values: Values) -> Recipe:
         """The recipe of values proposed before.
@@ -162,33 +140,30 @@ class SearchSpace:
         Raises:
             SpaceError: A value is missing or out of its range.
         """
-        recipe = self.sample(ValuesReader(values))
+        recipe = self._recipe(given(values))
         if "epochs" in values:
             recipe = dataclasses.replace(recipe, epochs=min(recipe.epochs, int(values["epochs"])))
         return recipe
 
     def active(self, values: Values) -> Values:
-        """The part of ``values`` that the space reads under them."""
-        reader = ValuesReader(values)
-        self.sample(reader)
-        return {name: value for name, value in values.items() if name in reader.read}
+        """The part of ``values`` whose parameters are active, in their order.
+
+        Raises:
+            SpaceError: A value is missing or out of its range.
+        """
+        active = self.choose(given(values))
+        return {name: active[name] for name in values if name in active}
 
     def grid(self, levels: int | None = 4) -> Iterator[Values]:
         """All combinations of values, each that makes a different recipe once.
 
         Args:
-            levels: Of a continuous range, evenly spaced; None raises where there is one.
+            levels: Values of a continuous range, evenly spaced.
+
+        Raises:
+            ContinuousError: ``levels`` is None, and a range is continuous.
         """
-        pending: list[Values] = [{}]
-        while pending:
-            values = pending.pop()
-            reader = GridReader(values, levels)
-            self.sample(reader)
-            if reader.missing is None:
-                yield values
-            else:
-                name, options = reader.missing
-                pending.extend({**values, name: option} for option in reversed(options))
+        return combinations(self.parameters, levels)
 
     def replace(self, **changes: Any) -> SearchSpace:
         """The same space with other attributes, or other ``ranges`` by their names."""
@@ -200,83 +175,62 @@ class SearchSpace:
         """A mapping fit for JSON and TOML; `from_dict` is its inverse."""
         return {
             "techniques": [str(technique) for technique in self.techniques],
-            "fine_tune_at": dump(self.fine_tune_at),
-            "learning_rate": {str(t): dump(self.learning_rates[t]) for t in self.techniques},
+            "fine_tune_at": self.fine_tune_at.dump(),
+            "learning_rate": {str(t): self.learning_rates[t].dump() for t in self.techniques},
             "epochs": {str(t): self.epochs[t] for t in self.techniques},
             "head_epochs": self.head_epochs,
-            **{name: dump(self.ranges[name]) for name in sorted(self.ranges)},
+            **{name: self.ranges[name].dump() for name in sorted(self.ranges)},
         }
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> SearchSpace:
-        """The space of a mapping made by `as_dict`; what it leaves out is as in the default space.
+        """The space of a mapping as `as_dict` makes it, or a TOML file.
+
+        A range is a plain value, a list to choose from, or a table ``{low, high}`` with ``step`` or ``log``. ``learning_rate``
+        and ``epochs`` are one for all techniques, or a table by technique. What is left out is as in the default space.
 
         Raises:
-            SpaceError: A key is unknown, or its value is no range.
+            SpaceError: A key is unknown, or its value is of the wrong kind or out of range.
         """
-        from .space import parse_space
+        default = cls()
+        check_keys(fields, {"techniques", "fine_tune_at", "head_epochs", "learning_rate", "epochs", *default.ranges}, "a space")
+        changes: dict[str, Any] = {name: parse_range(name, fields[name]) for name in default.ranges if name in fields}
+        if "techniques" in fields:
+            changes["techniques"] = _techniques(fields["techniques"])
+        if "fine_tune_at" in fields:
+            layers = parse_range("fine_tune_at", fields["fine_tune_at"])
+            if isinstance(layers, Between):
+                raise SpaceError("fine_tune_at must be a layer or a list of layers, got a range. List the layers to try.")
+            changes["fine_tune_at"] = layers
+        if "learning_rate" in fields:
+            rates = _by_technique("learning_rate", fields["learning_rate"], whole={"low", "high"})
+            own = {technique: parse_range("learning_rate", rate) for technique, rate in rates.items()}
+            changes["learning_rates"] = {**default.learning_rates, **own}
+        if "epochs" in fields:
+            counts = _by_technique("epochs", fields["epochs"], whole=set())
+            changes["epochs"] = {**default.epochs, **{t: _whole("epochs", count) for t, count in counts.items()}}
+        if "head_epochs" in fields:
+            changes["head_epochs"] = _whole("head_epochs", fields["head_epochs"])
+        return default.replace(**changes)
 
-        return parse_space(fields)
+    def nearest_cut(self, suggested: int | None) -> int | None:
+        """The ``fine_tune_at`` of the space that is nearest to ``suggested``, the earlier of two; None where there is none."""
+        if suggested is None or Technique.FINE_TUNE not in self.techniques:
+            return None
+        return min((cut for cut in self.cuts if cut), key=lambda cut: abs(cut - suggested))
 
-    def _extremes(self) -> Iterator[Values]:
-        """Values that between them reach both ends of every range under every technique."""
-        for technique in self.techniques:
-            for end in (0, -1):
-                values: Values = {"technique": str(technique)}
-                while (missing := _missing(self, values, end)) is not None:
-                    values[missing[0]] = missing[1]
-                yield values
+    def _recipe(self, suggest: Suggest) -> Recipe:
+        fields: dict[str, Any] = {parameter.field: value for parameter, value in walk(self.parameters, suggest)}
+        return Recipe(**fields, epochs=self.epochs[Technique(fields["technique"])], head_epochs=self.head_epochs)
 
+    def _check_ends(self) -> None:
+        """Raises where either end of some range, under some technique, makes no recipe."""
+        for technique, end in itertools.product(self.techniques, (0, -1)):
 
-def _missing(space: SearchSpace, values: Values, end: int) -> tuple[str, Scalar] | None:
-    reader = GridReader(values, 2)
-    space.sample(reader)
-    return None if reader.missing is None else (reader.missing[0], reader.missing[1][end])
+            def suggest(name: str, values: OneOf | Between, technique: str = technique, end: int = end) -> Scalar:
+                return str(technique) if name == "technique" else values.options(levels=2)[end]
 
-
-def nearest_cut(space: SearchSpace, suggested: int | None) -> int | None:
-    """The space's ``fine_tune_at`` that is nearest to the one suggested, of equals the earlier; None where there is none."""
-    if suggested is None or Technique.FINE_TUNE not in space.techniques:
-        return None
-    return min(sorted(cut for cut in space.cuts if cut), key=lambda cut: abs(cut - suggested))
-
-
-_BY_TECHNIQUE = ("learning_rate", "epochs")
-
-
-def parse_space(fields: Mapping[str, Any]) -> SearchSpace:
-    """The space of a mapping as `SearchSpace.as_dict` makes it.
-
-    A range is a plain value, a list to choose from, or a table ``{low, high}`` with ``step`` or ``log``. ``learning_rate`` and
-    ``epochs`` are one for all techniques, or a table by technique. What is left out is as in the default space.
-
-    Raises:
-        SpaceError: A key is unknown, or its value is of the wrong kind or out of range.
-    """
-    default = SearchSpace()
-    known = {"techniques", "fine_tune_at", "head_epochs", *_BY_TECHNIQUE, *default.ranges}
-    check_keys(fields, known, "a space")
-    changes: dict[str, Any] = {}
-    if "techniques" in fields:
-        changes["techniques"] = _techniques(fields["techniques"])
-    if "fine_tune_at" in fields:
-        layers = parse_range("fine_tune_at", fields["fine_tune_at"])
-        if isinstance(layers, Between):
-            raise SpaceError("fine_tune_at must be a layer or a list of layers, got a range. List the layers to try.")
-        changes["fine_tune_at"] = layers
-    if "learning_rate" in fields:
-        rates = _by_technique("learning_rate", fields["learning_rate"], has_ranges=True)
-        changes["learning_rates"] = {
-            **default.learning_rates,
-            **{technique: parse_range("learning_rate", rate) for technique, rate in rates.items()},
-        }
-    if "epochs" in fields:
-        epochs = _by_technique("epochs", fields["epochs"], has_ranges=False)
-        changes["epochs"] = {**default.epochs, **{t: _whole("epochs", count) for t, count in epochs.items()}}
-    if "head_epochs" in fields:
-        changes["head_epochs"] = _whole("head_epochs", fields["head_epochs"])
-    ranges = {name: parse_range(name, fields[name]) for name in default.ranges if name in fields}
-    return default.replace(**changes, **ranges)
+            self._recipe(suggest)
 
 
 def _techniques(names: Any) -> tuple[Technique, ...]:
@@ -286,12 +240,11 @@ def _techniques(names: Any) -> tuple[Technique, ...]:
     return tuple(Technique(name) for name in names)
 
 
-def _by_technique(name: str, value: Any, *, has_ranges: bool) -> dict[Technique, Any]:
-    """One value a technique, where ``value`` is a table by technique or one value for all."""
-    known = {str(technique) for technique in Technique}
-    if not isinstance(value, Mapping) or (has_ranges and set(value) & {"low", "high"}):
+def _by_technique(name: str, value: Any, whole: set[str]) -> dict[Technique, Any]:
+    """A value for each technique, from a table by technique, or one for all; a table with a key of ``whole`` is one for all."""
+    if not isinstance(value, Mapping) or set(value) & whole:
         return dict.fromkeys(Technique, value)
-    check_keys(value, known, name)
+    check_keys(value, {str(technique) for technique in Technique}, name)
     return {Technique(key): item for key, item in value.items()}
 
 

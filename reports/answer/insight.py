@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...search.depth_profile import NEIGHBOURS, SURE, DepthProfile
-from ...spaces.space import SearchSpace, nearest_cut
+from ...spaces.space import SearchSpace
 from ..text import count, percent
 
 MOST_PAIRS = 5
@@ -106,7 +106,7 @@ def _sentence(profile: DepthProfile, space: SearchSpace | None) -> str:
 def _advice(profile: DepthProfile, space: SearchSpace | None) -> str:
     suggested = profile.suggested_cut
     advice = f"fine-tuning from layer {suggested} on suggests itself"
-    nearest = suggested if space is None else nearest_cut(space, suggested)
+    nearest = suggested if space is None else space.nearest_cut(suggested)
     if nearest is None or nearest == suggested:
         return advice
     return f"{advice} (the nearest that the search may try is {nearest})"

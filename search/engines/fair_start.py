@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ...spaces.errors import SpaceError
-from ...spaces.ranges import Scalar, Values
+from ...spaces.ranges import Between, OneOf, Scalar, Values
 from ...spaces.recipe import Technique
-from ...spaces.space import POST_FINE_TUNE_AT, SearchSpace, nearest_cut
+from ...spaces.space import POST_FINE_TUNE_AT, SearchSpace
 from ..seeds import derive
 
 SHARE = 0.5
@@ -60,7 +59,7 @@ def fair_start(
 def _first_points(space: SearchSpace, technique: Technique, suggested_cut: int | None, warm: Sequence[Values]) -> list[Values]:
     """A technique's points that are not the sequence's: its warm start, then the post's settings; each recipe once."""
     found = {space.recipe(values): values for values in warm if values["technique"] == technique}
-    for cut in (POST_FINE_TUNE_AT, nearest_cut(space, suggested_cut)):
+    for cut in (POST_FINE_TUNE_AT, space.nearest_cut(suggested_cut)):
         point = None if cut is None else _post_settings(space, technique, cut)
         if point is not None:
             found.setdefault(space.recipe(point), point)
@@ -69,8 +68,6 @@ def _first_points(space: SearchSpace, technique: Technique, suggested_cut: int |
 
 def _sequence(space: SearchSpace, technique: Technique, seed: int, first: list[Values]) -> Iterator[Values]:
     """Points of one technique, without end, those given ``first``; points may repeat in a finite space."""
-    import warnings
-
     from scipy.stats import qmc
 
     yield from first
@@ -78,10 +75,20 @@ def _sequence(space: SearchSpace, technique: Technique, seed: int, first: list[V
     while True:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "balance properties": points are drawn one at a time
-            (point,) = sobol.random(1)
-        reader = _PointReader({"technique": str(technique)}, [float(share) for share in point])
-        space.sample(reader)
-        yield reader.values
+            shares = iter(sobol.random(1)[0].tolist())
+
+        def suggest(name: str, values: OneOf | Between, shares: Iterator[float] = shares) -> Scalar:
+            return str(technique) if name == "technique" else _at(values, next(shares))
+
+        yield space.choose(suggest)
+
+
+def _at(values: OneOf | Between, share: float) -> Scalar:
+    """The value at a share of the way, 0 to 1, through a range."""
+    if isinstance(values, Between) and values.continuous:
+        return values.at(share)
+    options = values.options()
+    return options[min(int(share * len(options)), len(options) - 1)]
 
 
 def _post_settings(space: SearchSpace, technique: Technique, cut: int) -> Values | None:
@@ -93,60 +100,19 @@ def _post_settings(space: SearchSpace, technique: Technique, cut: int) -> Values
         "head_units": 0,
         "dropout": 0.0,
     }
-    middle = _PointReader(wanted, [0.5] * _MOST_PARAMETERS)
+
+    def suggest(name: str, values: OneOf | Between) -> Scalar:
+        if name not in wanted:
+            return _at(values, 0.5)
+        if isinstance(values, Between) and not values.continuous and wanted[name] not in values.options():
+            raise SpaceError(f"{name} has no value {wanted[name]}.")
+        return values.check(wanted[name])
+
     try:
-        space.sample(middle)
+        return space.choose(suggest)
     except SpaceError:
         return None
-    return middle.values
 
 
 _MOST_PARAMETERS = 16
 """Parameters that a point of the sequence can set; a space has fewer."""
-
-
-class _PointReader:
-    """Reads a space from numbers between 0 and 1, one a parameter; parameters that are given keep their value."""
-
-    def __init__(self, given: Values, point: list[float]) -> None:
-        self._given = given
-        self._point = iter(point)
-        self._active = True
-        self.values: Values = {}
-
-    def Choice(self, name: str, values: list[Scalar], **kwargs: Any) -> Any:
-        """See `HyperParameters`."""
-        return self._take(name, lambda share: values[min(int(share * len(values)), len(values) - 1)], values)
-
-    def Int(self, name: str, min_value: int, max_value: int, step: int | None = None, **kwargs: Any) -> Any:
-        """See `HyperParameters`."""
-        return self.Choice(name, list(range(min_value, max_value + 1, step or 1)))
-
-    def Float(self, name: str, min_value: float, max_value: float, step: float | None = None, **kwargs: Any) -> Any:
-        """See `HyperParameters`."""
-        if step is not None:
-            count = int((max_value - min_value) / step + 1e-9) + 1
-            return self.Choice(name, [round(min_value + place * step, 12) for place in range(count)])
-        if kwargs.get("sampling") == "log":
-            return self._take(name, lambda share: min_value * (max_value / min_value) ** share, (min_value, max_value))
-        return self._take(name, lambda share: min_value + share * (max_value - min_value), (min_value, max_value))
-
-    @contextlib.contextmanager
-    def conditional_scope(self, parent_name: str, parent_values: list[Scalar]) -> Iterator[None]:
-        """See `HyperParameters`."""
-        before = self._active
-        self._active = before and self.values.get(parent_name) in parent_values
-        try:
-            yield
-        finally:
-            self._active = before
-
-    def _take(self, name: str, place: Any, allowed: Any) -> Any:
-        if not self._active:
-            return None
-        value = self._given[name] if name in self._given else place(next(self._point))
-        within = allowed[0] <= value <= allowed[1] if isinstance(allowed, tuple) else value in allowed
-        if not within:
-            raise SpaceError(f"{name} has no value {value}.")
-        self.values[name] = value
-        return value

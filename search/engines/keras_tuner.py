@@ -118,7 +118,6 @@ def _oracle(algorithm: str, space: SearchSpace, seed: int, *, maximize: bool) ->
         own = {"max_trials": _ENDLESS}
     oracle = type("InMemory", (_InMemory, kind), {})(**common, **own)
     oracle.verbose = 0
-    oracle._display.verbose = 0
     return oracle
 
 

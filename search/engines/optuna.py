@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
-from ...spaces.ranges import Scalar, Values
+from ...spaces.parameters import Suggest
+from ...spaces.ranges import Between, OneOf, Scalar, Values
 from ...spaces.space import SearchSpace
 from ..seeds import derive
 from .base import Engine
@@ -91,44 +91,24 @@ class OptunaEngine(Engine):
             if values is None or self._algorithm in _SEQUENCES:
                 # Sampled whether it is used or not: what is adopted takes a step of the sequence too.
                 _ = trial.relative_params
-            self._space.sample(TrialReader(trial))
-        self._trials[number] = trial
-        return dict(trial.params)
+            self._trials[number] = trial
+            return self._space.choose(suggestions(trial))
 
     def _sampler(self, number: int) -> BaseSampler:
         return _SAMPLERS[self._algorithm](derive(self._seed), derive(self._seed, number))
 
 
-class TrialReader:
-    """Reads a space from an Optuna trial, by KerasTuner's names for the calls."""
+def suggestions(trial: Trial) -> Suggest:
+    """Chooses what an Optuna trial suggests."""
 
-    def __init__(self, trial: Trial) -> None:
-        self._trial = trial
-        self._active = True
+    def suggest(name: str, values: OneOf | Between) -> Scalar:
+        if isinstance(values, OneOf):
+            return trial.suggest_categorical(name, values.values)  # type: ignore[return-value]  # not None, of such options
+        if values.whole:
+            return trial.suggest_int(name, int(values.low), int(values.high), step=int(values.step or 1))
+        return trial.suggest_float(name, values.low, values.high, step=values.step, log=values.log)
 
-    def Choice(self, name: str, values: list[Scalar], **kwargs: Any) -> Any:
-        """See `HyperParameters`."""
-        return self._trial.suggest_categorical(name, values) if self._active else None
-
-    def Int(self, name: str, min_value: int, max_value: int, step: int | None = None, **kwargs: Any) -> Any:
-        """See `HyperParameters`."""
-        return self._trial.suggest_int(name, min_value, max_value, step=step or 1) if self._active else None
-
-    def Float(self, name: str, min_value: float, max_value: float, step: float | None = None, **kwargs: Any) -> Any:
-        """See `HyperParameters`."""
-        if not self._active:
-            return None
-        return self._trial.suggest_float(name, min_value, max_value, step=step, log=kwargs.get("sampling") == "log")
-
-    @contextlib.contextmanager
-    def conditional_scope(self, parent_name: str, parent_values: list[Scalar]) -> Iterator[None]:
-        """See `HyperParameters`."""
-        before = self._active
-        self._active = before and self._trial.params.get(parent_name) in parent_values
-        try:
-            yield
-        finally:
-            self._active = before
+    return suggest
 
 
 @contextlib.contextmanager

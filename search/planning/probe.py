@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 
 from ...spaces.backbone.folding import fold
-from ...spaces.backbone.forward import BATCH, compile_forward, images_a_call
+from ...spaces.backbone.forward import compile_forward, images_a_call
 from ...spaces.backbone.network import IMAGE, Network
 from ...spaces.backbone.spec import BackboneSpec, load_network
-from ...spaces.ranges import options
 from ...spaces.recipe import LAYERS, Recipe, Technique
 from ...spaces.space import SearchSpace
 from ..activations.cache_plan import cuts_that_pay
@@ -211,8 +210,8 @@ def recipe_of(space: SearchSpace, layer: int) -> Recipe:
     technique = Technique.FULL if not layer else Technique.FROZEN
     if 0 < layer < LAYERS:
         technique, at = Technique.FINE_TUNE, {"fine_tune_at": layer}
-    mode: Any = "folded" if space.foldings[-1] else next(iter(options(space.ranges["batch_norm"])))
-    size = min(int(next(iter(options(space.ranges["batch_size"])), BATCH)), _MOST_IMAGES)
+    mode: Any = "folded" if space.foldings[-1] else space.ranges["batch_norm"].options()[0]
+    size = min(int(space.ranges["batch_size"].options()[0]), _MOST_IMAGES)
     return Recipe(technique=technique, learning_rate=1e-4, batch_size=size, batch_norm=mode, **at)
 
 

@@ -10,11 +10,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...spaces.errors import OptionError, StudyError
-from ...spaces.ranges import Between, Scalar, Values, levels
-from ...spaces.readers import ValuesReader
+from ...spaces.ranges import Between, OneOf, Scalar, Values
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
@@ -98,12 +96,12 @@ def resumed_warm_start(studies: Sequence[StudyPlace | Path | str], stored: WarmS
 
 def fit(recipe: Recipe, space: SearchSpace) -> tuple[Values, tuple[str, ...]]:
     """A recipe's values in a space that has its technique, and what had to change for it."""
-    reader = _NearestReader(_values_of(recipe))
-    space.sample(reader)
-    fitted = space.recipe(reader.found)
+    wanted = _values_of(recipe)
+    values = space.choose(lambda name, allowed: _nearest(wanted.get(name), allowed, by_ratio=name.endswith("learning_rate")))
+    fitted = space.recipe(values)
     before, after = dataclasses.asdict(recipe), dataclasses.asdict(fitted)
     changed = (name for name in before if name not in _NOT_THE_RECIPES and before[name] != after[name])
-    return reader.found, tuple(f"{name} {_plain(before[name])} → {_plain(after[name])}" for name in changed)
+    return values, tuple(f"{name} {_plain(before[name])} → {_plain(after[name])}" for name in changed)
 
 
 def _best(place: StudyPlace, space: SearchSpace) -> list[WarmRecipe]:
@@ -146,31 +144,15 @@ def _values_of(recipe: Recipe) -> Values:
     return {name: value for name, value in values.items() if value is not None}
 
 
-class _NearestReader(ValuesReader):
-    """Reads a space from values of another one: each becomes the nearest that is allowed."""
-
-    @property
-    def found(self) -> Values:
-        """What was read."""
-        return {name: self._values[name] for name in self._values if name in self.read}
-
-    def _take(self, name: str, allowed: Any, rule: str, options: Sequence[Scalar] | Between) -> Any:
-        if not self._active:
-            return None
-        self.read.add(name)
-        self._values[name] = _nearest(self._values.get(name), options, by_ratio=name.endswith("learning_rate"))
-        return self._values[name]
-
-
-def _nearest(value: Scalar | None, options: Sequence[Scalar] | Between, *, by_ratio: bool) -> Scalar:
-    if isinstance(options, Between) and options.step is None:
-        number = options.low if isinstance(value, str | bool | None) else value
-        return float(min(max(number, options.low), options.high))
-    allowed = levels(options, None) if isinstance(options, Between) else options
-    if isinstance(value, str | bool | None) or isinstance(allowed[0], str | bool):
-        return value if value in allowed else allowed[0]  # type: ignore[return-value]
+def _nearest(value: Scalar | None, allowed: OneOf | Between, *, by_ratio: bool) -> Scalar:
+    if isinstance(allowed, Between) and allowed.continuous:
+        number = allowed.low if isinstance(value, str | bool | None) else value
+        return float(min(max(number, allowed.low), allowed.high))
+    options = allowed.options()
+    if isinstance(value, str | bool | None) or isinstance(options[0], str | bool):
+        return value if value in options else options[0]  # type: ignore[return-value]
     number = float(value)
-    return min(allowed, key=lambda one: abs(math.log(float(one) / number)) if by_ratio else abs(float(one) - number))
+    return min(options, key=lambda one: abs(math.log(float(one) / number)) if by_ratio else abs(float(one) - number))
 
 
 def _left_out(technique: Technique, have: int, count: int) -> str:

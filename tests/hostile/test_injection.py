@@ -7,7 +7,6 @@ import io
 import json
 import re
 import sqlite3
-import tomllib
 from html.parser import HTMLParser
 from typing import get_args
 
@@ -26,9 +25,6 @@ from tlsearch.reports.terminal.report import Report
 from tlsearch.search.events import PhaseStarted, TrialFinished, Warned
 from tlsearch.search.settings import SkippedFile
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.spaces.presets import Preset, dump_preset
-from tlsearch.spaces.ranges import Fixed
-from tlsearch.spaces.space import SearchSpace
 
 from ..reports.factory import confirm, store_of
 from ..search.factory import complete, failed
@@ -167,13 +163,3 @@ def test_sql_is_not_run_and_the_database_lies_where_it_was_asked_for(study):
     assert StudyStore.open(path).settings.name == path.name
     names = optuna.get_all_study_names(optuna.storages.RDBStorage("sqlite://", {"creator": lambda: connection}))
     assert names == [path.name]
-
-
-@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:30])
-def test_toml_gives_values_back(name):
-    space = SearchSpace().replace(optimizer=Fixed("adam"))
-    text = dump_preset(Preset(space))
-    assert tomllib.loads(text)["space"]["optimizer"] == "adam"
-    import tomli_w
-
-    assert tomllib.loads(tomli_w.dumps({name: name, "space": {name: [name]}})) == {name: name, "space": {name: [name]}}

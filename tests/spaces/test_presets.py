@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tlsearch.spaces.errors import SpaceError
-from tlsearch.spaces.presets import PRESETS, dump_preset, load_preset
+from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique
 
 
@@ -12,14 +12,6 @@ def write(tmp_path, text):
     path = tmp_path / "space.toml"
     path.write_text(text)
     return str(path)
-
-
-@pytest.mark.parametrize("name", list(PRESETS))
-def test_presets_survive_toml(name, tmp_path):
-    preset = load_preset(name)
-    again = load_preset(write(tmp_path, dump_preset(preset)))
-    assert again.space.as_dict() == preset.space.as_dict()
-    assert (again.size, again.alpha, again.early_stopping) == (preset.size, preset.alpha, preset.early_stopping)
 
 
 def test_post_is_the_posts_two_experiments():

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tlsearch.spaces.errors import SpaceError
 from tlsearch.spaces.ranges import Between, Fixed, OneOf
-from tlsearch.spaces.readers import ValuesReader
 from tlsearch.spaces.recipe import Technique
 from tlsearch.spaces.space import BLOCK_STARTS, SearchSpace
 
@@ -98,7 +97,7 @@ def test_values_reader_refuses_what_is_missing_or_out_of_range():
     with pytest.raises(SpaceError, match=f"{name} must be from"):
         space.recipe({**values, name: 5.0})
     with pytest.raises(SpaceError, match="value for technique is missing"):
-        space.sample(ValuesReader({}))
+        space.recipe({})
 
 
 def test_techniques_keep_their_order_whatever_order_they_are_given_in():

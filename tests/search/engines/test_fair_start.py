@@ -8,7 +8,7 @@ from tlsearch.search.engines.fair_start import fair_start
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.recipe import Technique
-from tlsearch.spaces.space import SearchSpace, nearest_cut
+from tlsearch.spaces.space import SearchSpace
 
 
 @settings(max_examples=30, deadline=None)
@@ -58,7 +58,7 @@ def test_with_fewer_trials_than_techniques_the_cheapest_come_first():
 @pytest.mark.parametrize(("suggested", "tried"), [(63, 54), (72, 81), (90, 98), (107, 100), (143, 134)])
 def test_the_cut_that_the_profile_suggests_is_tried_at_the_nearest_of_the_space(suggested, tried):
     space = SearchSpace()
-    assert nearest_cut(space, suggested) == tried
+    assert space.nearest_cut(suggested) == tried
     recipes = [space.recipe(values) for values in fair_start(space, 20, 5, suggested)]
     fine_tuned = [recipe for recipe in recipes if recipe.technique is Technique.FINE_TUNE]
     assert fine_tuned[0].fine_tune_at == 100 and fine_tuned[0].learning_rate == 1e-4
@@ -76,5 +76,5 @@ def test_the_suggested_cut_has_its_turn_however_few_the_trials():
 
 def test_a_space_without_fine_tuning_has_no_cut_to_suggest():
     space = SearchSpace(techniques=(Technique.FROZEN, Technique.FULL))
-    assert nearest_cut(space, 54) is None
+    assert space.nearest_cut(54) is None
     assert fair_start(space, 10, 0, 54) == fair_start(space, 10, 0)
