@@ -132,6 +132,12 @@ def begin(store, values, recipe, *, seed, worker=""):
     return store.begin(lambda: Proposal(values, recipe, seed, worker))
 
 
+def add(store, trial, technique="frozen"):
+    """Records a trial from its beginning to its end; gives whether its end was recorded."""
+    begin(store, values(technique), trial.recipe, seed=trial.seed, worker=trial.worker)
+    return store.finish(trial)
+
+
 def begin_trial(study):
     """Begins the first trial of a study's fair start."""
     (values,) = fair_start(study.space, 1, 0)

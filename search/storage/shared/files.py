@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from ..base import StudyFiles, StudyPlace
 from .connection import Connection
@@ -44,12 +44,12 @@ class SharedFiles(StudyFiles):
         """See `StudyFiles`."""
 
         def attempt() -> bool:
-            with Session(self._connection.engine) as session, session.begin():
-                if claim and not self._leases.end(session, claim):
-                    # Written already where the database was cut off after it had done so.
-                    return all(self._content(session, name) == content for name, content in files.items())
+            with self._connection.engine.begin() as sql:
+                if claim and not self._leases.end(sql, claim):
+                    # An earlier attempt may have been committed before the connection was lost.
+                    return all(self._content(sql, name) == content for name, content in files.items())
                 for name, content in files.items():
-                    self._put(session, name, content)
+                    self._put(sql, name, content)
                 return True
 
         while True:
@@ -70,19 +70,19 @@ class SharedFiles(StudyFiles):
         """See `StudyFiles`."""
         return sum(size for (size,) in self._all(select(func.length(FILES.c.content)).where(*self._in(folder))))
 
-    def _put(self, session: Session, name: str, content: bytes) -> None:
+    def _put(self, sql: SqlConnection, name: str, content: bytes) -> None:
         replaced = update(FILES).where(*self._is(name)).values(content=content, changed=now())
-        if not session.connection().execute(replaced).rowcount:
-            session.execute(insert(FILES).values(study_id=self._study, name=name, content=content, changed=now()))
+        if not sql.execute(replaced).rowcount:
+            sql.execute(insert(FILES).values(study_id=self._study, name=name, content=content, changed=now()))
 
-    def _content(self, session: Session, name: str) -> bytes | None:
-        content: bytes | None = session.execute(select(FILES.c.content).where(*self._is(name))).scalar()
+    def _content(self, sql: SqlConnection, name: str) -> bytes | None:
+        content: bytes | None = sql.execute(select(FILES.c.content).where(*self._is(name))).scalar()
         return content
 
     def _all(self, query: Select[Any]) -> list[Any]:
         def attempt() -> list[Any]:
-            with Session(self._connection.engine) as session:
-                return list(session.execute(query).all())
+            with self._connection.engine.connect() as sql:
+                return list(sql.execute(query).all())
 
         return self._connection.persist(attempt)
 

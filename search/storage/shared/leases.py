@@ -10,12 +10,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Engine, delete, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from .owner import known_dead
 from .tables import LEASES, now
@@ -56,14 +53,14 @@ class Leases:
         self._held: set[str] = set()
         self._lost: frozenset[str] = frozenset()
 
-    def take(self, session: Session | Connection, task: str) -> None:
+    def take(self, sql: Connection, task: str) -> None:
         """Leases a task that nobody can have yet, as a part of the caller's transaction; `note` it when that is over."""
-        session.execute(insert(LEASES).values(study_id=self._study, task=task, owner=self.owner, beat=self._clock()))
+        sql.execute(insert(LEASES).values(study_id=self._study, task=task, owner=self.owner, beat=self._clock()))
 
-    def end(self, session: Session | Connection, task: str) -> bool:
+    def end(self, sql: Connection, task: str) -> bool:
         """Ends a lease as a part of the caller's transaction; False where it is another driver's by now."""
         self._held.discard(task)
-        return _count(session.execute(delete(LEASES).where(*self._is(task), LEASES.c.owner == self.owner))) > 0
+        return sql.execute(delete(LEASES).where(*self._is(task), LEASES.c.owner == self.owner)).rowcount > 0
 
     def note(self, task: str) -> None:
         """Takes note that a lease is this driver's."""
@@ -147,16 +144,10 @@ class Leases:
                 return False
             over = [self._silent()]
         stolen = update(LEASES).where(*self._is(task), LEASES.c.owner == owner, *over)
-        return _count(connection.execute(stolen.values(owner=self.owner, beat=self._clock()))) > 0
+        return connection.execute(stolen.values(owner=self.owner, beat=self._clock())).rowcount > 0
 
     def _silent(self) -> ColumnElement[bool]:
         return self._clock() - LEASES.c.beat > self.seconds
 
     def _is(self, task: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return LEASES.c.study_id == self._study, LEASES.c.task == task
-
-
-def _count(result: Any) -> int:
-    """Rows that a statement has changed."""
-    assert isinstance(result, CursorResult)
-    return result.rowcount

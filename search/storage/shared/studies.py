@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optuna.exceptions import DuplicatedStudyError
-from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from sqlalchemy import delete, exists, func, select
-from sqlalchemy.orm import Session
 
 from ....spaces.errors import OptionError, StudyError
 from ...selection import maximized
@@ -19,6 +17,7 @@ from ..settings_file import SETTINGS, parse_settings, write_settings
 from .connection import Connection, NoStudiesError
 from .files import SharedFiles
 from .leases import Leases
+from .optuna_tables import STUDIES, TRIALS
 from .owner import new_owner, shown
 from .tables import FILES, LEASES
 from .trials import SharedTrials
@@ -100,9 +99,9 @@ class SharedStudy(StudyPlace):
             )
 
         def remove() -> None:
-            with Session(connection.engine) as session, session.begin():
+            with connection.engine.begin() as sql:
                 for table in (FILES, LEASES):
-                    session.execute(delete(table).where(table.c.study_id == study_id))
+                    sql.execute(delete(table).where(table.c.study_id == study_id))
             connection.optuna.delete_study(study_id)
 
         connection.persist(remove)
@@ -116,13 +115,13 @@ class SharedStudy(StudyPlace):
 
     def _find(self, connection: Connection) -> int | None:
         """Optuna's number of the study; None where there is none, or one that a kill left half made."""
-        trials = exists().where(models.TrialModel.study_id == models.StudyModel.study_id)
-        settings = exists().where(FILES.c.study_id == models.StudyModel.study_id, FILES.c.name == SETTINGS)
-        query = select(models.StudyModel.study_id, settings, trials).where(models.StudyModel.study_name == self.name)
+        trials = exists().where(TRIALS.c.study_id == STUDIES.c.study_id)
+        settings = exists().where(FILES.c.study_id == STUDIES.c.study_id, FILES.c.name == SETTINGS)
+        query = select(STUDIES.c.study_id, settings, trials).where(STUDIES.c.study_name == self.name)
 
         def read() -> tuple[int, bool, bool] | None:
-            with Session(connection.engine) as session:
-                row = session.execute(query).one_or_none()
+            with connection.engine.connect() as sql:
+                row = sql.execute(query).one_or_none()
                 return None if row is None else (row[0], bool(row[1]), bool(row[2]))
 
         if (found := connection.persist(read)) is None:
@@ -159,19 +158,15 @@ def list_shared(storage: Storage) -> list[SharedStudy]:
     except NoStudiesError:
         return []
     names = (
-        select(models.StudyModel.study_name)
-        .join(FILES, FILES.c.study_id == models.StudyModel.study_id)
-        .where(
-            exists()
-            .where(FILES.c.study_id == models.StudyModel.study_id, FILES.c.name == SETTINGS)
-            .correlate(models.StudyModel)
-        )
-        .group_by(models.StudyModel.study_name)
-        .order_by(func.max(FILES.c.changed).desc(), models.StudyModel.study_name)
+        select(STUDIES.c.study_name)
+        .join(FILES, FILES.c.study_id == STUDIES.c.study_id)
+        .where(exists().where(FILES.c.study_id == STUDIES.c.study_id, FILES.c.name == SETTINGS).correlate(STUDIES))
+        .group_by(STUDIES.c.study_name)
+        .order_by(func.max(FILES.c.changed).desc(), STUDIES.c.study_name)
     )
 
     def read() -> list[str]:
-        with Session(connection.engine) as session:
-            return list(session.execute(names).scalars())
+        with connection.engine.connect() as sql:
+            return list(sql.execute(names).scalars())
 
     return [SharedStudy(storage, name) for name in connection.persist(read)]

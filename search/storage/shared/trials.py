@@ -10,22 +10,21 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import optuna
 from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import insert, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import func, insert, select, text, update
 
 from ....spaces.errors import DamagedStudyError, StorageError
 from ..base import Notify, StudyPlace, StudyTrials
 from ..records import Proposal
 from .connection import STUCK_SECONDS, Connection
 from .leases import BEATS_A_LEASE, Leases
+from .optuna_tables import ATTRIBUTES, PARAMETERS, STUDIES, TRIALS, VALUES, utc_now, value_row
 
 _RECORDER = "recorder"
 """Attribute of a trial that has ended: the driver that has recorded it."""
@@ -77,21 +76,23 @@ class SharedTrials(StudyTrials):
         """See `StudyTrials`."""
 
         def attempt() -> tuple[int, int, Proposal] | None:
-            with Session(self._connection.engine) as session, session.begin():
-                if session.get_bind().dialect.name == "postgresql":
-                    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{STUCK_SECONDS}s'"))
-                self._lock(session)
+            with self._connection.engine.begin() as sql:
+                if sql.dialect.name == "postgresql":
+                    sql.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{STUCK_SECONDS}s'"))
+                self._lock(sql)
                 if (proposal := propose()) is None:
                     return None
                 trial = as_stored(proposal)
-                made = self._connection.optuna._get_prepared_new_trial(self._study_id, None, session)
-                session.flush()
-                number, trial_id = cast("tuple[int, int]", (made.number, made.trial_id))
+                number = sql.execute(select(func.count()).where(TRIALS.c.study_id == self._study_id)).scalar_one()
+                row = {"study_id": self._study_id, "number": number, "state": TrialState.RUNNING, "datetime_start": utc_now()}
+                inserted = sql.execute(insert(TRIALS).values(row)).inserted_primary_key
+                assert inserted is not None
+                trial_id = inserted[0]
                 # At once, where Optuna takes two statements for each of them: others are waiting.
                 if parameters := _parameters(trial_id, trial):
-                    session.execute(insert(models.TrialParamModel), parameters)
-                session.execute(insert(models.TrialUserAttributeModel), _attributes(trial_id, trial.user_attrs))
-                self._leases.take(session, _task(number))
+                    sql.execute(insert(PARAMETERS), parameters)
+                sql.execute(insert(ATTRIBUTES), _attributes(trial_id, trial.user_attrs))
+                self._leases.take(sql, _task(number))
                 return number, trial_id, proposal
 
         if (begun := self._connection.persist(attempt)) is None:
@@ -114,21 +115,15 @@ class SharedTrials(StudyTrials):
 
         def attempt() -> bool:
             trial_id = self._id(number)
-            with Session(self._connection.engine) as session, session.begin():
-                if not self._leases.end(session, _task(number)):
-                    return self._has_recorded(session, trial_id)
-                ended = (
-                    update(models.TrialModel)
-                    .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state == TrialState.RUNNING)
-                    .values(state=state, datetime_complete=datetime.now())
-                )
-                if not session.connection().execute(ended).rowcount:
+            with self._connection.engine.begin() as sql:
+                if not self._leases.end(sql, _task(number)):
+                    return self._has_recorded(sql, trial_id)
+                running = update(TRIALS).where(TRIALS.c.trial_id == trial_id, TRIALS.c.state == TrialState.RUNNING)
+                if not sql.execute(running.values(state=state, datetime_complete=utc_now())).rowcount:
                     return False
-                session.execute(insert(models.TrialUserAttributeModel), _attributes(trial_id, recorded))
+                sql.execute(insert(ATTRIBUTES), _attributes(trial_id, recorded))
                 for objective, value in enumerate(values or ()):
-                    stored, kind = models.TrialValueModel.value_to_stored_repr(value)
-                    row = {"trial_id": trial_id, "objective": objective, "value": stored, "value_type": kind}
-                    session.execute(insert(models.TrialValueModel), [row])
+                    sql.execute(insert(VALUES).values(trial_id=trial_id, objective=objective, **value_row(value)))
                 return True
 
         return self._connection.persist(attempt)
@@ -158,20 +153,17 @@ class SharedTrials(StudyTrials):
         """See `StudyTrials`."""
         return self._connection.storage_of(kind)
 
-    def _lock(self, session: Session) -> None:
+    def _lock(self, sql: SqlConnection) -> None:
         """Until the end of the transaction; Optuna's own `create_new_trial` waits for it too."""
         # key_share: rows that refer to the study may be written.
-        row = select(models.StudyModel.study_id).where(models.StudyModel.study_id == self._study_id)
-        if session.execute(row.with_for_update(key_share=True)).scalar() is None:
+        row = select(STUDIES.c.study_id).where(STUDIES.c.study_id == self._study_id)
+        if sql.execute(row.with_for_update(key_share=True)).scalar() is None:
             raise StorageError(f"{self._place} must stay while it is searched, got no such study (deleted).")
 
-    def _has_recorded(self, session: Session, trial_id: int) -> bool:
+    def _has_recorded(self, sql: SqlConnection, trial_id: int) -> bool:
         """Whether it was this driver that has recorded a trial's end: before the database was cut off, say."""
-        recorder = session.execute(
-            select(models.TrialUserAttributeModel.value_json).where(
-                models.TrialUserAttributeModel.trial_id == trial_id, models.TrialUserAttributeModel.key == _RECORDER
-            )
-        ).scalar()
+        own = select(ATTRIBUTES.c.value_json).where(ATTRIBUTES.c.trial_id == trial_id, ATTRIBUTES.c.key == _RECORDER)
+        recorder = sql.execute(own).scalar()
         return recorder is not None and json.loads(recorder) == self._leases.owner
 
     def _id(self, number: int) -> int:

@@ -1,11 +1,12 @@
 """Leases with a clock that stands where a test puts it: at every moment a task is at most one driver's."""
 
+import time
+
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import create_engine, literal, select
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from tlsearch.search.storage.address import parse_storage
@@ -59,8 +60,8 @@ class Claims(RuleBasedStateMachine):
     @rule(name=st.sampled_from(DRIVERS), task=st.sampled_from(TASKS))
     def record(self, name, task):
         """As trials and confirmations do it: the end counts if the lease is there to be ended with it."""
-        with Session(self.engine) as session, session.begin():
-            counts = self.drivers[name].end(session, task)
+        with self.engine.begin() as connection:
+            counts = self.drivers[name].end(connection, task)
         assert counts is (self.beats.get(task, ("", 0))[0] == name)
         self.believes[name].discard(task)
         if counts:
@@ -124,14 +125,24 @@ def test_of_two_who_find_a_driver_dead_one_gets_its_task(database, monkeypatch):
         assert not two.claim("trial 1") and two.others() == {"trial 1": "one"}
 
 
-def test_signs_of_life_come_from_a_thread_and_end_with_the_block():
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+def test_signs_of_life_come_from_a_thread_and_end_with_the_block(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'leases.db'}")
     METADATA.create_all(engine)
-    leases = Leases(engine, 1, "a", clock=lambda: literal(0.0), seconds=0.06)
+    now = 0.0
+    leases = Leases(engine, 1, "a", clock=lambda: literal(now), seconds=0.06)
+
+    def beats():
+        with engine.connect() as connection:
+            return connection.execute(select(LEASES.c.beat)).scalars().all()
+
     with leases.beating():
-        leases.claim("trial 1")
-    with engine.connect() as connection:
-        assert connection.execute(select(LEASES.c.task)).all() == []
+        assert leases.claim("trial 1") and beats() == [0.0]
+        now = 7.0
+        deadline = time.monotonic() + 30
+        while beats() != [7.0]:
+            assert time.monotonic() < deadline, "no sign of life has come"
+            time.sleep(0.01)
+    assert beats() == []
     engine.dispose()
 
 
