@@ -91,9 +91,9 @@ def print_report(path: StudyPlace, top: int) -> None:
     say_what_is_damaged(summary)
 
 
-def write(text: str, output: str | None, form: str, name: str) -> None:
+def write(text: str, output: str | None, output_format: str, name: str) -> None:
     """To a file, or to the standard output; a page that nobody has named a file for does not flood a terminal."""
-    if output is None and form == "html" and sys.stdout.isatty():
+    if output is None and output_format == "html" and sys.stdout.isatty():
         output = f"{Path(name).name or 'report'}.html"
         typer.echo(f"Writing {output}, {len(text.encode()) / 1e6:.1f} MB, to be opened in a browser.", err=True)
     if output is None or output == "-":

@@ -17,14 +17,14 @@ SKIPPED = 3
 """Exit code of `predict` where an image could not be read."""
 
 
-def export(
+def export(  # noqa: PLR0913 - the options of the command
     paths: Annotated[
         list[Path],
         typer.Argument(
             metavar="[STUDY] OUT", help="Folder of a study or its name in --storage, by default the newest, and file to write."
         ),
     ],
-    form: Annotated[Format | None, typer.Option("--format", help="What to write.  [default: by OUT's suffix]")] = None,
+    output_format: Annotated[Format | None, typer.Option("--format", help="What to write.  [default: by OUT's suffix]")] = None,
     technique: Annotated[TechniqueChoice, typer.Option(help="Whose model; winner is the one that is recommended.")] = "winner",
     quantize: Annotated[Quantize, typer.Option(help="Store the weights of a .tflite in fewer bits.")] = "none",
     refit: Annotated[bool, typer.Option("--refit", help="Train it again first, on training and validation images.")] = False,
@@ -45,7 +45,7 @@ def export(
             source,
             paths[-1],
             technique=technique,
-            format=form,
+            format=output_format,
             quantize=quantize,
             refit=refit,
             data=data,
@@ -58,13 +58,13 @@ def export(
 def predict(
     model: Annotated[Path, typer.Argument(help="A .keras, .tflite or .onnx file or SavedModel of `tlsearch export`.")],
     images: Annotated[list[Path], typer.Argument(help="Images, and folders of images.")],
-    form: Annotated[PredictionFormat, typer.Option("--format", help="What to write.")] = "table",
+    output_format: Annotated[PredictionFormat, typer.Option("--format", help="What to write.")] = "table",
     output: Annotated[str, typer.Option(help="File to write to; - for the standard output.")] = "-",
     batch_size: Annotated[int, typer.Option(callback=at_least(1), help="Images at a time.")] = 32,
 ) -> None:
     """Say what is on images, with an exported model. Exit code 3 where one of them could not be read."""
     from ..reports.files.predictions import predict_to
 
-    if skipped := predict_to(make_console(stderr=True), output, form, model, images, batch_size):
+    if skipped := predict_to(make_console(stderr=True), output, output_format, model, images, batch_size):
         print_error(f"{skipped} of the paths could not be read and {'was' if skipped == 1 else 'were'} skipped.", "yellow")
         raise typer.Exit(SKIPPED)

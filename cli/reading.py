@@ -32,7 +32,7 @@ def report(
         list[Path] | None,
         typer.Argument(help="Folder of a study, or its name in --storage; several stand side by side.  [default: the newest]"),
     ] = None,
-    form: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
+    output_format: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
     output: Output = None,
     top: Annotated[int, typer.Option(callback=at_least(1), help="Trials in the leaderboard.")] = 10,
     storage: StorageUrl = None,
@@ -41,21 +41,21 @@ def report(
     """Say which technique wins, by how much, and whether the difference is real."""
     paths = chosen_studies([*(study or ()), *(name or ())], storage)
     if len(paths) > 1:
-        return _compare(paths, form, output)
-    if form == "terminal" and output in (None, "-"):
+        return _compare(paths, output_format, output)
+    if output_format == "terminal" and output in (None, "-"):
         return print_report(paths[0], top)
     from ..reports.answer.summary import summarize
     from ..reports.render import render
 
     summary = summarize(paths[0])
-    text = render(summary, form, top)
+    text = render(summary, output_format, top)
     say_what_is_damaged(summary)
-    write(text, output, form, paths[0].name)
+    write(text, output, output_format, paths[0].name)
 
 
-def inspect(
+def inspect(  # noqa: PLR0913 - the options of the command
     data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: that of --labels]")] = None,
-    form: Annotated[InspectFormat, typer.Option("--format", help="html makes a contact sheet.")] = "terminal",
+    output_format: Annotated[InspectFormat, typer.Option("--format", help="html makes a contact sheet.")] = "terminal",
     output: Output = None,
     similarity: Annotated[
         bool, typer.Option("--similarity", help="Measure how similar the images are to those of the weights; takes a while.")
@@ -89,10 +89,10 @@ def inspect(
             labels=labels,
             follow_symlinks=follow_symlinks,
         )
-    if form == "terminal" and output in (None, "-"):
+    if output_format == "terminal" and output in (None, "-"):
         make_console().print(InspectionReport(found, measured))
     else:
-        write(render_inspection(found, measured, form), output, form, data.resolve().name)
+        write(render_inspection(found, measured, output_format), output, output_format, data.resolve().name)
 
 
 def dashboard(
@@ -113,7 +113,7 @@ def dashboard(
 
 def studies(
     runs: Annotated[Path | None, typer.Argument(help="Folder that holds studies.  [default: runs]")] = None,
-    form: Annotated[ListFormat, typer.Option("--format", help="What to write.")] = "terminal",
+    output_format: Annotated[ListFormat, typer.Option("--format", help="What to write.")] = "terminal",
     storage: StorageUrl = None,
 ) -> None:
     """List the studies in a folder or a database, the newest first."""
@@ -125,19 +125,19 @@ def studies(
     database = None if runs is not None and storage is None else chosen_storage(storage)
     where = database or runs or Path("runs")
     listing = Listing(list_studies(where), where)
-    if form == "json":
+    if output_format == "json":
         sys.stdout.write(listing.to_json())
     else:
         make_console().print(listing)
 
 
-def _compare(paths: list[StudyPlace], form: ReportFormat, output: str | None) -> None:
+def _compare(paths: list[StudyPlace], output_format: ReportFormat, output: str | None) -> None:
     from ..reports.answer.summary import summarize
     from ..reports.beside import SideBySide
     from ..reports.beside import render as render_comparison
 
     summaries = [summarize(path) for path in paths]
-    if form == "terminal" and output in (None, "-"):
+    if output_format == "terminal" and output in (None, "-"):
         make_console().print(SideBySide(summaries))
     else:
-        write(render_comparison(summaries, form), output, form, paths[0].name)
+        write(render_comparison(summaries, output_format), output, output_format, paths[0].name)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,11 +29,12 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..search.events import Listener
     from ..search.planning.plan import Plan
     from ..search.study import Study
 
 
-def run(
+def run(  # noqa: PLR0913 - the options of the command
     data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: the built-in pictures]")] = None,
     trials: Annotated[
         int, typer.Option(callback=at_least(1, 100_000), help="Trials of the whole study, over all of its runs.")
@@ -95,106 +95,93 @@ def run(
         typer.Option(help="Most that activations take on disk, such as 500MB or 20GB.  [default: half of the free disk]"),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; warnings and the report only.")] = False,
-    form: Annotated[ListFormat, typer.Option("--format", help="Of the report, or of --dry-run.")] = "terminal",
+    output_format: Annotated[ListFormat, typer.Option("--format", help="Of the report, or of --dry-run.")] = "terminal",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, what it takes on disk, and about how long.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder and start it anew.")] = False,
 ) -> None:
     """Search for the best technique, or go on with a search; then report."""
+    from ..search.options import Budget
+    from ..search.planning.options import RunOptions
     from ..search.planning.plan import plan_run
 
-    cluster = parse_cluster(ray, cpus_per_trial, gpus_per_trial)
-    count, limit, cache_bytes = parse_workers(workers), parse_duration(time_limit), parse_bytes(cache_limit)
-    plan = plan_run(
-        data,
-        demo=demo,
-        study=study,
+    options = RunOptions(
+        ray=parse_cluster(ray, cpus_per_trial, gpus_per_trial),
+        workers=parse_workers(workers),
+        budget=Budget(trials=trials, seconds=parse_duration(time_limit), confirm=confirm),
+        cache_limit=parse_bytes(cache_limit),
         storage=storage_for(study, storage),
+        data=data,
+        demo=demo,
+        labels=labels,
+        follow_symlinks=follow_symlinks,
+        study=study,
+        fresh=fresh,
         space=space,
         techniques=technique or (),
         fine_tune_at=fine_tune_at or (),
         epochs=epochs,
         batch_size=batch_size,
-        size=size,
-        alpha=alpha,
-        weights=weights,
         augment=augment,
         batch_norm=batch_norm,
         class_weight=class_weight,
+        size=size,
+        alpha=alpha,
+        weights=weights,
+        warm_start=warm_start or (),
+        early_stopping=not no_early_stopping,
+        prune=not no_prune,
         engine=engine,
         algorithm=algorithm,
-        labels=labels,
-        follow_symlinks=follow_symlinks,
-        warm_start=warm_start or (),
+        metric=metric,
+        seed=seed,
+        cache_dir=cache_dir,
+        cache_dtype=cache_dtype,
     )
-    plan.check_folders(fresh=fresh)
-    patience = None if no_early_stopping or not plan.early_stopping else 3
+    plan = plan_run(options)
+    plan.check_folders()
     if dry_run:
         with watching(metric, quiet=quiet) as listener:
-            plan.read_warm_start(fresh=fresh, listener=listener)
-        return _show_plan(
-            plan,
-            form,
-            trials=trials,
-            confirm=confirm,
-            seed=seed,
-            workers=count,
-            stops_early=patience is not None,
-            cache_dir=cache_dir,
-            cache_dtype=cache_dtype,
-            cache_limit=cache_bytes,
-        )
-    # Before anything is decoded: whatever is wrong with the cluster is told at once.
-    with nullcontext() if cluster is None else cluster.connected(), watching(metric, quiet=quiet) as listener:
-        started_from = plan.read_warm_start(fresh=fresh, listener=listener)
-        dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=listener)
-        from ..search.study import Budget, Study
-
-        if fresh:
-            Study.delete(plan.study)
-        open_study = partial(
-            Study.open,
-            plan.study,
-            dataset,
-            backbone=plan.backbone,
-            space=plan.space,
-            engine=plan.engine,
-            algorithm=plan.algorithm,
-            metric=metric,
-            seed=seed,
-            cache_dir=cache_dir,
-            cache_dtype=cache_dtype,
-            cache_limit=cache_bytes,
-            warm_start=started_from,
-        )
+            plan.read_warm_start(listener)
+        return _show_plan(plan, output_format)
+    # Before anything is decoded: whatever is wrong with the cluster is said at once.
+    with nullcontext() if plan.ray is None else plan.ray.connected(), watching(metric, quiet=quiet) as listener:
+        searched = _open_study(plan, listener)
         try:
-            searching = open_study()
-        except UnusedStudyError:
-            # Left by a command with a wrong option, which has been mended now.
-            Study.delete(plan.study)
-            searching = open_study()
-        try:
-            searching.run(
-                Budget(trials=trials, seconds=limit, confirm=confirm),
-                workers=count,
-                ray=cluster,
-                prune=not no_prune,
-                patience=patience,
-                listener=listener,
+            searched.run(
+                plan.budget, workers=plan.workers, ray=plan.ray, prune=plan.prune, patience=plan.patience, listener=listener
             )
         except KeyboardInterrupt:
-            _say_how_to_go_on(searching, trials)
+            kept = f"{searched.done} of {trials} trials are kept"
+            print_error(f"Stopped. {kept}; the same command goes on.", style="yellow")
             raise
-    if form == "terminal":
-        return print_report(searching.store.place, 10)
+    place = searched.store.place
+    if output_format == "terminal":
+        return print_report(place, 10)
     from ..reports.answer.summary import summarize
     from ..reports.render import render
 
-    return write(render(summarize(searching.store.place), form, 10), None, form, searching.store.place.name)
+    return write(render(summarize(place), output_format, 10), None, output_format, place.name)
 
 
-def _show_plan(plan: Plan, form: ListFormat, **asked: Any) -> None:
+def _open_study(plan: Plan, listener: Listener) -> Study:
+    """The study that a run searches in, new or resumed."""
+    warm_start = plan.read_warm_start(listener)
+    data = plan.open_data(listener)
+    from ..search.study import Study
+
+    if plan.fresh:
+        Study.delete(plan.study)
+    try:
+        return Study.open(plan.study, data, plan.search, warm_start=warm_start)
+    except UnusedStudyError:
+        # Left by a command with a wrong option, which has been mended now.
+        Study.delete(plan.study)
+        return Study.open(plan.study, data, plan.search, warm_start=warm_start)
+
+
+def _show_plan(plan: Plan, output_format: ListFormat) -> None:
     """What a run would do."""
     from ..reports.files.plan import plan_json
     from ..reports.terminal.plan import PlanReport
@@ -202,13 +189,8 @@ def _show_plan(plan: Plan, form: ListFormat, **asked: Any) -> None:
 
     console = make_console(stderr=True)
     with console.status("looking and measuring …") if console.is_terminal else nullcontext():
-        found = dry_run(plan, **asked)
-    if form == "json":
+        found = dry_run(plan)
+    if output_format == "json":
         sys.stdout.write(plan_json(found))
     else:
         make_console().print(PlanReport(found))
-
-
-def _say_how_to_go_on(study: Study, trials: int) -> None:
-    done = study.done
-    print_error(f"Stopped. {done} of {trials} trials are kept; the same command goes on.", style="yellow")

@@ -1,15 +1,30 @@
 """How it is tried: data, engines, training in worker processes, studies on disk, models taken out of them."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .data import Dataset, open_folder
     from .export.export import Export, export_model
+    from .options import Budget
     from .planning.warm_start import read_warm_start
     from .predict.predictor import Predictor
     from .storage.address import parse_storage
     from .storage.shared.studies import SharedStudy
-    from .study import Budget, Study
+    from .study import Study
+
+_MODULES = {
+    "Budget": "options",
+    "Dataset": "data",
+    "Export": "export.export",
+    "Predictor": "predict.predictor",
+    "SharedStudy": "storage.shared.studies",
+    "Study": "study",
+    "export_model": "export.export",
+    "open_folder": "data",
+    "parse_storage": "storage.address",
+    "read_warm_start": "planning.warm_start",
+}
 
 __all__ = [
     "Budget",
@@ -27,32 +42,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # A study needs Optuna, which the command line's help should not wait for.
-    if name in ("Budget", "Study"):
-        from . import study
-
-        return getattr(study, name)
-    if name in ("Dataset", "open_folder"):
-        from . import data
-
-        return getattr(data, name)
-    if name in ("Export", "export_model"):
-        from .export import export
-
-        return getattr(export, name)
-    if name == "SharedStudy":
-        from .storage.shared.studies import SharedStudy
-
-        return SharedStudy
-    if name == "parse_storage":
-        from .storage.address import parse_storage
-
-        return parse_storage
-    if name == "Predictor":
-        from .predict.predictor import Predictor
-
-        return Predictor
-    if name == "read_warm_start":
-        from .planning.warm_start import read_warm_start
-
-        return read_warm_start
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

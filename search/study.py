@@ -10,51 +10,35 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from .. import __version__
-from ..spaces.backbone.spec import BackboneSpec, weights_fingerprint
+from ..spaces.backbone.spec import weights_fingerprint
 from ..spaces.errors import StudyError, UnusedStudyError
 from ..spaces.space import SearchSpace
 from .context import Context
 from .data.dataset import Dataset
 from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
-from .machine.paths import cache_root
+from .options import Budget, SearchKeywords, SearchOptions
 from .phases.confirm import ConfirmationPlan, Confirmer
 from .phases.extract import CacheFiller
 from .phases.profile import measure_profile
 from .phases.search import Progress, Searcher, check_success, count_done
 from .phases.time_limit import TimeLimit
 from .phases.training import Conditions
-from .settings import CacheType, StudySettings, WarmStart, differences
+from .settings import StudySettings, differences
 from .storage.base import StudyPlace
 from .storage.places import as_place
 from .storage.store import StudyStore
-from .trial import Metric
+from .training.trainer import PATIENCE
 from .workers.messages import Begin
 from .workers.pool import WorkerPool
 from .workers.processes import ProcessPool, choose_workers
 
 if TYPE_CHECKING:
     from .workers.ray.cluster import RayCluster
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """How much a search may spend.
-
-    Attributes:
-        trials: The study's total, over all of its runs.
-        seconds: Wall time of this run, confirmation included; None for no limit.
-        confirm: Seeds that each technique's finalist is trained again with; 0 leaves the test split unread.
-    """
-
-    trials: int = 20
-    seconds: float | None = None
-    confirm: int = 3
 
 
 class Study:
@@ -73,34 +57,16 @@ class Study:
         cls,
         path: StudyPlace | Path | str,
         data: Dataset,
-        *,
-        backbone: BackboneSpec,
-        space: SearchSpace | None = None,
-        engine: str = "optuna",
-        algorithm: str = "tpe",
-        metric: Metric = "accuracy",
-        seed: int = 0,
-        cache_dir: Path | None = None,
-        cache_dtype: CacheType = "float16",
-        cache_limit: int | None = None,
-        warm_start: WarmStart | None = None,
+        search: SearchOptions | None = None,
+        **options: Unpack[SearchKeywords],
     ) -> Study:
         """The study at ``path``: a new one, or the one that is there if it was made for the same search.
 
         Args:
             path: Folder of the study, or its name and database; made where there is none.
             data: What to search on; its size must be the backbone's.
-            backbone: Which MobileNetV2.
-            space: What may be tried; the default space where left out.
-            engine: ``optuna`` or ``keras-tuner``.
-            algorithm: One of the engine's.
-            metric: What selection goes by.
-            seed: Of proposals, weights and orders. The split has its own, given to `open_folder`.
-            cache_dir: Folder of the caches, as in `open_folder`.
-            cache_dtype: How activations are kept on disk.
-            cache_limit: Bytes that all activations there may take; None for a share of the free disk.
-            warm_start: As `read_warm_start` gives it; None for none, or for what the study was started from. An ``algorithm``
-                that enumerates the space does not use it.
+            search: What is searched, and how.
+            options: Attributes of `SearchOptions`, in place of ``search`` or of some of its values.
 
         Raises:
             StudyError: The folder holds something else, or a study of another search: the message says what differs.
@@ -108,7 +74,11 @@ class Study:
             StorageError: The database refuses.
             WeightsError: The weights cannot be found.
         """
-        space = space or SearchSpace()
+        # In its first version None stood for the default space.
+        if options.get("space") is None:
+            options.pop("space", None)
+        search = SearchOptions(**options) if search is None else dataclasses.replace(search, **options)
+        backbone = search.backbone
         at_hand = backbone.at_hand()
         weights = backbone.locate()
         fingerprint = weights_fingerprint(backbone, weights)
@@ -116,18 +86,18 @@ class Study:
         settings = StudySettings(
             name=place.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            engine=engine,
-            algorithm=algorithm,
-            seed=seed,
-            metric=metric,
-            space=space.as_dict(),
+            engine=search.engine,
+            algorithm=search.algorithm,
+            seed=search.seed,
+            metric=search.metric,
+            space=search.space.as_dict(),
             data=data.settings(),
             alpha=backbone.alpha,
             size=backbone.size,
             weights=backbone.weights,
             weights_fingerprint=fingerprint,
             version=__version__,
-            warm_start=warm_start,
+            warm_start=search.warm_start,
         )
         store = StudyStore.open(place) if place.exists() else StudyStore.create(place, settings)
         if differing := differences(store.settings, settings):
@@ -142,18 +112,7 @@ class Study:
             if weights is not None:
                 # Where a download failed, another size's file may stand in for the one that was missing.
                 store.notes.keep_weights_file(weights.name, downloaded=not at_hand and backbone.at_hand())
-        context = Context(
-            dataset=data.without_names(),
-            backbone=backbone,
-            weights=weights,
-            weights_fingerprint=fingerprint,
-            cache=cache_root(cache_dir) / "activations",
-            seed=seed,
-            metric=metric,
-            cache_dtype=cache_dtype,
-            cache_limit=cache_limit,
-        )
-        return cls(store, space, context)
+        return cls(store, search.space, search.context(data.without_names(), weights, fingerprint))
 
     @staticmethod
     def delete(path: StudyPlace | Path | str) -> None:
@@ -176,7 +135,7 @@ class Study:
         workers: int | None = None,
         ray: RayCluster | None = None,
         prune: bool = True,
-        patience: int | None = 3,
+        patience: int | None = PATIENCE,
         listener: Listener = ignore,
     ) -> None:
         """Searches until the budget is spent, then confirms; returns at once where both are done already.

@@ -37,7 +37,7 @@ def plan_json(found: DryRun) -> str:
         "study": str(found.plan.study),
         "warm_start": [str(study) for study in found.plan.warm_start],
         "trials": found.trials,
-        "confirm": found.confirm,
+        "confirm": found.plan.budget.confirm,
         "workers": found.workers,
         "cache": {
             "limit": found.limit,

@@ -11,7 +11,8 @@ from ..text import count, duration, file_size, listed, literal
 
 def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
     """What was asked for and what was found, each with its label; safe to print."""
-    plan, survey, space, backbone = found.plan, found.survey, found.plan.space, found.plan.backbone
+    plan, survey, search = found.plan, found.survey, found.plan.search
+    space, backbone, confirm = search.space, search.backbone, plan.budget.confirm
     train, val, test, skipped = image_counts(found)
     about = "about " if found.dataset is None else ""
     yield (
@@ -34,7 +35,7 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
     yield "Space", f"{', '.join(space.techniques)}; fine_tune_at {cuts or 'not asked for'}"
     yield (
         "Search",
-        f"{count(found.trials, 'trial')} with {plan.engine} ({plan.algorithm}), then {count(found.confirm, 'seed')} a finalist",
+        f"{count(found.trials, 'trial')} with {search.engine} ({search.algorithm}), then {count(confirm, 'seed')} a finalist",
     )
     if plan.warm_start:
         yield "Start", literal(f"the best recipes of {', '.join(map(str, plan.warm_start))}")

@@ -1,15 +1,15 @@
-"""What a run would do, told in seconds without doing it: what ``--dry-run`` shows."""
+"""What a run would do, estimated in seconds without doing it: what ``--dry-run`` shows."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ...spaces.backbone.network import IMAGE
 from ...spaces.backbone.spec import weights_fingerprint
 from ...spaces.recipe import LAYERS
+from ...spaces.space import SearchSpace
 from ..activations.cache import ActivationCache
 from ..activations.cache_plan import bytes_of, plan_cache, planned_passes
 from ..activations.eviction import default_limit
@@ -19,9 +19,8 @@ from ..data.decode_pool import choose_processes
 from ..data.survey import Survey, stand_in
 from ..events import ignore
 from ..machine.devices import machine_memory
-from ..machine.paths import cache_root
+from ..options import SearchOptions
 from ..phases.profile import MOST_IMAGES, kept_profile
-from ..settings import CacheType
 from ..training.order import MEMORY_SHARE
 from ..workers.processes import choose_workers
 from .estimate import Counts, Estimator, Forecast
@@ -60,7 +59,6 @@ class DryRun:
         survey: The data set, as far as names and sizes tell it.
         dataset: The data set itself, where an earlier run has decoded it.
         trials: Of the whole study, no more than the space has recipes.
-        confirm: Seeds that each finalist is trained again with.
         workers: That train side by side.
         cuts: What is, or would be, kept on disk, the cheapest first.
         from_pixels: First trained layers that train from pixels in any case: their activations are larger than the images.
@@ -76,7 +74,6 @@ class DryRun:
     survey: Survey
     dataset: Dataset | None
     trials: int
-    confirm: int
     workers: int
     cuts: tuple[PlannedCut, ...]
     from_pixels: tuple[int, ...]
@@ -97,62 +94,43 @@ class DryRun:
         return {name: size for name, size in taken.items() if size > MEMORY_SHARE * self.memory}
 
 
-def dry_run(
-    plan: Plan,
-    *,
-    trials: int,
-    confirm: int,
-    seed: int = 0,
-    workers: int | None = None,
-    stops_early: bool = True,
-    cache_dir: Path | None = None,
-    cache_dtype: CacheType = "float16",
-    cache_limit: int | None = None,
-) -> DryRun:
-    """Looks at the data set's names and sizes, measures this machine for two seconds, and reckons.
-
-    Args:
-        plan: What was asked for.
-        trials: Of the whole study.
-        confirm: Seeds that each finalist is to be trained again with.
-        seed: Of the split.
-        workers: As in `Study.run`.
-        stops_early: Whether trials may end before their last epoch.
-        cache_dir: As in `open_folder`.
-        cache_dtype: How activations are kept on disk.
-        cache_limit: Bytes that they may take; None for a share of the free disk.
+def dry_run(plan: Plan) -> DryRun:
+    """Looks at the data set's names and sizes, measures this machine for two seconds, and estimates.
 
     Raises:
         DataError: The data set cannot be searched on, as far as names tell.
     """
-    survey = plan.survey(cache_dir=cache_dir)
-    root = cache_root(cache_dir)
-    dataset = None
-    if not survey.to_decode:
-        # Nothing is left to decode: the real splits, and the entries that are there, are known.
-        dataset = plan.open_data(seed=seed, cache_dir=cache_dir, listener=ignore)
-    count, threads, gpus = choose_workers(workers)
-    speeds, costs, unmeasured = _measure(plan, survey, count, threads, gpus)
-    context = _context(plan, dataset or stand_in(survey), root, seed, cache_dtype, cache_limit)
-    limit = default_limit(context.cache, spoken_for=survey.bytes_to_decode) if cache_limit is None else cache_limit
-    cuts, missing_rows = _cuts(context, plan, costs, limit)
-    size = plan.space.size
-    most = trials if size is None else min(trials, size)
+    search, space, budget = plan.search, plan.search.space, plan.budget
+    survey = plan.survey()
+    # Where nothing is left to decode, the real splits and the entries that are there are known.
+    dataset = None if survey.to_decode else plan.open_data(ignore)
+    workers, threads, gpus = choose_workers(plan.workers)
+    speeds, costs, unmeasured = _measure(search, survey, workers, threads, gpus)
+    # Nothing is downloaded for a look: without the weights at hand no entry of theirs can be there either.
+    backbone = search.backbone
+    weights = backbone.locate() if backbone.at_hand() else None
+    fingerprint = weights_fingerprint(backbone, weights) if backbone.at_hand() else ""
+    context = search.context(dataset or stand_in(survey), weights, fingerprint)
+    limit = context.cache_limit
+    if limit is None:
+        limit = default_limit(context.cache, spoken_for=survey.bytes_to_decode)
+    cuts, missing_rows = _cuts(context, space, costs, limit)
+    trials = budget.trials if space.size is None else min(budget.trials, space.size)
     forecast = None
     if speeds is not None:
         kept = frozenset(cut.cut for cut in cuts if cut.kept)
         data = context.dataset
-        forecast = Estimator(speeds, costs, plan.space, kept).forecast(
+        forecast = Estimator(speeds, costs, space, kept).forecast(
             Counts(
                 images=survey.to_decode,
                 train=len(data.train),
                 val=len(data.val),
                 test=len(data.test),
-                trials=most,
-                confirm=confirm,
-                workers=count,
+                trials=trials,
+                confirm=budget.confirm,
+                workers=workers,
                 processes=max(1, choose_processes(None, survey.images)),
-                stops_early=stops_early,
+                stops_early=plan.patience is not None,
                 missing=missing_rows,
                 profile=0 if dataset and kept_profile(context) else min(len(data.train), MOST_IMAGES),
             )
@@ -161,46 +139,30 @@ def dry_run(
         plan=plan,
         survey=survey,
         dataset=dataset,
-        trials=most,
-        confirm=confirm,
-        workers=count,
+        trials=trials,
+        workers=workers,
         cuts=cuts,
-        from_pixels=tuple(layer for layer in plan.space.cuts if costs.cuts[layer] == IMAGE),
+        from_pixels=tuple(layer for layer in space.cuts if costs.cuts[layer] == IMAGE),
         limit=limit,
-        disk_free=shutil.disk_usage(root).free,
+        disk_free=shutil.disk_usage(context.cache.parent).free,
         memory=machine_memory(),
         forecast=forecast,
         unmeasured=unmeasured,
     )
 
 
-def _measure(plan: Plan, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]) -> tuple[Speeds | None, Costs, str]:
+def _measure(
+    search: SearchOptions, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]
+) -> tuple[Speeds | None, Costs, str]:
     files = survey.layout.candidates[:: max(1, survey.images // SAMPLE)]
     paths = [survey.layout.root / file.path for file in files]
     try:
-        return *probe(plan.backbone, plan.space, paths, workers=workers, threads=threads, gpus=gpus), ""
+        return *probe(search.backbone, search.space, paths, workers=workers, threads=threads, gpus=gpus), ""
     except NoProbeError as error:
-        return None, costs_of(plan.backbone, plan.space), str(error)
+        return None, costs_of(search.backbone, search.space), str(error)
 
 
-def _context(plan: Plan, dataset: Dataset, root: Path, seed: int, cache_dtype: CacheType, cache_limit: int | None) -> Context:
-    # Nothing is downloaded for a look: without the weights at hand no entry of theirs can be there either.
-    weights = plan.backbone.locate() if plan.backbone.at_hand() else None
-    fingerprint = weights_fingerprint(plan.backbone, weights) if plan.backbone.at_hand() else ""
-    return Context(
-        dataset=dataset,
-        backbone=plan.backbone,
-        weights=weights,
-        weights_fingerprint=fingerprint,
-        cache=root / "activations",
-        seed=seed,
-        metric="accuracy",
-        cache_dtype=cache_dtype,
-        cache_limit=cache_limit,
-    )
-
-
-def _cuts(context: Context, plan: Plan, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], tuple[int, int]]:
+def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], tuple[int, int]]:
     """What the run will decide, in its order: first the search's rows, then with what is left the test split's.
 
     Returns:
@@ -212,7 +174,7 @@ def _cuts(context: Context, plan: Plan, costs: Costs, limit: int) -> tuple[tuple
     missing_bytes = dict.fromkeys(costs.values_at, 0)
     rows: list[int] = []
     for part in ("search", "test"):
-        planned = planned_passes(context, plan.space, costs.values_at, part)
+        planned = planned_passes(context, space, costs.values_at, part)
         keys = {key for work in planned for key in work.keys(context)}
         missing = {key for key in keys if not cache.has(key)}
         decided = plan_cache(context, planned, missing, costs.values_at, limit)

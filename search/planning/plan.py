@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...spaces.backbone.spec import BackboneSpec
 from ...spaces.errors import DataError, OptionError
-from ...spaces.presets import load_preset
+from ...spaces.presets import Preset, load_preset
 from ...spaces.ranges import Fixed, OneOf
 from ...spaces.recipe import Technique
 from ...spaces.space import SearchSpace
@@ -20,16 +19,31 @@ from ..engines import check_algorithm
 from ..events import Listener
 from ..machine.devices import check_backend
 from ..machine.paths import cache_root
+from ..options import Budget, SearchOptions
 from ..settings import WarmStart
-from ..storage.address import Storage
 from ..storage.base import StudyPlace
 from ..storage.places import place_of
+from ..training.trainer import PATIENCE
+from .options import RunOptions
+
+if TYPE_CHECKING:
+    from ..workers.ray.cluster import RayCluster
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
 
 DEMO_SIZE, DEMO_ALPHA = 96, 0.35
 """The same for the built-in pictures: what they are drawn at, and what the ``starter`` weights are for."""
+
+
+class _Reading(TypedDict):
+    """How `survey_folder` and `open_folder` are to read a folder; see the latter's arguments."""
+
+    size: int
+    cache_dir: Path | None
+    name: str | None
+    labels: Path | None
+    follow_symlinks: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,47 +53,48 @@ class Plan:
     Attributes:
         folder: Of the images; None for a built-in set.
         demo: Variant of the built-in set that is used where there is no folder.
-        study: Folder of the study, or its name and database.
-        early_stopping: Whether training may end before its last epoch.
         labels: CSV file that names the images and their classes; None for class folders.
         follow_symlinks: Whether links that leave the folder of images are followed.
+        study: Folder of the study, or its name and database.
+        fresh: Whether a study that is there is to be deleted.
+        search: What the study is opened with, but for the warm start, which `read_warm_start` reads.
         warm_start: Places of the studies whose best recipes are tried first.
+        budget: What may be spent.
+        patience, workers, ray, prune: As in `Study.run`.
     """
 
     folder: Path | None
     demo: str
+    labels: Path | None
+    follow_symlinks: bool
     study: StudyPlace
-    space: SearchSpace
-    backbone: BackboneSpec
-    engine: str
-    algorithm: str
-    early_stopping: bool
-    labels: Path | None = None
-    follow_symlinks: bool = False
-    warm_start: tuple[StudyPlace, ...] = ()
+    fresh: bool
+    search: SearchOptions
+    warm_start: tuple[StudyPlace, ...]
+    budget: Budget
+    patience: int | None
+    workers: int | None
+    ray: RayCluster | None
+    prune: bool
 
-    def check_folders(self, *, fresh: bool) -> None:
+    def check_folders(self) -> None:
         """Finds what would end the run only after its images are decoded.
-
-        Args:
-            fresh: Whether a study that is there is to be deleted.
 
         Raises:
             StudyError: The study's folder holds something else, or cannot be made.
             StorageError: Its database refuses.
             WeightsError: The file of the weights does not exist.
         """
-        self.study.check(fresh=fresh)
+        self.study.check(fresh=self.fresh)
         # ImageNet's may have to be downloaded, which the folder of images should be worth first.
-        if self.backbone.weights != "imagenet":
-            self.backbone.locate()
+        if self.search.backbone.weights != "imagenet":
+            self.search.backbone.locate()
 
-    def read_warm_start(self, *, fresh: bool, listener: Listener) -> WarmStart | None:
+    def read_warm_start(self, listener: Listener) -> WarmStart | None:
         """What the study starts from, or was started from where it exists; None where that is not asked for.
 
         Args:
-            fresh: Whether a study that is there is to be deleted.
-            listener: Told what is not taken over as it was.
+            listener: Receives a warning for what cannot be taken over as it was.
 
         Raises:
             StudyError: A study cannot be read or has nothing to start from, or this one was started from others.
@@ -89,74 +104,43 @@ class Plan:
             return None
         from .warm_start import read_warm_start, resumed_warm_start
 
-        if self.study.exists() and not fresh:
+        if self.study.exists() and not self.fresh:
             return resumed_warm_start(self.warm_start, self.study.settings().warm_start)
-        return read_warm_start(self.warm_start, self.space, within=self.study, listener=listener)
+        return read_warm_start(self.warm_start, self.search.space, within=self.study, listener=listener)
 
-    def survey(self, *, cache_dir: Path | None) -> Survey:
+    def survey(self) -> Survey:
         """The data set as names and sizes tell it; no image is opened.
 
         Raises:
             DataError: It cannot be searched on, as far as they tell.
         """
-        folder, name = self._data(cache_dir)
-        return survey_folder(
-            folder,
-            size=self.backbone.size,
-            cache_dir=cache_dir,
-            name=name,
-            labels=self.labels,
-            follow_symlinks=self.follow_symlinks,
-        )
+        folder, reading = self._data()
+        return survey_folder(folder, **reading)
 
-    def _data(self, cache_dir: Path | None) -> tuple[Path, str | None]:
-        """The folder of images, and its name where reports are to call it by another."""
-        if self.folder is not None:
-            return self.folder, None
-        return write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
-
-    def open_data(self, *, seed: int, cache_dir: Path | None, listener: Listener) -> Dataset:
+    def open_data(self, listener: Listener) -> Dataset:
         """The data set, decoded.
 
         Raises:
             DataError: The folder cannot be searched on.
         """
-        folder, name = self._data(cache_dir)
-        return open_folder(
-            folder,
-            size=self.backbone.size,
-            seed=seed,
-            cache_dir=cache_dir,
-            listener=listener,
-            name=name,
-            labels=self.labels,
-            follow_symlinks=self.follow_symlinks,
-        )
+        folder, reading = self._data()
+        return open_folder(folder, seed=self.search.seed, listener=listener, **reading)
+
+    def _data(self) -> tuple[Path, _Reading]:
+        """The folder of images, and how to read it."""
+        cache_dir, folder, name = self.search.cache_dir, self.folder, None
+        if folder is None:
+            folder, name = write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
+        return folder, {
+            "size": self.search.backbone.size,
+            "cache_dir": cache_dir,
+            "name": name,
+            "labels": self.labels,
+            "follow_symlinks": self.follow_symlinks,
+        }
 
 
-def plan_run(
-    folder: Path | None,
-    *,
-    demo: str,
-    study: Path | None,
-    storage: Storage | None = None,
-    space: str,
-    techniques: Sequence[str] = (),
-    fine_tune_at: Sequence[int] = (),
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    size: int | None = None,
-    alpha: float | None = None,
-    weights: str | None = None,
-    augment: bool = False,
-    batch_norm: str | None = None,
-    class_weight: str | None = None,
-    engine: str = "optuna",
-    algorithm: str | None = None,
-    labels: Path | None = None,
-    follow_symlinks: bool = False,
-    warm_start: Sequence[Path] = (),
-) -> Plan:
+def plan_run(options: RunOptions) -> Plan:
     """Checks options against each other and fills in what was left out.
 
     Without a folder, the paths in ``labels`` start from the folder that it lies in.
@@ -165,51 +149,70 @@ def plan_run(
         OptionError, SpaceError: An option is out of range or contradicts another.
     """
     check_backend()
-    preset = load_preset(space)
-    changes: dict[str, Any] = {}
-    if techniques:
-        changes["techniques"] = tuple(Technique(name) for name in techniques)
-    if fine_tune_at:
-        chosen = changes.get("techniques", preset.space.techniques)
-        if Technique.FINE_TUNE not in chosen:
-            raise OptionError('--fine-tune-at belongs to technique "fine-tune", which is not asked for. Leave it out.')
-        changes["fine_tune_at"] = Fixed(fine_tune_at[0]) if len(fine_tune_at) == 1 else OneOf(tuple(fine_tune_at))
-    if epochs is not None:
-        changes |= {"epochs": dict.fromkeys(Technique, epochs), "head_epochs": epochs}
-    fixed = {"batch_size": batch_size, "batch_norm": batch_norm, "class_weight": class_weight}
-    changes |= {name: Fixed(value) for name, value in fixed.items() if value is not None}
-    if augment:
-        changes["augment"] = Fixed(True)
-    name = f"demo-{demo}"
+    preset = load_preset(options.space)
+    space = _space(preset, options)
+    folder, name = options.data, f"demo-{options.demo}"
     if folder is not None:
         name = _name(folder)
-    elif labels is not None:
-        folder, name = labels.parent, labels.stem
+    elif options.labels is not None:
+        folder, name = options.labels.parent, options.labels.stem
     is_demo = folder is None
     backbone = BackboneSpec(
-        alpha=_first(alpha, None if is_demo else preset.alpha, DEMO_ALPHA if is_demo else DATA_ALPHA),
-        size=_first(size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
-        weights=weights or ("starter" if is_demo else "imagenet"),
+        alpha=_first(options.alpha, None if is_demo else preset.alpha, DEMO_ALPHA if is_demo else DATA_ALPHA),
+        size=_first(options.size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
+        weights=options.weights or ("starter" if is_demo else "imagenet"),
     )
-    algorithm = check_algorithm(engine, algorithm)
-    if warm_start and algorithm == "grid":
+    algorithm = check_algorithm(options.engine, options.algorithm)
+    if options.warm_start and algorithm == "grid":
         raise OptionError(
             "--warm-start needs an algorithm that can be told where to begin, got grid, which tries every recipe of the space "
             "in its own order. Leave --warm-start out, or name another --algorithm."
         )
+    storage = options.storage
     return Plan(
         folder=folder,
-        demo=demo,
-        study=place_of(study or (name if storage else Path("runs") / name), storage),
-        space=preset.space.replace(**changes),
-        backbone=backbone,
-        engine=engine,
-        algorithm=algorithm,
-        early_stopping=preset.early_stopping,
-        labels=labels,
-        follow_symlinks=follow_symlinks,
-        warm_start=tuple(place_of(one, storage, folders_first=True) for one in warm_start),
+        demo=options.demo,
+        labels=options.labels,
+        follow_symlinks=options.follow_symlinks,
+        study=place_of(options.study or (name if storage else Path("runs") / name), storage),
+        fresh=options.fresh,
+        search=SearchOptions(
+            backbone=backbone,
+            space=space,
+            engine=options.engine,
+            algorithm=algorithm,
+            metric=options.metric,
+            seed=options.seed,
+            cache_dir=options.cache_dir,
+            cache_dtype=options.cache_dtype,
+            cache_limit=options.cache_limit,
+        ),
+        warm_start=tuple(place_of(one, storage, folders_first=True) for one in options.warm_start),
+        budget=options.budget,
+        patience=PATIENCE if options.early_stopping and preset.early_stopping else None,
+        workers=options.workers,
+        ray=options.ray,
+        prune=options.prune,
     )
+
+
+def _space(preset: Preset, options: RunOptions) -> SearchSpace:
+    """The preset's space, narrowed by the options."""
+    changes: dict[str, Any] = {}
+    if options.techniques:
+        changes["techniques"] = tuple(Technique(name) for name in options.techniques)
+    if layers := options.fine_tune_at:
+        if Technique.FINE_TUNE not in changes.get("techniques", preset.space.techniques):
+            raise OptionError('--fine-tune-at belongs to technique "fine-tune", which is not asked for. Leave it out.')
+        changes["fine_tune_at"] = Fixed(layers[0]) if len(layers) == 1 else OneOf(tuple(layers))
+    if options.epochs is not None:
+        changes |= {"epochs": dict.fromkeys(Technique, options.epochs), "head_epochs": options.epochs}
+    for name in ("batch_size", "batch_norm", "class_weight"):
+        if (value := getattr(options, name)) is not None:
+            changes[name] = Fixed(value)
+    if options.augment:
+        changes["augment"] = Fixed(True)
+    return preset.space.replace(**changes)
 
 
 def _name(folder: Path) -> str:

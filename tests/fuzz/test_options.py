@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tlsearch.search.data.folder import scan
 from tlsearch.search.engines.fair_start import fair_start
 from tlsearch.search.engines.optuna import suggestions
-from tlsearch.search.planning.plan import Plan, plan_run
+from tlsearch.search.planning.options import RunOptions
+from tlsearch.search.planning.plan import plan_run
 from tlsearch.search.storage.distributions import distributions
 from tlsearch.search.storage.folder.study import FolderStudy
 from tlsearch.search.storage.places import list_studies
@@ -100,11 +101,11 @@ def test_any_space_file(tmp_path, fields):
     path = tmp_path / "space.toml"
     path.write_text("\n".join(f"{json.dumps(key)} = {toml(value)}" for key, value in fields.items()), encoding="utf-8")
     try:
-        plan = plan_run(tmp_path, demo="small-similar", study=None, space=str(path))
+        plan = plan_run(RunOptions(data=tmp_path, space=str(path)))
     except TlsearchError as error:
         assert "got" in str(error) or "no key" in str(error) or "must" in str(error), error
     else:
-        carried_out(plan.space)
+        carried_out(plan.search.space)
 
 
 @quick
@@ -133,6 +134,7 @@ numbers = st.integers() | st.sampled_from([0, 1, 2**31, 2**63, 10**400])
     st.fixed_dictionaries(
         {},
         optional={
+            "data": paths.map(Path),
             "space": paths,
             "study": paths.map(Path),
             "techniques": st.lists(st.sampled_from(["frozen", "fine-tune", "full"]), max_size=4),
@@ -148,18 +150,15 @@ numbers = st.integers() | st.sampled_from([0, 1, 2**31, 2**63, 10**400])
             "labels": paths.map(Path),
         },
     ),
-    st.none() | paths.map(Path),
 )
-def test_any_options(options, folder):
-    options = {"demo": "small-similar", "study": None, "space": "default", **options}
+def test_any_options(options):
     try:
-        plan = plan_run(folder, **options)
-        assert isinstance(plan, Plan)
-        plan.check_folders(fresh=False)
+        plan = plan_run(RunOptions(**options))
+        plan.check_folders()
     except TlsearchError as error:
         assert str(error)
     else:
-        carried_out(plan.space)
+        carried_out(plan.search.space)
 
 
 @quick

@@ -12,6 +12,7 @@ from tlsearch.search.data.folder import Candidate, Layout
 from tlsearch.search.data.survey import Survey
 from tlsearch.search.planning.dry_run import DryRun, PlannedCut
 from tlsearch.search.planning.estimate import Forecast, TechniqueTime
+from tlsearch.search.planning.options import RunOptions
 from tlsearch.search.planning.plan import plan_run
 from tlsearch.search.settings import SkippedFile
 from tlsearch.spaces.recipe import LAYERS, Technique
@@ -21,7 +22,7 @@ from ...search.factory import striped_dataset
 
 @pytest.fixture
 def found():
-    options = {"demo": "small-similar", "study": None, "space": "default", "size": 160, "alpha": 0.35, "weights": "starter"}
+    options = RunOptions(data=Path("photos"), size=160, alpha=0.35, weights="starter", fine_tune_at=[30, 98, 100])
     files = tuple(Candidate(f"cats/{number}.jpg", "cats", "all", 30_000, 0) for number in range(100))
     layout = Layout(Path("photos"), {"all": "."}, files, (SkippedFile("cats/a.txt", "not an image file"),))
     survey = Survey(
@@ -34,7 +35,7 @@ def found():
         TechniqueTime(Technique.FULL, 6, 3700.0, 12_000.0),
     )
     return DryRun(
-        plan=plan_run(Path("photos"), **options, fine_tune_at=[30, 98, 100]), survey=survey, dataset=None, trials=20, confirm=3,
+        plan=plan_run(options), survey=survey, dataset=None, trials=20,
         workers=2, cuts=(PlannedCut(155, (LAYERS,), 256_000, 0, True), PlannedCut(98, (98, 100), 612_000, 612_000, True)),
         from_pixels=(0, 30), limit=40_000_000_000, disk_free=80_000_000_000, memory=16_000_000_000,
         forecast=Forecast(9.0, 0.1, 12.0, 5000.0, 7099.0, techniques),

@@ -3,19 +3,23 @@
 import dataclasses
 import functools
 import json
-from pathlib import Path
 
 import pytest
 
 from tlsearch.search.activations.cache import ActivationCache
+from tlsearch.search.activations.cache_plan import planned_passes
 from tlsearch.search.depth_profile import DepthProfile
+from tlsearch.search.events import ignore
+from tlsearch.search.options import Budget
 from tlsearch.search.phases.profile_cache import ProfileCache
 from tlsearch.search.planning import dry_run as dry_run_module
 from tlsearch.search.planning.dry_run import dry_run
 from tlsearch.search.planning.estimate import PROFILE_SECONDS
+from tlsearch.search.planning.options import RunOptions
 from tlsearch.search.planning.plan import plan_run
 from tlsearch.search.planning.probe import NoProbeError, Speeds, anchors, costs_of
 from tlsearch.spaces.backbone.network import POOL
+from tlsearch.spaces.backbone.spec import weights_fingerprint
 from tlsearch.spaces.recipe import LAYERS
 from tlsearch.spaces.space import SearchSpace
 
@@ -29,8 +33,7 @@ def folder(make_folder):
 
 @pytest.fixture
 def plan(folder):
-    options = {"demo": "small-similar", "study": None, "space": "default", "weights": "starter"}
-    return plan_run(folder, **options, size=32, alpha=0.35, fine_tune_at=[54, 134, 143])
+    return plan_run(RunOptions(data=folder, weights="starter", size=32, alpha=0.35, fine_tune_at=[54, 134, 143]))
 
 
 @functools.cache
@@ -49,8 +52,9 @@ def no_probe(monkeypatch):
     monkeypatch.setattr(dry_run_module, "probe", measure)
 
 
-def look(plan, **options):
-    return dry_run(plan, **{"trials": 6, "confirm": 1, "workers": 2, **options})
+def look(plan, trials=6, **search):
+    asked = dataclasses.replace(plan.search, **search)
+    return dry_run(dataclasses.replace(plan, search=asked, budget=Budget(trials=trials, confirm=1), workers=2))
 
 
 def test_reads_names_and_sizes_and_writes_nothing(plan, folder, own_cache):
@@ -64,7 +68,7 @@ def test_reads_names_and_sizes_and_writes_nothing(plan, folder, own_cache):
 
 def test_sizes_are_those_of_the_activations(plan):
     found = look(plan)
-    costs = _costs(plan.backbone, json.dumps(plan.space.as_dict()))
+    costs = _costs(plan.search.backbone, json.dumps(plan.search.space.as_dict()))
     assert {cut.cut: cut.bytes for cut in found.cuts} == {cut: 2 * 64 * values for cut, values in costs.values_at.items()}
     assert all(cut.kept and cut.missing == cut.bytes for cut in found.cuts)
     assert next(cut.layers for cut in found.cuts if cut.cut == POOL + 1) == (LAYERS,)
@@ -84,15 +88,15 @@ def test_what_does_not_fit_is_not_kept(plan):
 def test_what_is_there_already_is_known(plan):
     """Once the images are decoded, the entries' names are too."""
     assert look(plan).dataset is None
-    plan.open_data(seed=0, cache_dir=None, listener=lambda event: None)
+    plan.open_data(ignore)
     found = look(plan)
     assert found.survey.to_decode == found.survey.bytes_to_decode == 0 and len(found.dataset.train) == 40
-    root = Path(found.dataset.images_folder).parents[1]
     cut = found.cuts[-1].cut
-    context = dry_run_module._context(plan, found.dataset, root, 0, "float16", None)
+    weights = plan.search.backbone.locate()
+    context = plan.search.context(found.dataset, weights, weights_fingerprint(plan.search.backbone, weights))
     cache = ActivationCache(context.cache)
     for part in ("search", "test"):
-        for work in dry_run_module.planned_passes(context, plan.space, [cut], part):
+        for work in planned_passes(context, plan.search.space, [cut], part):
             for key in work.keys(context):
                 (cache.folder / key.name).mkdir(parents=True)
                 cache.complete(key, len(work.rows), [])
@@ -105,11 +109,11 @@ def test_what_is_there_already_is_known(plan):
 
 
 def test_a_space_with_fewer_recipes_than_trials(folder):
-    post = plan_run(folder, demo="small-similar", study=None, space="post", size=32, alpha=0.35, weights="random")
+    post = plan_run(RunOptions(data=folder, space="post", size=32, alpha=0.35, weights="random"))
     assert look(post, trials=20).trials == 2
 
 
-def test_where_it_cannot_be_measured_the_rest_is_told(plan, monkeypatch):
+def test_where_it_cannot_be_measured_the_rest_is_said(plan, monkeypatch):
     def fail(*arguments, **options):
         raise NoProbeError("a process died")
 

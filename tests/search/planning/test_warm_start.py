@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlsearch.search.engines.fair_start import fair_start
-from tlsearch.search.events import Warned
+from tlsearch.search.events import Warned, ignore
+from tlsearch.search.planning.options import RunOptions
 from tlsearch.search.planning.plan import plan_run
 from tlsearch.search.planning.warm_start import fit, read_warm_start, resumed_warm_start
 from tlsearch.search.storage.store import StudyStore
@@ -175,9 +176,7 @@ def test_no_study_starts_from_itself(tmp_path):
 def test_a_grid_takes_no_warm_start(tmp_path):
     for engine in ("optuna", "keras-tuner"):
         with pytest.raises(OptionError, match="--warm-start needs an algorithm that can be told where to begin, got grid"):
-            plan_run(
-                None, demo="small-similar", study=None, space="default", engine=engine, algorithm="grid", warm_start=[tmp_path]
-            )
+            plan_run(RunOptions(engine=engine, algorithm="grid", warm_start=[tmp_path]))
 
 
 @settings(max_examples=30)
@@ -245,15 +244,15 @@ def test_a_study_keeps_what_it_was_started_from(tmp_path):
 def test_a_plan_reads_the_others_for_a_new_study_only(tmp_path):
     path = donor(tmp_path / "a")
 
-    def plan(*studies):
-        return plan_run(None, demo="small-similar", study=tmp_path / "own", space="default", warm_start=studies)
+    def read(*studies, fresh=False):
+        return plan_run(RunOptions(study=tmp_path / "own", warm_start=studies, fresh=fresh)).read_warm_start(ignore)
 
-    warm = plan(path).read_warm_start(fresh=False, listener=lambda event: None)
+    warm = read(path)
     StudyStore.create(tmp_path / "own", factory.settings(name="own", warm_start=warm))
     path.rename(tmp_path / "moved")
-    assert plan(path).read_warm_start(fresh=False, listener=lambda event: None) == warm
-    assert plan().read_warm_start(fresh=False, listener=lambda event: None) is None
+    assert read(path) == warm
+    assert read() is None
     with pytest.raises(StudyError, match="keeps what it was started from"):
-        plan(tmp_path / "moved").read_warm_start(fresh=False, listener=lambda event: None)
-    again = plan(tmp_path / "moved").read_warm_start(fresh=True, listener=lambda event: None)
+        read(tmp_path / "moved")
+    again = read(tmp_path / "moved", fresh=True)
     assert [one.values for one in again.recipes] == [one.values for one in warm.recipes]
