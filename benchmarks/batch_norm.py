@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import get_args
 
@@ -22,6 +23,7 @@ from tlsearch.search.activations.extract import Extractor
 from tlsearch.search.activations.passes import passes
 from tlsearch.search.context import Context
 from tlsearch.search.training.trainer import Job, Outcome, Trainer
+from tlsearch.search.trial import Measurement
 from tlsearch.spaces import BackboneSpec, Recipe
 from tlsearch.spaces.backbone.network import POOL
 from tlsearch.spaces.backbone.spec import load_network, weights_fingerprint
@@ -62,7 +64,6 @@ def compare(asked: argparse.Namespace, folder: Path, scratch: Path) -> dict[str,
         checksums = [extractor.shard(work, shard) for shard in shards_of(len(work.rows))]
         for key in work.keys(context):
             ActivationCache(context.cache).complete(key, len(work.rows), [one[key] for one in checksums])
-    extractor.cached_cuts = frozenset(cuts)
     trainer = Trainer(data, network, extractor.inputs_for, "accuracy")
     found: dict[str, dict[str, dict[str, float]]] = {}
     for mode in get_args(BatchNorm):
@@ -74,7 +75,8 @@ def compare(asked: argparse.Namespace, folder: Path, scratch: Path) -> dict[str,
                 batch_norm=mode,
                 epochs=asked.epochs,
             )
-            ends = [outcome(trainer, Job(recipe, seed, head_seed=seed, patience=None)) for seed in range(1, asked.seeds + 1)]
+            jobs = [Job(recipe, seed, head_seed=seed, patience=None) for seed in range(1, asked.seeds + 1)]
+            ends = [outcome(trainer.train(job, cuts)) for job in jobs]
             found.setdefault(mode, {})[f"{rate:g}"] = {
                 "val_accuracy": round(float(np.mean([end.best.val_accuracy for end in ends])), 4),
                 # The first run of a Keras model traces within its first step.
@@ -83,9 +85,8 @@ def compare(asked: argparse.Namespace, folder: Path, scratch: Path) -> dict[str,
     return found
 
 
-def outcome(trainer: Trainer, job: Job) -> Outcome:
+def outcome(training: Generator[Measurement, None, Outcome]) -> Outcome:
     """Trains to the end."""
-    training = trainer.train(job)
     while True:
         try:
             next(training)

@@ -1,10 +1,9 @@
-"""What a search trains on: everything a worker needs to begin."""
+"""What a search trains on, in one value that every worker is given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,12 @@ from numpy.typing import NDArray
 from ..spaces.backbone.spec import BackboneSpec
 from .data.dataset import Dataset
 from .settings import CacheType
+from .trial import Metric
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a search trains on; everything a worker needs to begin.
+    """Everything that a worker needs to begin.
 
     Attributes:
         dataset: The images.
@@ -36,7 +36,7 @@ class Context:
     weights_fingerprint: str
     cache: Path
     seed: int
-    metric: Any
+    metric: Metric
     cache_dtype: CacheType = "float16"
     cache_limit: int | None = None
 

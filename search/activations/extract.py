@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +33,6 @@ class Extractor:
         self._cache = ActivationCache(context.cache)
         self._prefixes: dict[tuple[bool, tuple[int, ...]], Forward] = {}
         self._opened: dict[EntryKey, Shards] = {}
-        self.cached_cuts: frozenset[int] = frozenset()
 
     def shard(self, work: Pass, shard: int) -> dict[EntryKey, int]:
         """Computes and writes one shard of every entry of ``work``; gives their checksums.
@@ -44,13 +45,18 @@ class Extractor:
         keys = work.keys(self._context)
         return {key: self._cache.write_shard(key, shard, flat[key.cut]) for key in keys}
 
-    def inputs_for(self, recipe: Recipe, test: bool) -> Inputs:
-        """The recipe's cached inputs, or pixels where its cut is not cached."""
+    def inputs_for(self, recipe: Recipe, cached_cuts: Collection[int], test: bool) -> Inputs:
+        """The recipe's inputs, from the cache where its cut is among ``cached_cuts``, else from pixels.
+
+        Args:
+            recipe: What is to be trained.
+            cached_cuts: Cuts whose entries are complete.
+            test: Whether the test split is wanted too.
+        """
         network = self._networks[recipe.batch_norm == "folded"]
         cut = network.cut_for(recipe.first_trained_layer)
-        pixels = PixelInputs(self._context.dataset, self._context.seed)
-        if cut == IMAGE or cut not in self.cached_cuts:
-            return pixels
+        if cut == IMAGE or cut not in cached_cuts:
+            return PixelInputs(self._context.dataset, self._context.seed)
         wanted = passes(self._context, "search", [cut], folded=recipe.batch_norm == "folded", augment=recipe.augment)
         if test:
             wanted += passes(self._context, "test", [cut], folded=recipe.batch_norm == "folded", augment=False)

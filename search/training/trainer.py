@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,10 @@ from .models.base import TrainableModel
 from .models.shelf import ModelShelf
 from .order import epoch_order
 
+T = TypeVar("T")
+
 PATIENCE = 3
 """Epochs without a lower validation loss after which a stage ends: of ten epochs, the KerasTuner examples' usual three."""
-
 
 CHUNK_BYTES = 16 << 20
 """Of the inputs of one call of a model: a whole epoch of a head on 6,000 images, six steps from pixels."""
@@ -84,19 +85,45 @@ class Outcome:
 
 
 class DivergedError(Exception):
-    """The loss became NaN or infinite."""
+    """The loss is no longer a finite number."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Stage:
-    """The running totals and the best model of one stage."""
+    """How a stage went.
 
-    best: Measurement | None = None
-    snapshot: Any = None
-    head: list[NDArray[np.float32]] | None = None
-    step_seconds: float = 0.0
-    other_seconds: float = 0.0
-    images: int = 0
+    Attributes:
+        best: The measurement of its best epoch.
+        snapshot: The model at that epoch.
+        step_seconds: Wall time of the training steps.
+        other_seconds: Wall time of evaluation.
+        images: Images trained on, each as often as it was.
+    """
+
+    best: Measurement
+    snapshot: Any
+    step_seconds: float
+    other_seconds: float
+    images: int
+
+    @property
+    def seconds(self) -> float:
+        return self.step_seconds + self.other_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A head trained on the frozen base.
+
+    Attributes:
+        best: The measurement of its best epoch.
+        arrays: As `TrainableModel.reset` takes them.
+        seconds: Wall time of training it; 0 where it was kept from an earlier trial.
+    """
+
+    best: Measurement
+    arrays: list[NDArray[np.float32]]
+    seconds: float
 
 
 class Trainer:
@@ -105,8 +132,8 @@ class Trainer:
     Args:
         dataset: The images' splits and labels.
         network: The backbone, BatchNorm not folded.
-        inputs_for: Gives a recipe's inputs: of its cut where that is cached, else of the pixels; with ``test`` they must
-            hold the test split's rows too.
+        inputs_for: Gives a recipe's inputs: of its cut where that is among the cached cuts, else of the pixels. Where the last
+            argument is true they must hold the test split's rows too.
         metric: What the best epoch is chosen by.
         threads: See `FlatModel`.
     """
@@ -115,43 +142,42 @@ class Trainer:
         self,
         dataset: Dataset,
         network: Network,
-        inputs_for: Callable[[Recipe, bool], Inputs],
+        inputs_for: Callable[[Recipe, Collection[int], bool], Inputs],
         metric: Metric,
         *,
         threads: int | None = 1,
     ) -> None:
-        self.dataset = dataset
-        self.metric: Metric = metric
+        self._dataset = dataset
+        self._metric: Metric = metric
         self._inputs_for = inputs_for
         self._network = network
         self._shelf = ModelShelf(network, len(dataset.classes), threads=threads)
-        self._heads: dict[tuple[Recipe, int, int | None], _Stage] = {}
+        self._heads: dict[tuple[Recipe, int, int | None], _Head] = {}
 
-    def train(self, job: Job) -> Generator[Measurement, None, Outcome]:
+    def train(self, job: Job, cached_cuts: Collection[int] = ()) -> Generator[Measurement, None, Outcome]:
         """Trains ``job``, yielding a measurement an epoch; the generator's value is the outcome.
+
+        Args:
+            job: What to train.
+            cached_cuts: Cuts whose activations are in the cache; recipes of other cuts train from pixels.
 
         Raises:
             DivergedError: The loss is no longer a finite number.
         """
         started = time.perf_counter()
         recipe = job.recipe
-        head = self._head(job)
-        if head is not None and head.best is not None:
-            yield _at_epoch_zero(head.best)
-        inputs = self._inputs_for(recipe, job.test)
-        model = self._shelf.take(recipe, inputs.cut, inputs.dtype)
-        model.reset(recipe, job.seed, head.head if head else None)
-        stage = _Stage()
-        yield from self._stage(model, inputs, recipe, job.seed, job.patience, stage)
-        assert stage.best is not None
-        model.restore(stage.snapshot)
-        test = None
-        if job.test:
-            test = softmax(self._logits(model, inputs, self.dataset.test))
-        seconds = time.perf_counter() - started
-        measured = stage.step_seconds + stage.other_seconds
+        head = self._head(job, cached_cuts)
         if head is not None:
-            measured += head.step_seconds + head.other_seconds
+            # The state in which the main stage starts.
+            yield replace(head.best, epoch=0)
+        inputs = self._inputs_for(recipe, cached_cuts, job.test)
+        model = self._shelf.take(recipe, inputs.cut, inputs.dtype)
+        model.reset(recipe, job.seed, head.arrays if head else None)
+        stage = yield from self._stage(model, inputs, recipe, job.seed, job.patience)
+        model.restore(stage.snapshot)
+        test = softmax(self._logits(model, inputs, self._dataset.test)) if job.test else None
+        seconds = time.perf_counter() - started
+        measured = stage.seconds + (head.seconds if head else 0.0)
         return Outcome(
             best=stage.best,
             trainable_params=model.trainable_params,
@@ -166,47 +192,50 @@ class Trainer:
     def _whole(self, recipe: Recipe, model: TrainableModel, snapshot: Any) -> Weights:
         return whole_weights(recipe, self._network, model.layers_of(snapshot), model.head_of(snapshot))
 
-    def _head(self, job: Job) -> _Stage | None:
-        """The head that the main stage starts from, trained unless a trial before trained the same; None where untrained."""
+    def _head(self, job: Job, cached_cuts: Collection[int]) -> _Head | None:
+        """The head that the main stage starts from, trained unless an earlier trial trained the same; None where untrained."""
         first = job.recipe.first_stage
         if first is None:
             return None
         key = (first, job.head_seed, job.patience)
         if key in self._heads:
-            return _Stage(self._heads[key].best, head=self._heads[key].head)
-        inputs = self._inputs_for(first, False)
+            return self._heads[key]
+        inputs = self._inputs_for(first, cached_cuts, False)
         model = self._shelf.take(first, inputs.cut, inputs.dtype)
         model.reset(first, job.head_seed, None)
-        stage = _Stage()
-        for _ in self._stage(model, inputs, first, job.head_seed, job.patience, stage):
-            pass
-        stage.head, stage.snapshot = model.head_of(stage.snapshot), None
-        self._heads[key] = stage
-        return stage
+        stage = _value_of(self._stage(model, inputs, first, job.head_seed, job.patience))
+        head = _Head(stage.best, model.head_of(stage.snapshot), stage.seconds)
+        self._heads[key] = replace(head, seconds=0.0)
+        return head
 
     def _stage(
-        self, model: TrainableModel, inputs: Inputs, recipe: Recipe, seed: int, patience: int | None, stage: _Stage
-    ) -> Generator[Measurement, None, None]:
+        self, model: TrainableModel, inputs: Inputs, recipe: Recipe, seed: int, patience: int | None
+    ) -> Generator[Measurement, None, _Stage]:
         order = np.random.default_rng(seed)
-        weights = self._class_weights(recipe)
+        weights = class_weights(self._dataset, recipe)
+        best, snapshot = None, None
+        step_seconds = other_seconds = 0.0
+        images = 0
         lowest, waited = math.inf, 0
         for epoch in range(1, recipe.epochs + 1):
             began = time.perf_counter()
-            rows = epoch_order(self.dataset.train, order, row_bytes=inputs.row_bytes)
+            rows = epoch_order(self._dataset.train, order, row_bytes=inputs.row_bytes)
             view = (epoch - 1) % VIEWS if recipe.augment else 0
-            loss, accuracy, images = self._epoch(model, inputs, rows, view, recipe.batch_size, weights)
+            loss, accuracy = self._epoch(model, inputs, rows, view, recipe.batch_size, weights)
             stepped = time.perf_counter()
             measurement = self._measure(model, inputs, epoch, loss, accuracy, began)
-            if self._is_best(measurement, stage.best):
-                stage.best, stage.snapshot = measurement, model.snapshot()
-            stage.step_seconds += stepped - began
-            stage.other_seconds += time.perf_counter() - stepped
-            stage.images += images
+            if best is None or self._is_better(measurement, best):
+                best, snapshot = measurement, model.snapshot()
+            step_seconds += stepped - began
+            other_seconds += time.perf_counter() - stepped
+            images += len(rows)
             yield measurement
             waited = 0 if measurement.val_loss < lowest else waited + 1
             lowest = min(lowest, measurement.val_loss)
             if patience is not None and waited >= patience:
-                return
+                break
+        assert best is not None
+        return _Stage(best, snapshot, step_seconds, other_seconds, images)
 
     def _epoch(
         self,
@@ -216,18 +245,18 @@ class Trainer:
         view: int,
         batch_size: int,
         class_weights: NDArray[np.float32],
-    ) -> tuple[float, float, int]:
+    ) -> tuple[float, float]:
         """One pass over ``rows``. The last batch is filled up with images of weight 0, so that all steps have one shape.
 
         Its loss is a mean over the whole batch, so that every image of an epoch counts alike.
 
         Returns:
-            Mean loss, mean accuracy, images trained on.
+            Mean loss, mean accuracy.
         """
         size = min(batch_size, len(rows))
         steps = -(-len(rows) // size)
         order = np.resize(rows, (steps, size))
-        labels = self.dataset.labels[order]
+        labels = self._dataset.labels[order]
         weights = class_weights[labels]
         weights.ravel()[len(rows) :] = 0
         images = np.minimum(size, len(rows) - size * np.arange(steps))
@@ -239,26 +268,22 @@ class Trainer:
             losses, accuracies = model.train(tensors, labels[call], weights[call])
             total_loss += float(losses.sum()) * size
             total_accuracy += float(accuracies @ images[call])
-        loss = total_loss / len(rows)
-        if not math.isfinite(loss):
-            raise DivergedError(f"the training loss became {loss}: a lower learning rate would not")
-        return loss, total_accuracy / len(rows), len(rows)
+        return _finite("training", total_loss / len(rows)), total_accuracy / len(rows)
 
     def _measure(
         self, model: TrainableModel, inputs: Inputs, epoch: int, loss: float, accuracy: float, began: float
     ) -> Measurement:
-        labels = self.dataset.labels[self.dataset.val]
-        probabilities = softmax(self._logits(model, inputs, self.dataset.val))
-        if not np.isfinite(probabilities).all():
-            raise DivergedError("the validation loss is not a finite number: a lower learning rate would give one")
+        labels = self._dataset.labels[self._dataset.val]
+        probabilities = softmax(self._logits(model, inputs, self._dataset.val))
+        val_loss = _finite("validation", log_loss(probabilities, labels))
         measured = scores(probabilities, labels)
         return Measurement(
             epoch=epoch,
             loss=loss,
             accuracy=accuracy,
-            val_loss=log_loss(probabilities, labels),
+            val_loss=val_loss,
             val_accuracy=measured["accuracy"],
-            score=measured[self.metric],
+            score=measured[self._metric],
             seconds=time.perf_counter() - began,
         )
 
@@ -267,21 +292,36 @@ class Trainer:
         parts = [model.predict(inputs.batch(rows[at : at + size], 0)) for at in range(0, len(rows), size)]
         return np.concatenate(parts)
 
-    def _is_best(self, measurement: Measurement, best: Measurement | None) -> bool:
-        if best is None or better(self.metric, measurement.score, best.score):
+    def _is_better(self, measurement: Measurement, best: Measurement) -> bool:
+        if better(self._metric, measurement.score, best.score):
             return True
         return measurement.score == best.score and measurement.val_loss < best.val_loss
 
-    def _class_weights(self, recipe: Recipe) -> NDArray[np.float32]:
-        """Weight of an image by its label, ``(classes,)``; ``balanced`` is n / (classes · images of the class)."""
-        classes = len(self.dataset.classes)
-        if recipe.class_weight == "none":
-            return np.ones(classes, np.float32)
-        counts = np.bincount(self.dataset.labels[self.dataset.train], minlength=classes)
-        return np.asarray(counts.sum() / (classes * counts), np.float32)
+
+def class_weights(dataset: Dataset, recipe: Recipe) -> NDArray[np.float32]:
+    """Weight of an image by its label, ``(classes,)``; ``balanced`` is n / (classes · images of the class)."""
+    classes = len(dataset.classes)
+    if recipe.class_weight == "none":
+        return np.ones(classes, np.float32)
+    counts = np.bincount(dataset.labels[dataset.train], minlength=classes)
+    return np.asarray(counts.sum() / (classes * counts), np.float32)
 
 
-def _at_epoch_zero(best: Measurement) -> Measurement:
-    """The head's best measurement, as the state in which the main stage starts."""
-    fields: dict[str, Any] = {name: getattr(best, name) for name in Measurement.__dataclass_fields__}
-    return Measurement(**{**fields, "epoch": 0})
+def _finite(split: str, loss: float) -> float:
+    """The loss itself.
+
+    Raises:
+        DivergedError: It is not a finite number.
+    """
+    if not math.isfinite(loss):
+        raise DivergedError(f"the {split} loss became {loss}: try a lower learning rate")
+    return loss
+
+
+def _value_of(generator: Generator[Any, None, T]) -> T:
+    """Runs a generator to its end, for its value alone."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            return cast(T, end.value)

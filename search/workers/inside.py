@@ -138,8 +138,7 @@ class Inside:
         if isinstance(message, ComputeFeatures):
             return Features(self._tools.pooler.features(message.rows))
         if isinstance(message, Train):
-            self._tools.extractor.cached_cuts = message.cached_cuts
-            self._training = self._tools.trainer.train(message.job)
+            self._training = self._tools.trainer.train(message.job, message.cached_cuts)
             return self._train_epoch(self._training)
         assert self._training is not None, "Train comes first"
         if message.go_on:
