@@ -1,13 +1,12 @@
-"""Confirmation: each technique's finalist is trained again from its start, with several seeds, and meets the test split.
+"""The confirm phase: each technique's finalist is trained again with several seeds and evaluated on the test split.
 
-The finalist is chosen on the validation split alone. This is the only place that asks a worker for test predictions. Of a
-finalist's seeds the model that did best on the validation split is kept with the study.
+The finalist is chosen on the validation split alone. This is the only place that asks a worker for test predictions. Of the
+models trained with a finalist's seeds, the one that did best on the validation split is kept with the study.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,15 +89,15 @@ class ConfirmationPlan:
         ]
 
     def reserve(self, *, test_seconds: float, limit: TimeLimit, workers: int) -> Callable[[Sequence[Trial]], float]:
-        """What a search keeps of its time limit for the confirmation, as far as the trials that have finished tell.
+        """How much of its time limit a search keeps for the confirmation, estimated from the trials that have finished.
 
         Args:
             test_seconds: Wall time that computing the test split's activations is expected to take.
-            limit: Of the run. Of what is left of it now no more than `RESERVED_AT_MOST` is kept.
+            limit: Of the run. At most `RESERVED_AT_MOST` of what is left of it now is kept.
             workers: That will confirm side by side.
 
         Returns:
-            The seconds that are kept, by the trials that have finished.
+            A function that gives the seconds to keep for the trials that have finished.
         """
         most = RESERVED_AT_MOST * max(0.0, limit.left)
 
@@ -111,19 +110,15 @@ class ConfirmationPlan:
         return seconds
 
     def fitting(self, limit: TimeLimit, workers: int, listener: Listener) -> ConfirmationPlan:
-        """The plan with fewer seeds, and a warning, where the time that is left does not allow for all; with one at least."""
-        left = limit.left
-        if math.isinf(left) or left <= 0:
+        """The plan with as many seeds as the time that is left allows, but at least one, and a warning if these are fewer."""
+        if not limit.exists or (left := limit.left) <= 0:
             return self
         waiting = self.remaining()
-        planned = sorted({seed for _, seed in waiting}, key=self.seeds.index)
-        fitting = len(planned)
-        while fitting > 1:
-            runs = [trial for trial, seed in waiting if seed in planned[:fitting]]
-            if expected_seconds(runs, workers) <= left:
-                break
-            fitting -= 1
-        if not (dropped := planned[fitting:]):
+        planned = [seed for seed in self.seeds if any(seed == other for _, other in waiting)]
+        dropped: list[int] = []
+        while len(planned) > 1 and expected_seconds([trial for trial, seed in waiting if seed in planned], workers) > left:
+            dropped.append(planned.pop())
+        if not dropped:
             return self
         kept = tuple(seed for seed in self.seeds if seed not in dropped)
         listener(
@@ -164,7 +159,7 @@ class Confirmer(TrainingPhase):
             self._listener(Warned(f"The time limit left {len(self._waiting)} of {self._total} confirmation runs undone."))
 
     def goes_on(self, run: Train, measurement: object) -> bool:
-        """See `TrainingRuns`. What has begun is trained to its end."""
+        """See `TrainingRuns`. Every run is trained to its end."""
         return True
 
     def ended(self, run: Train, end: RunEnd) -> None:
@@ -198,7 +193,7 @@ class Confirmer(TrainingPhase):
         return Train(ticket, job, self._conditions.cached_cuts)
 
     def _take(self) -> tuple[CompleteTrial, int] | None:
-        """The next run that no other driver is at; it waits no longer."""
+        """Takes the first waiting run that no other driver is training."""
         for trial, seed in [*self._waiting]:
             if not self._store.claim(_claim(trial, seed)):
                 continue

@@ -1,4 +1,4 @@
-"""The search loop: propose → train → record, with as many trials running as there are workers."""
+"""The search phase: propose, train, record, with as many trials running as there are workers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..engines import WAIT, make_engine
 from ..engines.fair_start import fair_start
 from ..events import PhaseAdvanced, TrialFinished, TrialMeasured, TrialStarted, Warned
 from ..seeds import derive
-from ..selection import better, maximized
+from ..selection import maximized
 from ..storage.records import Proposal
 from ..storage.store import StudyStore, interrupted
-from ..training.trainer import Job, Outcome
+from ..training.trainer import Job
 from ..trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
-from ..workers.messages import Failed, Train, Trained
+from ..workers.messages import Failed, Train
 from ..workers.pool import Died, RunEnd, WorkerPool
 from .pruning import falls_behind
 from .slots import Slots, was_interrupted
@@ -59,19 +59,14 @@ class Progress:
 
 
 def check_success(trials: Sequence[Trial]) -> None:
-    """Raises where trials have failed and none has succeeded.
+    """Checks that not every trial has failed.
 
     Raises:
-        SearchFailedError: With the last reason.
+        SearchFailedError: Trials have failed and none has succeeded; with the last reason.
     """
     errors = [trial.error for trial in trials if isinstance(trial, FailedTrial) and not trial.interrupted]
     if errors and not any(isinstance(trial, CompleteTrial) for trial in trials):
         raise SearchFailedError(f"none of {len(errors)} trials succeeded; the last one: {errors[-1]}.")
-
-
-def no_reserve(finished: Sequence[FinishedTrial]) -> float:
-    """Keeps no time for what comes after the search."""
-    return 0.0
 
 
 @dataclass(slots=True)
@@ -86,8 +81,8 @@ class _Running:
 class Searcher(TrainingPhase):
     """Fills the slots of a search, from 0 to the study's total, each with one trial that was not interrupted.
 
-    A trial's seed follows from its slot, and an interrupted trial is trained again in its slot with the same recipe and seed.
-    So the slots come out the same whether or not a search was cut off. In a shared study each slot is filled by one driver.
+    A trial's seed is derived from its slot, and an interrupted trial is trained again in its slot with the same recipe and
+    seed, so a search that was cut off ends like one that was not. In a shared study each slot is filled by one driver.
 
     Args:
         store: Where trials are recorded.
@@ -95,7 +90,7 @@ class Searcher(TrainingPhase):
         total: Slots: `Progress.total`.
         conditions: Of all trials.
         prune: Whether trials may be ended early within their technique.
-        reserve: Seconds that are kept of the time limit, by the trials that have finished so far.
+        reserve: Seconds of the time limit to keep for what follows the search, given the trials that have finished so far.
         suggested_cut: As in `fair_start`.
     """
 
@@ -107,7 +102,7 @@ class Searcher(TrainingPhase):
         conditions: Conditions,
         *,
         prune: bool,
-        reserve: Callable[[Sequence[FinishedTrial]], float] = no_reserve,
+        reserve: Callable[[Sequence[FinishedTrial]], float] = lambda finished: 0.0,
         suggested_cut: int | None = None,
     ) -> None:
         super().__init__(store, conditions)
@@ -168,9 +163,8 @@ class Searcher(TrainingPhase):
 
     def ended(self, run: Train, end: RunEnd) -> None:
         """See `TrainingRuns`."""
-        running = self._running.pop(run.ticket)
-        traceback = end.traceback if isinstance(end, Failed) else ""
-        self._record(self._finished_trial(running, end), traceback)
+        trial = self._finished_trial(self._running.pop(run.ticket), end)
+        self._record(trial, end.traceback if isinstance(end, Failed) else "")
         failures = sum(isinstance(t, FailedTrial) and not t.interrupted for t in self._finished)
         if failures >= HOPELESS:
             check_success(self._finished)
@@ -185,7 +179,7 @@ class Searcher(TrainingPhase):
         return Train(trial.number, job, self._conditions.cached_cuts)
 
     def _proposal(self, worker: str) -> Proposal | None:
-        """What to try next; asked again where the database went away before it was recorded."""
+        """What to try next. Idempotent: the store asks again if the database went away before the trial was recorded."""
         if self._store.shared:
             self._catch_up()
         slot, values = self._slots.free()
@@ -205,7 +199,7 @@ class Searcher(TrainingPhase):
         return None if proposed is None or proposed is WAIT else proposed
 
     def _catch_up(self) -> None:
-        """Takes note of what other drivers have done, and records what one that has died left running."""
+        """Reads what other drivers have done, and records the running trials of one that has died as interrupted."""
         own = self._running.keys()
         trials = self._store.trials()
         if swept := self._store.sweep(own, trials):
@@ -220,7 +214,7 @@ class Searcher(TrainingPhase):
         return f"{count} trial{'s' if count > 1 else ''} that other drivers are training" if count else ""
 
     def _out_of_time(self) -> bool:
-        return self._limit.reached(self._reserve(self._finished))
+        return self._limit.exists and self._limit.reached(self._reserve(self._finished))
 
     def _is_lost(self, trial: RunningTrial) -> bool:
         """Whether another driver has taken the trial over."""
@@ -228,33 +222,34 @@ class Searcher(TrainingPhase):
 
     def _finished_trial(self, running: _Running, end: RunEnd) -> FinishedTrial:
         trial = dataclasses.replace(running.trial, curve=tuple(running.curve))
-        common = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
-        ended = datetime.now(UTC)
-        common |= {"ended": ended, "seconds": (ended - trial.started).total_seconds()}
-        if self._may_retry(trial.seed, end):
-            assert isinstance(end, Died)
-            return interrupted(trial, end.error)
+        facts = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
+        facts["ended"] = ended = datetime.now(UTC)
+        seconds = (ended - trial.started).total_seconds()
         if isinstance(end, Failed | Died):
-            return FailedTrial(**common, error=end.error)
-        assert isinstance(end, Trained)
-        if end.outcome is not None:
-            return _complete(common, end.outcome)
+            if self._may_retry(trial.seed, end):
+                return interrupted(trial, end.error)
+            return FailedTrial(**facts, seconds=seconds, error=end.error)
+        if (outcome := end.outcome) is not None:
+            return CompleteTrial(
+                **facts,
+                seconds=outcome.seconds,
+                setup_seconds=outcome.setup_seconds,
+                best_epoch=outcome.best.epoch,
+                score=outcome.best.score,
+                val_accuracy=outcome.best.val_accuracy,
+                trainable_params=outcome.trainable_params,
+                images_per_second=outcome.images_per_second,
+                trained_from=outcome.trained_from,
+            )
         if not running.pruned:
             return interrupted(trial, "the time limit was reached")
-        best = self._best(running.curve)
-        return PrunedTrial(**common, score=best.score, val_accuracy=best.val_accuracy)
-
-    def _best(self, curve: list[Measurement]) -> Measurement:
-        measured = [m for m in curve if m.epoch > 0]
-        best = measured[0]
-        for measurement in measured[1:]:
-            if better(self._metric, measurement.score, best.score):
-                best = measurement
-        return best
+        pick = max if maximized(self._metric) else min
+        best = pick((m for m in trial.curve if m.epoch > 0), key=lambda m: m.score)
+        return PrunedTrial(**facts, seconds=seconds, score=best.score, val_accuracy=best.val_accuracy)
 
     def _record(self, trial: FinishedTrial, traceback: str = "") -> None:
         if not self._store.finish(trial):
-            # What became of it is taken note of with the other drivers' trials.
+            # How it ends is read from the study, as with every trial of another driver.
             self._listener(
                 Warned(
                     f"Trial {trial.number} was given to another driver, because this one had not been heard of for too long; "
@@ -271,16 +266,3 @@ class Searcher(TrainingPhase):
         self._finished.append(trial)
         self._listener(TrialFinished(trial, traceback))
         self._listener(PhaseAdvanced("search", self.done))
-
-
-def _complete(common: dict[str, object], outcome: Outcome) -> CompleteTrial:
-    return CompleteTrial(
-        **{**common, "seconds": outcome.seconds},  # type: ignore[arg-type]
-        setup_seconds=outcome.setup_seconds,
-        best_epoch=outcome.best.epoch,
-        score=outcome.best.score,
-        val_accuracy=outcome.best.val_accuracy,
-        trainable_params=outcome.trainable_params,
-        images_per_second=outcome.images_per_second,
-        trained_from=outcome.trained_from,
-    )

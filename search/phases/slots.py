@@ -1,4 +1,4 @@
-"""Which slots of a search are filled, in training or free, and what its engine has observed of them."""
+"""The slots of a search: which are filled, being trained or free."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, Tria
 
 
 class Slots:
-    """The slots from 0 on. Each is filled by one trial that was not interrupted; a trial's seed tells its slot.
+    """Slots, numbered from 0, each filled by one trial that was not interrupted. A trial's seed identifies its slot.
 
     Args:
-        engine: Told of everything in the order in which it happened: see `Engine`.
+        engine: Adopts the values of other drivers' and earlier trials, and observes every result, in the order of events.
         seed: Of the study.
     """
 
@@ -39,17 +39,17 @@ class Slots:
         return derive(self._seed, slot)
 
     def free(self) -> tuple[int, Values | None]:
-        """The lowest slot that needs a trial; with its values where they were drafted, or a trial of it was cut off."""
+        """The lowest slot that needs a trial, and its values if they were drafted or a trial of it was cut off."""
         taken = self._filled.union(self._running.values())
         slot = next((slot for slot in range(len(self._values)) if slot not in taken), len(self._values))
         return slot, self._values.get(slot, self._drafts.get(slot))
 
     def draft(self, slot: int, values: Values) -> None:
-        """Keeps what was proposed for a free slot until a trial of it is recorded."""
+        """Keeps the values proposed for a free slot until a trial with them is recorded."""
         self._drafts[slot] = values
 
     def began(self, number: int) -> None:
-        """Takes note of an own trial that fills the free slot."""
+        """Notes that this driver has begun a trial of the free slot."""
         slot, values = self.free()
         assert values is not None
         self._values[slot] = values
@@ -57,21 +57,21 @@ class Slots:
         self._seen.add(number)
 
     def ended(self, trial: FinishedTrial) -> None:
-        """Takes note of the end of a trial that is running."""
+        """Notes that a running trial has ended."""
         slot = self._running.pop(trial.number)
         if not was_interrupted(trial):
             self._filled.add(slot)
             self._engine.observe(slot, trial.score if isinstance(trial, CompleteTrial | PrunedTrial) else None)
 
     def note(self, trials: Sequence[Trial], values: Callable[[], Mapping[int, Values]]) -> list[FinishedTrial]:
-        """Takes note of what is recorded, of an earlier run's trials and other drivers'.
+        """Notes what the study has recorded of trials of earlier runs and other drivers.
 
         Args:
-            trials: All of them.
-            values: Gives what was proposed, by number.
+            trials: All of the study's.
+            values: Returns what was proposed, by trial number.
 
         Returns:
-            Trials whose end was not known.
+            The finished trials that were not known to have ended.
         """
         fresh = [trial for trial in trials if trial.number not in self._seen or trial.number in self._running]
         if not fresh:
@@ -101,5 +101,5 @@ class Slots:
 
 
 def was_interrupted(trial: Trial) -> bool:
-    """Whether a trial was cut off through no fault of its own: it does not count, and its slot is trained again."""
+    """Whether a trial was cut off through no fault of its own. It does not count, and its slot is trained again."""
     return isinstance(trial, FailedTrial) and trial.interrupted

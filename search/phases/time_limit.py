@@ -28,6 +28,11 @@ class TimeLimit:
         return cls() if seconds is None else cls(time.monotonic() + seconds)
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a limit at all."""
+        return math.isfinite(self.deadline)
+
+    @property
     def left(self) -> float:
         """Seconds until the deadline; negative behind it, infinite without a limit."""
         return self.deadline - self.now()

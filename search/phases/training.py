@@ -1,4 +1,4 @@
-"""What the phases that train have in common: when they stop, what they retry, how they wait for other drivers."""
+"""What the search and confirm phases share: the time limit, retries, and waiting for other drivers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Conditions:
 
     Attributes:
         patience: As in `Job`.
-        cached_cuts: Cuts whose activations are in the cache; recipes of other cuts train from pixels.
-        limit: Of the run.
-        listener: Told what happens.
+        cached_cuts: Cuts whose activations are in the cache; recipes with other cuts train from pixels.
+        limit: When the phase must end.
+        listener: Receives the events.
     """
 
     patience: int | None
@@ -35,8 +35,8 @@ class Conditions:
 class TrainingPhase(TrainingRuns):
     """Trains until nothing is left to train or the time limit is reached.
 
-    A run that is lost together with its machine is trained once more. In a shared study other drivers may be training too: the
-    phase ends when their runs have ended as well, and a run whose driver has died is taken over.
+    A run that is lost together with its machine is retried once. In a shared study, where other drivers train too, the phase
+    ends when their runs have ended as well; the runs of a driver that has died are taken over.
 
     Args:
         store: Of the study.
@@ -53,7 +53,7 @@ class TrainingPhase(TrainingRuns):
 
     @abstractmethod
     def _begin(self, worker: str) -> Train | None:
-        """Begins the next run; None where there is none, or none yet."""
+        """Begins the next run; None if there is none at the moment."""
 
     @abstractmethod
     def _out_of_time(self) -> bool:
@@ -61,7 +61,7 @@ class TrainingPhase(TrainingRuns):
 
     @abstractmethod
     def _waiting_for(self) -> str:
-        """What other drivers are training, as of the last look; empty where nothing."""
+        """What other drivers are training, in words; empty if nothing."""
 
     def next_run(self, worker: str) -> Train | None:
         """See `TrainingRuns`. A shared study is not asked again for `POLL_SECONDS` after it had nothing to train."""

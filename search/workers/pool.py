@@ -1,6 +1,6 @@
-"""The main process's side of its workers, wherever they run: hands out tasks, hears answers, notices when one dies.
+"""The main process's side of its workers: assigns tasks, receives answers, replaces workers that die or hang.
 
-`processes` has those of this machine, `ray` those of a cluster.
+`processes` has the workers of this machine, `ray` those of a cluster.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _MAX_FALSE_STARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """In place of an answer: the worker's process ended by itself or by a signal.
+    """In place of an answer: the worker's process has ended.
 
     Attributes:
-        error: One line, fit for a report.
-        with_node: Whether the whole machine went, which says nothing against the task: it is worth another try.
-        output: The end of what it wrote to its standard streams.
+        error: Why, in one line for reports.
+        with_node: Whether the whole machine was lost. The task is not to blame then, and worth a retry.
+        output: The end of what the process wrote to its standard streams.
     """
 
     error: str
@@ -43,20 +43,20 @@ RunEnd = Trained | Failed | Died
 
 
 class TaskFailedError(Exception):
-    """A task came to nothing; the message is one line, fit for a report."""
+    """A task failed; the message is one line for reports, the worker's traceback a note."""
 
 
 class TrainingRuns(ABC):
-    """The side of a conversation with the workers that says what is trained, for how long, and hears how it ended.
+    """Decides what the workers train and for how long, and receives the results.
 
     What an implementer may assume
-        Methods are called one at a time, in the main process. Of each run that `next_run` gives, `goes_on` is called after
+        Methods are called one at a time, in the main process. For each run that `next_run` returns, `goes_on` is called after
         every epoch and `ended` once, last.
     """
 
     @abstractmethod
     def next_run(self, worker: str) -> Train | None:
-        """The next run for an idle worker; None for none at the moment. It is asked for again after each message."""
+        """The next run for an idle worker, or None if there is none at the moment: it is called again after each message."""
 
     @abstractmethod
     def goes_on(self, run: Train, measurement: Measurement) -> bool:
@@ -64,19 +64,21 @@ class TrainingRuns(ABC):
 
     @abstractmethod
     def ended(self, run: Train, end: RunEnd) -> None:
-        """Takes the end of a run: ``Trained`` without an outcome where `goes_on` ended it."""
+        """Receives the end of a run: ``Trained`` without an outcome if `goes_on` ended it."""
 
 
 class Worker(ABC):
-    """A process that does one task at a time, and its replacement where it dies.
+    """A process that does one task at a time; if it dies, another takes its place.
 
-    An implementer answers every message with exactly one, through the pool that the worker belongs to.
+    What an implementer must keep
+        Each message that is sent is answered by exactly one, which the pool receives. ``restart`` resets ``ready`` and
+        ``kill_reason``; all else of what follows is set by the pool alone.
 
     Attributes:
-        name: Its own within the pool, the same for as long as it has a task.
-        task: What it was given to do, None while idle.
+        name: Unique within the pool; constant while the worker has a task.
+        task: What it is doing; None while idle.
         ready: Whether it has answered `Begin`.
-        deaths: Processes that died in its place.
+        deaths: How many of its processes have died.
         kill_reason: Why it is being killed; empty while it is not.
     """
 
@@ -90,20 +92,20 @@ class Worker(ABC):
     @property
     @abstractmethod
     def process_id(self) -> Hashable | None:
-        """What the pool's watchdog knows its process by; None where there is none to be watched."""
+        """Identifies its process to the pool's watchdog; None if there is none to watch."""
 
     @property
     @abstractmethod
     def at_cache(self) -> bool:
-        """Whether it writes into the same cache that the main process reads."""
+        """Whether it writes into the cache that the main process reads."""
 
     @abstractmethod
     def begin(self, begin: Begin) -> None:
-        """Sends the first message, now or as soon as it can be sent, and again to each process that replaces a dead one."""
+        """Sends the first message as soon as possible, and again to each process that replaces a dead one."""
 
     @abstractmethod
     def send(self, message: ToWorker) -> None:
-        """Sends a message. Raises nothing where the process has died: its pool notices."""
+        """Sends a message. Does not raise if the process has died: the pool will notice."""
 
     @abstractmethod
     def kill(self) -> None:
@@ -111,7 +113,7 @@ class Worker(ABC):
 
     @abstractmethod
     def restart(self) -> None:
-        """Starts another process in place of one that died or was killed."""
+        """Starts a new process in place of one that has died or was killed."""
 
 
 NextTask = Callable[[Worker], Task | None]
@@ -123,10 +125,10 @@ _Task = TypeVar("_Task", bound=Task)
 class WorkerPool(ABC):
     """Workers that live for the whole search.
 
-    They start at once, importing Keras while the caller goes on; `begin` tells them what the search is about.
+    They start importing Keras at once, while the caller goes on; `begin` says what the search is about.
 
     Args:
-        watchdog: Notices those that hang.
+        watchdog: Detects workers that hang.
 
     Attributes:
         workers: All of them, ready or not.
@@ -149,11 +151,11 @@ class WorkerPool(ABC):
 
     @abstractmethod
     def share(self, keys: Sequence[EntryKey]) -> None:
-        """Lets every worker, also one that comes later, read these complete entries of the main process's cache."""
+        """Makes these complete entries of the main process's cache readable for every worker, present and future."""
 
     @abstractmethod
     def _receive(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
-        """What the workers say within a `watchdog.TICK`, if anything. Whoever died has not been replaced yet."""
+        """The messages that arrive within a `watchdog.TICK`. A worker that died has not been replaced yet."""
 
     def begin(self, begin: Begin) -> None:
         """Sends every worker its first message; they answer `Ready` or `Failed`."""
@@ -161,10 +163,10 @@ class WorkerPool(ABC):
             worker.begin(begin)
 
     def wait_until_ready(self) -> Ready:
-        """Waits until one worker has answered `begin`, and gives its answer.
+        """Waits until one worker is ready, and returns its answer.
 
         Raises:
-            TlsearchError: What kept the workers from beginning: weights that cannot be loaded, or a process that dies.
+            TlsearchError: The workers cannot begin: weights cannot be loaded, or processes only die.
         """
         while True:
             for _, message in self._messages():
@@ -172,19 +174,19 @@ class WorkerPool(ABC):
                     return message
 
     def map(self, tasks: Iterable[_Task], *, at_cache: bool = False) -> Iterator[tuple[_Task, FromWorker]]:
-        """Does tasks and yields each with its answer, in the order in which they are done.
+        """Does tasks, and yields each with its answer in the order of completion.
 
-        A task that is lost together with its machine is done again by another worker. Training runs train all of their epochs.
+        A task that is lost together with its machine is retried by another worker. Training runs train all of their epochs.
 
         Args:
             tasks: All of one kind.
-            at_cache: Whether they fill the main process's cache, and only workers that write into it are asked.
+            at_cache: Whether the tasks fill the main process's cache: only workers that write into it are used then.
 
         Raises:
             TaskFailedError: A task failed. No more are begun; the answers of those under way have been yielded.
         """
         waiting = deque(tasks)
-        failed: list[str] = []
+        failed: list[Failed | Died] = []
         for worker, task, message in self._answers(
             lambda worker: None if failed or not waiting else waiting.popleft(), at_cache=at_cache
         ):
@@ -193,14 +195,17 @@ class WorkerPool(ABC):
             elif isinstance(message, Died) and message.with_node:
                 waiting.appendleft(task)  # type: ignore[arg-type]
             elif isinstance(message, Failed | Died):
-                failed.append(message.error)
+                failed.append(message)
             else:
                 yield task, message  # type: ignore[misc]
         if failed:
-            raise TaskFailedError(failed[0])
+            error = TaskFailedError(failed[0].error)
+            if details := failed[0].traceback if isinstance(failed[0], Failed) else failed[0].output:
+                error.add_note(f"In the worker:\n{details}")
+            raise error
 
     def train(self, runs: TrainingRuns) -> None:
-        """Trains until ``runs`` gives no more and every run has ended."""
+        """Trains until ``runs`` has no next run and every run has ended."""
         for worker, run, message in self._answers(lambda worker: runs.next_run(worker.name), at_cache=False):
             assert isinstance(run, Train)
             if isinstance(message, Measured):
@@ -210,9 +215,9 @@ class WorkerPool(ABC):
                 runs.ended(run, message)
 
     def _answers(self, next_task: NextTask, *, at_cache: bool) -> Answers:
-        """Keeps every worker busy until nothing is left to do, and yields what the workers say.
+        """Assigns tasks to idle workers until nothing is left to do, and yields the workers' messages.
 
-        After `Measured` a worker waits for a `Continue`; any other message ends its task.
+        After `Measured` a worker waits for `Continue`; any other message ends its task.
         """
         while True:
             ready = [worker for worker in self.workers if worker.ready and (worker.at_cache or not at_cache)]
@@ -233,7 +238,7 @@ class WorkerPool(ABC):
                 yield worker, task, message
 
     def _messages(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
-        """What the workers say, if anything. One that died is replaced before its `Died` is given; one that hangs is killed."""
+        """The messages that arrive. A worker that died is replaced before its `Died` is yielded; one that hangs is killed."""
         for worker, message in self._receive():
             self._watchdog.heard(worker.name)
             if isinstance(message, Ready):

@@ -164,6 +164,14 @@ def test_time_that_is_reserved_is_left_over(store):
     assert asked == sorted(asked), "what has finished is what is asked about"
 
 
+def test_without_a_time_limit_nothing_is_reserved(store):
+    def reserve(finished):
+        raise AssertionError("asked for nothing")
+
+    searcher(store, 3, reserve=reserve).run(FakePool(good))
+    assert complete(store, 3)
+
+
 def test_listeners_are_told_of_every_end(store):
     heard = []
     searcher(store, 3, listener=heard.append).run(FakePool(good))

@@ -94,7 +94,7 @@ def test_a_task_that_is_lost_with_its_machine_is_done_again(times):
     assert sum(worker.restarts for worker in pool.workers) == times and sum(worker.deaths for worker in pool.workers) == 0
 
 
-@pytest.mark.parametrize("failure", [Failed("no luck"), Died("no luck")])
+@pytest.mark.parametrize("failure", [Failed("no luck", traceback="why"), Died("no luck", output="why")])
 def test_after_a_failure_nothing_more_begins_but_what_is_under_way_is_kept(failure):
     """The last worker answers first, with a failure, while the first has a task."""
     asked = []
@@ -104,9 +104,10 @@ def test_after_a_failure_nothing_more_begins_but_what_is_under_way_is_kept(failu
         return failure if worker.name == "worker-2" else features(worker, message)
 
     found = []
-    with pytest.raises(TaskFailedError, match="no luck"):
+    with pytest.raises(TaskFailedError, match="no luck") as error:
         for task, _ in ScriptedPool(answer).map(tasks(9)):
             found.append(task.first)
+    assert error.value.__notes__ == ["In the worker:\nwhy"]
     assert asked == [0, 1] and found == [0]
 
 
