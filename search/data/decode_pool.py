@@ -10,7 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -113,8 +112,37 @@ def _finished(under_way: dict[Future[list[Pixels | str]], int]) -> Iterator[tupl
         yield under_way.pop(future), future.result()
 
 
+class _Process:
+    """A process that decodes one file after the other."""
+
+    def __init__(self, size: int) -> None:
+        self._connection, theirs = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(target=_serve, args=(theirs, size), name="tlsearch decoder", daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def decode(self, paths: Sequence[Path], seconds: float) -> list[Pixels | str] | None:
+        """What becomes of each file; None where that takes too long or the process dies."""
+        try:
+            self._connection.send(paths)
+            results: list[Pixels | str] | None = self._connection.recv() if self._connection.poll(seconds) else None
+        except (EOFError, OSError):
+            return None
+        return results
+
+    def kill(self) -> None:
+        """Ends it, whatever it is at; a thread that waits for it is told at once."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Ends it and frees what it holds."""
+        self.kill()
+        self._process.join()
+        self._connection.close()
+
+
 class _Decoder:
-    """A process that decodes one file after the other; replaced by another one where a file kills it or takes too long.
+    """Decodes in a process that is replaced by another one where a file kills it or takes too long.
 
     The process that waits applies the time limit: that works on every platform, and a codec that loops in C cannot delay it.
 
@@ -127,51 +155,31 @@ class _Decoder:
         self._size = size
         self._seconds = seconds
         self._stopped = False
-        self._process, self._connection = self._start()
+        self._process = _Process(size)
 
     def decode(self, paths: Sequence[Path]) -> list[Pixels | str]:
-        """What becomes of each file; of the first ones only where it is stopped meanwhile."""
-        results = self._ask(paths)
-        if results is None:
+        """What becomes of each file; nothing to rely on once it was stopped."""
+        results = self._try(paths)
+        if results is None and not self._stopped:
             # One at a time, so that the file is found; the system may also have ended the process for want of memory.
-            results = []
-            for path in paths:
-                if self._stopped:
-                    break
-                results += self._ask([path]) or [KILLER]
-        return results
-
-    def _ask(self, paths: Sequence[Path]) -> list[Pixels | str] | None:
-        """What becomes of each file; None where that took too long or the process died, which is replaced then."""
-        try:
-            self._connection.send(paths)
-            if self._connection.poll(self._seconds):
-                results: list[Pixels | str] = self._connection.recv()
-                return results
-        except (EOFError, OSError):
-            # It has died.
-            pass
-        self.close()
-        self._process, self._connection = self._start()
-        return None
+            results = [result for path in paths for result in self._try([path]) or [KILLER]]
+        return results or []
 
     def stop(self) -> None:
-        """Ends `decode` in another thread soon."""
+        """Ends `decode` in another thread."""
         self._stopped = True
         self._process.kill()
 
     def close(self) -> None:
         """Ends the process; to be called where no thread decodes."""
-        self._process.kill()
-        self._process.join()
-        self._connection.close()
+        self._process.close()
 
-    def _start(self) -> tuple[SpawnProcess, Connection]:
-        ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_serve, args=(theirs, self._size), name="tlsearch decoder", daemon=True)
-        process.start()
-        theirs.close()
-        return process, ours
+    def _try(self, paths: Sequence[Path]) -> list[Pixels | str] | None:
+        results = None if self._stopped else self._process.decode(paths, self._seconds)
+        if results is None and not self._stopped:
+            self._process.close()
+            self._process = _Process(self._size)
+        return results
 
 
 def _serve(connection: Connection, size: int) -> None:

@@ -6,8 +6,9 @@ import contextlib
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from ..activations.cache import EntryKey
 from ..machine.devices import cores, find_gpus, plan_workers
@@ -97,7 +98,8 @@ class ProcessWorker(Worker):
             self.process.join()
         self._words.close()
 
-    def _start(self) -> tuple[SpawnProcess, Connection, LastWords]:
+    def _start(self) -> tuple[SpawnProcess, Any, LastWords]:
+        # A pipe's end is of another class on Windows.
         ours, theirs = _SPAWN.Pipe()
         words = LastWords()
         arguments = (theirs, self._threads, words, self._gpu)
@@ -135,10 +137,11 @@ class ProcessPool(WorkerPool):
             worker.join(max(0.1, deadline - time.monotonic()))
 
     def _receive(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
-        by_connection = {worker.connection: worker for worker in self.workers}
-        for connection in wait(list(by_connection), watchdog.TICK):
-            assert isinstance(connection, Connection)
-            worker = by_connection[connection]
+        waiting = {worker.connection: worker for worker in self.workers}
+        ready = wait(list(waiting), watchdog.TICK)
+        for connection, worker in waiting.items():
+            if connection not in ready:
+                continue
             try:
                 message: FromWorker | Died = connection.recv()
             except (EOFError, ConnectionResetError):
