@@ -146,7 +146,7 @@ class Study:
             ray: Cluster whose nodes they run on; None for this machine.
             prune: Stop trials that fall behind those of their technique at the same epoch.
             patience: Epochs without a lower validation loss after which training stops; None trains all epochs.
-            listener: Told what happens, in this process.
+            listener: Receives the events, in this process.
 
         Raises:
             SearchFailedError: No trial succeeded.

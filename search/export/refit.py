@@ -1,7 +1,7 @@
-"""Trains a finalist's recipe on training and validation images together, for a model that is to be used, not compared.
+"""Refits a finalist: its recipe is trained on training and validation images together, for a model to be used, not compared.
 
-With nothing left to validate on, early stopping cannot choose the epoch: it trains for as many epochs as the kept model's best
-one, the head's stage for all of the recipe's, and of these the epoch with the lowest loss on images it trains on counts.
+With nothing left to validate on, early stopping cannot choose the epoch. The main stage trains for as many epochs as the kept
+model's best one, the head's stage for all of the recipe's; of these the epoch with the lowest training loss is kept.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
 
     Args:
         store: Of the study.
-        model: What to train again, marked as refitted; its weights do not matter.
-        dataset: That the study was made for.
+        model: The model to refit, marked as refitted; its weights are ignored.
+        dataset: The study's.
         cache_dir: As in `open_folder`.
-        listener: Told how far the frozen pass is.
+        listener: Receives the events of the frozen pass.
 
     Raises:
-        WeightsError, StudyError: The pretrained weights are gone, or are others than the study's.
+        WeightsError, StudyError: The pretrained weights are missing, or differ from the study's.
         SearchFailedError: Training failed.
     """
     there = kept_model(store.files, model.recipe.technique, refit=True)

@@ -1,4 +1,4 @@
-"""The extract phase: every worker helps to fill the cache, each with other shards."""
+"""The extract phase: all workers fill the activation cache together, shard by shard."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..workers.pool import TaskFailedError, WorkerPool
 
 
 class CacheFiller:
-    """Fills the entries of every cut that a space can ask for, and protects them while the block lasts.
+    """Context manager that fills the cache entries of every cut in a space, and protects them from eviction.
 
     Args:
         pool: Workers that are ready.
         context: What the search trains on.
         space: What may be tried.
-        values_at: Numbers that one image's activations have at each cut.
-        listener: Told how far it is.
+        values_at: How many values one image's activations have, by cut.
+        listener: Receives the events.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CacheFiller:
         self._block.close()
 
     def fill(self, rows: str) -> frozenset[int]:
-        """Fills what is missing, as far as it fits within the limit and on the disk.
+        """Computes the missing entries that fit within the limit and on the disk.
 
         Args:
             rows: ``search`` for training and validation images, ``test`` for the test split.
@@ -97,7 +97,7 @@ class CacheFiller:
         work = []
         for one in planned:
             own = [key for key in one.keys(self._context) if key in wanted]
-            # Pooled features alone are the same entry, folded or not: the first pass that has them fills them.
+            # Pooled features are one entry, folded or not: the first pass that has them fills it.
             wanted -= set(own)
             if own:
                 work.append(Pass(one.rows, one.view, one.folded, tuple(key.cut for key in own)))
@@ -105,7 +105,7 @@ class CacheFiller:
             self._extract(work)
 
     def _extract(self, work: Sequence[Pass]) -> None:
-        """Has the workers compute what is missing of these passes, until everything is there or the disk is full."""
+        """Has the workers compute the missing shards of these passes, until all are there or one fails."""
         began = time.monotonic()
         rows = {key: len(one.rows) for one in work for key in one.keys(self._context)}
         checksums: dict[EntryKey, dict[int, int]] = {}
@@ -135,7 +135,7 @@ class CacheFiller:
         self._listener(PhaseEnded("extract", time.monotonic() - began))
 
     def _resume(self, work: Pass) -> dict[EntryKey, dict[int, int]]:
-        """The checksums of a pass's shards that are whole in all of its entries; the shards of a cut-off pass are dropped."""
+        """The checksums of the shards that all entries of a pass have; shards that only some have are dropped."""
         found = {key: self._cache.finished(key, len(work.rows)) for key in work.keys(self._context)}
         done = set.intersection(*(set(checksums) for checksums in found.values()))
         for key, checksums in found.items():

@@ -43,12 +43,12 @@ _RESAMPLES = 1000
 
 
 def measure_profile(pool: WorkerPool, context: Context, listener: Listener) -> DepthProfile | None:
-    """The depth profile of the training images, or of a sample, unless it is kept already.
+    """The depth profile of the training images or a sample of them; computed unless it is in the cache.
 
     Args:
         pool: Workers that are ready.
         context: Whose training split the profile is of.
-        listener: Told how far it is.
+        listener: Receives the events.
 
     Returns:
         None, with a warning, where a worker cannot compute it.
@@ -77,15 +77,15 @@ def profile_alone(
     workers: int | None = None,
     listener: Listener = ignore,
 ) -> DepthProfile | None:
-    """`measure_profile` with workers of its own, where there is no study.
+    """`measure_profile` without a study: it starts workers of its own.
 
     Args:
-        dataset: Of whose training split the profile is; its size must be the backbone's.
+        dataset: Whose training split is profiled; its image size must be the backbone's.
         backbone: Which MobileNetV2.
         seed: Of the sample.
         cache_dir: Folder of the caches, as in `open_folder`.
-        workers: Processes that compute side by side; None chooses by cores and memory.
-        listener: Told how far it is.
+        workers: Parallel processes; None chooses by cores and memory.
+        listener: Receives the events.
 
     Raises:
         WeightsError: The weights cannot be found or loaded.
@@ -102,7 +102,7 @@ def profile_alone(
 
 
 def kept_profile(context: Context) -> DepthProfile | None:
-    """The depth profile that was measured of a context's training images; None where it was not."""
+    """The depth profile of a context's training images if it is in the cache, else None."""
     return ProfileCache(context, _rows(context)).get()
 
 
@@ -128,7 +128,7 @@ def profile_of(features: Sequence[NDArray[np.floating]], labels: NDArray[np.int6
 
 
 def nearest_agree(features: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether most of an image's nearest other images have its label, ``(n,)``; of tied labels that of the nearest counts."""
+    """Whether k-nearest neighbours give each image its own label, ``(n,)``; the nearer neighbours break a tie."""
     from sklearn.neighbors import NearestNeighbors
     from sklearn.preprocessing import normalize
 
@@ -150,7 +150,7 @@ def _rows(context: Context) -> NDArray[np.int64]:
 
 
 def sample(rows: NDArray[np.int64], labels: NDArray[np.int64], seed: int, most: int = MOST_IMAGES) -> NDArray[np.int64]:
-    """At most so many of ``rows``, rising, each class in its proportion."""
+    """A stratified sample of at most ``most`` of the rows, in ascending order."""
     if len(rows) <= most:
         return rows
     shuffled = np.random.default_rng(derive(seed, 8)).permutation(rows)

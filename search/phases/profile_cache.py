@@ -1,4 +1,4 @@
-"""Depth profiles that were measured: another study of the same images under the same weights has its profile at once."""
+"""The cache of depth profiles: another study of the same images with the same weights need not compute its profile again."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FOLDER = "profiles"
 """Beside the activations."""
 
 _VERSION = 1
-"""Of how a profile is measured: raised when the same images come to have another."""
+"""Incremented whenever the same images would come to have another profile."""
 
 
 class ProfileCache:
-    """The place of one profile among those that are kept, each a JSON file named by a hash of what it depends on.
+    """The cache's entry for one profile: a JSON file named by a hash of what the profile depends on.
 
     Args:
         context: Whose images and weights the profile is of.
@@ -44,14 +44,14 @@ class ProfileCache:
         self.path: Path = context.cache.parent / FOLDER / f"{name}.json"
 
     def get(self) -> DepthProfile | None:
-        """The profile; None where it was not measured, or its file is damaged."""
+        """The profile, or None if it is missing or damaged."""
         try:
             return DepthProfile.from_dict(json.loads(self.path.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def keep(self, profile: DepthProfile) -> None:
-        """Writes the profile for the next study. Where the disk is full that one measures it again."""
+        """Writes the profile for the next study, which computes it again if the disk is full."""
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(self.path) as file:

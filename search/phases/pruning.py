@@ -1,9 +1,9 @@
-"""Ends a trial that does worse than its own technique's median; techniques are never compared by epoch.
+"""Median pruning within a technique.
 
-The rule is that of Google Vizier's median stopping (Golovin et al. 2017, section 3.2.2), within a technique: frozen and
+The rule is Google Vizier's median stopping (Golovin et al. 2017, section 3.2.2) among trials of one technique: frozen and
 fine-tuned curves start from different places, and a rule across techniques would prune the slower starter, not the worse one.
-The first epoch says less than the second, and the median is no bar for it: it ends only what does worse than all others did, as
-where the learning rate is far too high. ``benchmarks/pruning.py`` plays the rule, and others, on whole curves.
+The first epoch says less than later ones, so a trial is pruned there only if it does worse than all others did, as with a
+learning rate that is far too high. ``benchmarks/pruning.py`` plays the rule, and others, on whole curves.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from ..selection import better, maximized
 from ..trial import CompleteTrial, Measurement, Metric, Trial
 
 WARMUP_EPOCHS = 2
-"""From this epoch on a trial is held against the median of its technique, before it against the worst."""
+"""From this epoch on a trial is compared with the median of its technique, before that with the worst."""
 
 UNPRUNED = 2
 """Complete trials of a technique before any of its trials may be pruned."""
 
 
 def falls_behind(curve: Iterable[Measurement], finished: Iterable[Trial], metric: Metric) -> bool:
-    """Whether a running trial should be ended.
+    """Whether a running trial should be pruned.
 
     Args:
-        curve: What has been measured of it.
+        curve: Its epochs so far.
         finished: Trials of the same technique.
         metric: The study's.
     """

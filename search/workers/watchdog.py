@@ -1,4 +1,4 @@
-"""Notices a worker that hangs, without taking one that is slow, stopped or swapped out for it."""
+"""Detects workers that hang, as opposed to those that are slow, stopped or swapped out."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class _Watched:
 
 
 class Watchdog:
-    """Keeps, for each worker that should be doing something, how long it has been silent and how long idle.
+    """Tracks how long each busy worker has been silent, and how long idle.
 
     Args:
-        clock: Seconds on any clock that never goes back.
-        processor: Seconds of processor time that a process has used so far; raises nothing where there is none. By itself for
-            process ids of this machine.
+        clock: A monotonic clock, in seconds.
+        processor: Seconds of processor time that a process has used so far; must not raise if the process is gone. The default
+            takes process ids of this machine.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, processor: Callable[[Any], float] | None = None) -> None:
@@ -49,15 +49,15 @@ class Watchdog:
         self._longest = 0.0
 
     def heard(self, name: str) -> None:
-        """Takes note that a worker has said something, or was given something to do."""
+        """Notes that a worker has sent a message or was given a task."""
         if watched := self._watched.pop(name, None):
             self._longest = max(self._longest, watched.silent)
 
     def look(self, busy: Mapping[str, Hashable]) -> list[tuple[str, str]]:
-        """Workers that hang, and how that shows; none where the last look was less than a `TICK` ago.
+        """The workers that hang, each with the reason; none if the last look was less than a `TICK` ago.
 
         Args:
-            busy: Process, by name, of those that should be doing something.
+            busy: The processes of the workers that should be busy, by the worker's name.
         """
         now = self._clock()
         if (passed := now - self._looked) < TICK:
@@ -82,12 +82,12 @@ class Watchdog:
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time that a process of this machine has used; 0 where there is none."""
+    """Processor time that a process of this machine has used; 0 if it is gone."""
     import psutil
 
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.Error:
-        # It has ended: its closed pipe says so too.
+        # It has ended; the pool notices by its closed pipe.
         return 0.0
     return float(times.user + times.system)
