@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...spaces.errors import DamagedStudyError, StudyError
+from ...spaces.errors import DamagedStudyError
 from ..settings import StudySettings
 from .records import Proposal
 from .salvage import Salvage
@@ -37,7 +37,7 @@ class StudyTrials(ABC):
         and by no other. The study must be held for everything but `trials`.
 
     What an implementer must keep
-        Every method raises `StudyError`, and nothing else of the user's, where the study cannot be read or written.
+        A study that cannot be read or written is a `StudyError` of every method.
     """
 
     shared = False
@@ -73,8 +73,8 @@ class StudyTrials(ABC):
         """Records a trial that begins, and returns its number and what was proposed for it.
 
         Args:
-            propose: Gives the proposal, or None for none at the moment. It is called again where the database has gone away
-                before the trial was recorded.
+            propose: Returns the proposal, or None for none at the moment. It is called again if the connection is lost before
+                the trial is committed.
             as_stored: Makes the trial that is stored from a proposal.
         """
 
@@ -84,11 +84,11 @@ class StudyTrials(ABC):
 
     @abstractmethod
     def finish(self, number: int, attributes: dict[str, Any], state: TrialState, values: Sequence[float] | None) -> bool:
-        """Records a trial's end; gives False and records nothing where the trial belongs to another driver by now."""
+        """Records a trial's end; returns False and records nothing where another driver has taken the trial over."""
 
     @abstractmethod
     def take_over(self, running: Sequence[int]) -> list[int]:
-        """Makes those of the running trials this driver's that no driver is training any more, and gives their numbers.
+        """Takes over those running trials that no driver trains any more, and returns their numbers.
 
         Args:
             running: Trials that have not ended, without those that this driver trains itself.
@@ -99,24 +99,24 @@ class StudyTrials(ABC):
         return True
 
     def claim(self, task: str) -> bool:
-        """Takes something that only one driver should do, whatever it is called; False where another is at it.
+        """Claims a task, under any name, that only one driver should do; False where another driver has it.
 
         A claim ends with `StudyFiles.write`, with `release`, or with its driver.
         """
         return True
 
     def release(self, task: str) -> None:  # noqa: B027
-        """Gives a claim back undone."""
+        """Releases a claim whose task is not done."""
 
 
 class StudyFiles(ABC):
-    """Files by names such as ``timing.json`` or ``confirm/full-00007-42.npz``, whose parts ``/`` parts.
+    """Files by name, at most one folder deep: ``timing.json``, ``confirm/full-00007-42.npz``.
 
     What a caller may assume
-        No reader ever sees half of a file. A file that is written again is replaced.
+        Writes are atomic: no reader sees half of a file. A file that is written again is replaced.
 
     What an implementer must keep
-        Errors are the two that each method names, whatever is underneath.
+        The errors of the underlying storage become the two that each method names.
     """
 
     @abstractmethod
@@ -134,14 +134,13 @@ class StudyFiles(ABC):
 
         Args:
             files: Name → content.
-            claim: A claim that these complete (see `trials`); it ends with them.
+            claim: Of the task that these complete (see `StudyTrials.claim`); it ends with the write.
 
         Returns:
-            Whether they are written: not where the claim has been given to another driver.
+            Whether they are written; False where another driver has taken the claim over.
 
         Raises:
-            OSError: The folder cannot be written, or the disk is full.
-            StudyError: As for `read`.
+            StudyError: They cannot be written.
         """
 
     @abstractmethod
@@ -181,7 +180,7 @@ class StudyPlace(ABC):
         Places that are equal are of one study. What opens, checks or reads a study changes nothing.
 
     What an implementer must keep
-        Every method raises `StudyError`, and nothing else of the user's, where the place cannot be read or written.
+        A place that cannot be read or written is a `StudyError` of every method.
     """
 
     @property
@@ -249,10 +248,3 @@ class StudyPlace(ABC):
     def salvage(self, error: DamagedStudyError) -> Salvage:
         """What is sound of the damaged trials; where none are, raises the error."""
         raise error
-
-
-def unusable(path: object, error: OSError) -> StudyError:
-    """That a study's folder cannot be made or written."""
-    return StudyError(
-        f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."
-    )

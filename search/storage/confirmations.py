@@ -33,11 +33,7 @@ class ConfirmationRecords:
     def record(
         self, confirmation: Confirmation, probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, claim: str = ""
     ) -> Confirmation | None:
-        """See `StudyStore.confirm`.
-
-        Raises:
-            OSError: The files cannot be written.
-        """
+        """See `StudyStore.confirm`."""
         stem = f"{_FOLDER}/{confirmation.recipe.technique}-{confirmation.trial:05}-{confirmation.seed}"
         stored = dataclasses.replace(confirmation, predictions=f"{stem}.npz")
         arrays = io.BytesIO()

@@ -66,7 +66,7 @@ class KeptModel(ModelFacts):
     weights: Weights
 
     def facts(self) -> dict[str, Any]:
-        """Everything but the weights, fit for JSON."""
+        """Everything but the weights, as JSON holds it."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(ModelFacts)}
         return {**fields, "recipe": self.recipe.as_dict()}
 
@@ -87,17 +87,11 @@ def keep(files: StudyFiles, model: KeptModel) -> None:
     arrays["facts"] = np.array(json.dumps({"schema": SCHEMA, **model.facts()}))
     content = io.BytesIO()
     np.savez(content, **arrays)
-    try:
-        files.write({name: content.getvalue()})
-    except OSError as error:
-        raise StudyError(
-            f"a model must be kept in {files.where(name)}, but it cannot be written ({error.strerror or error}). "
-            "Free some space, then try again: what was finished is kept."
-        ) from error
+    files.write({name: content.getvalue()})
 
 
 def keep_better(files: StudyFiles, model: KeptModel, metric: Metric) -> None:
-    """Writes a model unless the same finalist's that is there is better on the validation split; of equals the earlier seed."""
+    """Writes a model unless one of the same finalist is kept that validated better; a tie goes to the earlier seed."""
     try:
         there = kept_model(files, model.recipe.technique)
     except StudyError:

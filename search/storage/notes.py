@@ -1,4 +1,4 @@
-"""What a study learns and keeps beside its trials, each as a JSON file of its own."""
+"""What a study learns and keeps beside its trials, each in a JSON file of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..depth_profile import DepthProfile
 from ..machine.devices import Device
-from .base import StudyFiles, StudyPlace, unusable
+from .base import StudyFiles
 from .decoding import RecordError, T, decode
 
 _PROFILE, _TEST_FILES, _WEIGHTS = "similarity.json", "test_files.json", "weights.json"
@@ -42,16 +42,15 @@ class StudyNotes:
     """The notes of a study. One that is missing or damaged counts as not taken: it can be learned again.
 
     Args:
-        study: Where the study is. Where a note cannot be written to it, a `StudyError` says so.
         files: Of the study.
         driver: Name of the driver that takes notes; empty where there is only one.
     """
 
-    def __init__(self, study: StudyPlace, files: StudyFiles, driver: str = "") -> None:
-        self._study = study
+    def __init__(self, files: StudyFiles, driver: str = "") -> None:
         self._files = files
         # A file for each driver: none overwrites another's.
-        self._runs = f"runs/{driver.replace('/', '-')}.json" if driver else "runs.json"
+        own = f"/{driver.replace('/', '-')}.json" if driver else ".json"
+        self._runs, self._timing = f"runs{own}", f"timing{own}"
 
     def keep_test_files(self, files: Sequence[str]) -> None:
         """Records which files, relative to the data folder, the test split consists of, in its order."""
@@ -85,18 +84,30 @@ class StudyNotes:
 
     def runs(self) -> tuple[RunNote, ...]:
         """Every run of every driver that was recorded, the first one first."""
-        found = [run for name in ("runs.json", *self._files.names("runs")) for run in self._runs_in(name)]
+        found = [run for name in self._of_all_drivers("runs") for run in self._runs_in(name)]
         return tuple(sorted(found, key=lambda run: run.started))
+
+    def add_timing(self, phase: str, seconds: float) -> None:
+        """Adds to the seconds of wall time that a phase has taken."""
+        timing = self._read(self._timing, dict[str, float]) or {}
+        self._write(self._timing, {**timing, phase: timing.get(phase, 0.0) + seconds})
+
+    def timing(self) -> dict[str, float]:
+        """Seconds of wall time by phase, over all runs and drivers."""
+        total: dict[str, float] = {}
+        for name in self._of_all_drivers("timing"):
+            for phase, seconds in (self._read(name, dict[str, float]) or {}).items():
+                total[phase] = total.get(phase, 0.0) + seconds
+        return total
+
+    def _of_all_drivers(self, note: str) -> tuple[str, ...]:
+        return (f"{note}.json", *self._files.names(note))
 
     def _runs_in(self, name: str) -> tuple[RunNote, ...]:
         return self._read(name, tuple[RunNote, ...]) or ()
 
     def _write(self, name: str, value: Any) -> None:
-        try:
-            self._files.write({name: json.dumps(value, indent=1).encode()})
-        except OSError as error:
-            # From a folder: a database has errors of its own.
-            raise unusable(self._study, error) from error
+        self._files.write({name: json.dumps(value, indent=1).encode()})
 
     def _read(self, name: str, kind: type[T]) -> T | None:
         try:

@@ -15,11 +15,7 @@ SETTINGS, DATABASE = "study.json", "study.db"
 
 
 def write_settings(files: StudyFiles, settings: StudySettings) -> None:
-    """Makes a study of the place that the files are in.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Makes a study of the place that the files are in."""
     fields = {"schema": SCHEMA, **dataclasses.asdict(settings)}
     files.write({SETTINGS: json.dumps(fields, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass")})
 

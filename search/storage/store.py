@@ -17,10 +17,9 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from ...spaces.errors import DamagedStudyError, StudyError
+from ...spaces.errors import DamagedStudyError
 from ...spaces.ranges import Values
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
@@ -43,7 +42,6 @@ from .notes import StudyNotes
 from .places import as_place
 from .records import Proposal, begun_trial, record_of, result_of
 from .salvage import Salvage
-from .timing import PhaseTimes
 
 
 class StudyStore:
@@ -62,8 +60,7 @@ class StudyStore:
         self.place = place
         self.settings = parts.settings
         self.files = parts.files
-        self.notes = StudyNotes(place, parts.files, parts.driver)
-        self._times = PhaseTimes(parts.files, parts.driver)
+        self.notes = StudyNotes(parts.files, parts.driver)
         self._confirmed = ConfirmationRecords(place, parts.files)
         self._source = parts.trials
         self._lenient = lenient
@@ -112,7 +109,7 @@ class StudyStore:
         return self._trials.storage(kind)
 
     def hold(self, listener: Listener = ignore) -> AbstractContextManager[None]:
-        """For the time of a search: against other drivers in a folder, beside them in a database.
+        """Holds the study for the time of a search: a folder excludes other drivers, a database shares with them.
 
         Args:
             listener: Told of trouble that the search goes on in spite of.
@@ -123,7 +120,7 @@ class StudyStore:
         return self._trials.hold(lambda sentence: listener(Warned(sentence)))
 
     def begin(self, propose: Callable[[], Proposal | None]) -> RunningTrial | None:
-        """Records the trial that ``propose`` gives; None where it gives none. See `StudyTrials.begin`."""
+        """Records that a trial begins; returns None where nothing is proposed. See `StudyTrials.begin`."""
         begun = self._trials.begin(propose, lambda proposal: begun_trial(proposal, self._space))
         if begun is None:
             return None
@@ -138,7 +135,7 @@ class StudyStore:
             self._trials.measure(number, measurement.epoch, measurement.score)
 
     def finish(self, trial: FinishedTrial) -> bool:
-        """Records a trial's end; gives False and records nothing where another driver has taken it over."""
+        """Records a trial's end; returns False and records nothing where another driver has taken it over."""
         if isinstance(trial, FailedTrial):
             return self._trials.finish(trial.number, result_of(trial), TrialState.FAIL, None)
         state = TrialState.PRUNED if isinstance(trial, PrunedTrial) else TrialState.COMPLETE
@@ -146,8 +143,7 @@ class StudyStore:
 
     def keep_traceback(self, number: int, text: str) -> str:
         """Keeps the traceback of a failed trial, and says where, for messages."""
-        with self._writing():
-            self.files.write({_traceback(number): text.encode("utf-8", "backslashreplace")})
+        self.files.write({_traceback(number): text.encode("utf-8", "backslashreplace")})
         return self.files.where(_traceback(number))
 
     def traceback_of(self, number: int) -> str | None:
@@ -199,11 +195,11 @@ class StudyStore:
         return tuple(trial for trial in swept if self.finish(trial))
 
     def claim(self, task: str) -> bool:
-        """Takes something that only one driver should do; False where another is at it."""
+        """Claims a task that only one driver should do; False where another driver has it."""
         return self._trials.claim(task)
 
     def release(self, task: str) -> None:
-        """Gives a claim back undone."""
+        """Releases a claim whose task is not done."""
         self._trials.release(task)
 
     def confirm(
@@ -214,11 +210,10 @@ class StudyStore:
         Args:
             confirmation: Without the path of its predictions.
             probabilities: Of the test images.
-            labels: Of the same.
-            claim: Under which it was done; where another driver has taken that over, nothing is recorded and None is given.
+            labels: True classes of the same images.
+            claim: Of the task that this completes. Where another driver has it by now, nothing is recorded and None returned.
         """
-        with self._writing():
-            return self._confirmed.record(confirmation, probabilities, labels, claim=claim)
+        return self._confirmed.record(confirmation, probabilities, labels, claim=claim)
 
     def confirmations(self) -> tuple[Confirmation, ...]:
         """Every confirmation, technique by technique."""
@@ -246,12 +241,11 @@ class StudyStore:
 
     def add_timing(self, phase: str, seconds: float) -> None:
         """Adds to the seconds that a phase has taken."""
-        with self._writing():
-            self._times.add(phase, seconds)
+        self.notes.add_timing(phase, seconds)
 
     def timing(self) -> dict[str, float]:
         """Seconds by phase, over all runs and drivers."""
-        return self._times.total()
+        return self.notes.timing()
 
     @property
     def _trials(self) -> StudyTrials:
@@ -274,24 +268,13 @@ class StudyStore:
             raise DamagedStudyError(self.place, f"{what} cannot be read ({error})") from error
         self._unread[what] = str(error)[:100]
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            what = "deleted or moved" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}"
-            raise StudyError(
-                f"the study's folder must stay and be writable while it is searched, got {self.place} ({what}). "
-                "What was finished is kept, and the same command goes on."
-            ) from error
-
 
 def _traceback(number: int) -> str:
     return f"errors/trial-{number:05}.txt"
 
 
 def interrupted(trial: RunningTrial, error: str) -> FailedTrial:
-    """A running trial as one that was cut off through no fault of its own."""
+    """A running trial, ended as interrupted through no fault of its own."""
     now = datetime.now(UTC)
     fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
     seconds = max(0.0, (now - trial.started).total_seconds())

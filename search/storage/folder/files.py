@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ....spaces.errors import StudyError
 from ...machine.paths import atomic_write
 from ..base import StudyFiles
 
@@ -25,12 +26,19 @@ class FolderFiles(StudyFiles):
 
     def write(self, files: Mapping[str, bytes], *, claim: str = "") -> bool:
         """See `StudyFiles`. Only one driver searches in a folder: no claim is ever lost."""
-        for name, content in files.items():
-            path = self._folder / name
-            if path.parent != self._folder:
-                path.parent.mkdir(exist_ok=True)
-            with atomic_write(path) as file:
-                file.write(content)
+        try:
+            for name, content in files.items():
+                path = self._folder / name
+                if path.parent != self._folder:
+                    path.parent.mkdir(exist_ok=True)
+                with atomic_write(path) as file:
+                    file.write(content)
+        except OSError as error:
+            what = "deleted or moved" if isinstance(error, FileNotFoundError) else error.strerror or error
+            raise StudyError(
+                f"the study's folder must stay and be writable, got {self._folder} ({what}). Mend that, then give the same "
+                "command again: what was finished is kept."
+            ) from error
         return True
 
     def names(self, folder: str) -> list[str]:

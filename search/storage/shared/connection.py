@@ -1,4 +1,4 @@
-"""The way to a shared database: opened once, and taken again where it was cut off."""
+"""A connection to a shared database, which reconnects and retries while the database is away."""
 
 from __future__ import annotations
 
@@ -113,16 +113,16 @@ class Connection:
         return _open(self._opener, create=False, kind=kind)
 
     def persist(self, operation: Callable[[], Result]) -> Result:
-        """Does something, and again for as long as the database is away.
+        """Runs an operation, and retries it while the database is away.
 
         Args:
-            operation: Leads to the same when it is done again, also where the database was cut off after it had done it.
+            operation: Must be idempotent, also where an earlier attempt was committed before the connection was lost.
 
         Raises:
             StorageError: The database has been away for `PATIENCE` seconds, or refuses.
         """
         if getattr(self._local, "depth", 0):
-            # Within another one, which begins anew as a whole.
+            # Nested: the outer operation is retried as a whole.
             return operation()
         self._local.depth = 1
         try:

@@ -1,4 +1,4 @@
-"""Who is at what: each driver leases the tasks that it has begun, and gives a sign of life for all of them every few seconds.
+"""Leases: which driver works on which task. A driver leases what it has begun, and sends a heartbeat every few seconds.
 
 Optuna's heartbeats belong to trials, and nothing keeps a driver that was taken for dead from recording an end. What is leased
 here is trials and confirmation runs alike, and an end is recorded in the transaction that ends the lease: a driver whose lease
@@ -18,11 +18,11 @@ from .owner import known_dead
 from .tables import LEASES, now
 
 LEASE_SECONDS = 60.0
-"""Without a sign of life until a driver's tasks are given out again. A garbage collection, a slow network or a restart of the
+"""Without a heartbeat until a driver's tasks are given to others. A garbage collection, a slow network or a restart of the
 database takes less. On the driver's own machine its end is noticed at once."""
 
 BEATS_A_LEASE = 6
-"""Signs of life within a lease, of which all but one may be lost."""
+"""Heartbeats within a lease; all but one may be lost."""
 
 
 class Leases:
@@ -54,16 +54,16 @@ class Leases:
         self._lost: frozenset[str] = frozenset()
 
     def take(self, sql: Connection, task: str) -> None:
-        """Leases a task that nobody can have yet, as a part of the caller's transaction; `note` it when that is over."""
+        """Leases a task that nobody can have yet, within the caller's transaction; call `note` once that is committed."""
         sql.execute(insert(LEASES).values(study_id=self._study, task=task, owner=self.owner, beat=self._clock()))
 
     def end(self, sql: Connection, task: str) -> bool:
-        """Ends a lease as a part of the caller's transaction; False where it is another driver's by now."""
+        """Ends a lease within the caller's transaction; False where another driver has taken it over."""
         self._held.discard(task)
         return sql.execute(delete(LEASES).where(*self._is(task), LEASES.c.owner == self.owner)).rowcount > 0
 
     def note(self, task: str) -> None:
-        """Takes note that a lease is this driver's."""
+        """Notes that a lease is this driver's."""
         self._held.add(task)
 
     def claim(self, task: str, *, patient: bool = False) -> bool:
@@ -103,11 +103,11 @@ class Leases:
         return {task: owner for task, owner in rows if owner not in dead}
 
     def owns(self, task: str) -> bool:
-        """Whether a lease that was taken is still this driver's, as of the last sign of life."""
+        """Whether a lease that was taken is still this driver's, as of the last heartbeat."""
         return task not in self._lost
 
     def beat(self) -> None:
-        """Gives a sign of life for every task that this driver has."""
+        """Sends a heartbeat for every task that this driver has."""
         before = set(self._held)
         mine = (LEASES.c.study_id == self._study, LEASES.c.owner == self.owner)
         with self._engine.begin() as connection:
@@ -118,7 +118,7 @@ class Leases:
 
     @contextlib.contextmanager
     def beating(self) -> Iterator[None]:
-        """Gives signs of life from a thread of its own for as long as the block lasts, and ends all leases at its end."""
+        """Sends heartbeats from a thread of its own for as long as the block lasts, then ends all leases."""
         stop = threading.Event()
         thread = threading.Thread(target=self._beat_until, args=(stop,), name="tlsearch leases", daemon=True)
         thread.start()
@@ -133,7 +133,7 @@ class Leases:
 
     def _beat_until(self, stop: threading.Event) -> None:
         while not stop.wait(self.seconds / BEATS_A_LEASE):
-            # A database that is away is the search's to report; the next sign of life comes in a few seconds.
+            # A database that is away is the search's to report; the next heartbeat comes in a few seconds.
             with contextlib.suppress(SQLAlchemyError):
                 self.beat()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def new_owner() -> str:
-    """A name that no other driver has: host, process, what tells the process from a later one of its number, and chance."""
+    """A unique name: host, process ID, scope and start of the process (IDs are used again), and a random part."""
     pid = os.getpid()
     return "/".join((socket.gethostname()[:80] or "host", str(pid), _scope(), _start(pid), secrets.token_hex(4)))
 
@@ -25,13 +25,13 @@ def known_dead(owner: str) -> bool:
 
 
 def shown(owner: str) -> str:
-    """A driver, for people."""
+    """A driver in words, for messages."""
     host, _, rest = owner.partition("/")
     return f"process {rest.partition('/')[0]} on {host}"
 
 
 def _scope() -> str:
-    """The numbers of processes mean something within one boot of one machine, and within one container; empty where unknown."""
+    """Names the boot and the PID namespace, within which process IDs can be compared; empty where unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         return hashlib.blake2b(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode(), digest_size=6).hexdigest()

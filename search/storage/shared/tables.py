@@ -30,7 +30,7 @@ LEASES = Table(
     Column("owner", String(190), nullable=False),
     Column("beat", Double, nullable=False),
 )
-"""What drivers are at. ``beat`` is when the driver gave its last sign of life, in seconds on the database's clock."""
+"""What drivers work on. ``beat`` is the driver's last heartbeat, in seconds on the database's clock."""
 
 
 class now(FunctionElement[float]):

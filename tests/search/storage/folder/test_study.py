@@ -26,7 +26,7 @@ def test_a_note_that_cannot_be_written_is_said(store, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tlsearch.search.storage.folder.files.atomic_write", full)
-    with pytest.raises(StudyError, match=r"study's folder must be writable, got .* \(No space left on device\)"):
+    with pytest.raises(StudyError, match=r"study's folder must stay and be writable, got .* \(No space left on device\)"):
         store.notes.keep_test_files(["cats/1.jpg"])
 
 
