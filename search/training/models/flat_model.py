@@ -23,7 +23,7 @@ from ....spaces.backbone.network import IMAGE, POOL, Network
 from ....spaces.recipe import Recipe
 from .base import TrainableModel, draw_head, head_shapes, predict_batch_size
 from .loss_scale import LossScale
-from .tensorflow_steps import trace_prediction, trace_training
+from .tensorflow_steps import TrainedPart, trace_prediction, trace_training
 
 Snapshot = NDArray[np.float32]
 
@@ -79,15 +79,10 @@ class FlatModel(TrainableModel):
         self._compute_dtype = keras.config.dtype_policy().compute_dtype
         self._scale = LossScale() if self._compute_dtype == "float16" else None
         shapes = [network.step(IMAGE).shape] if cut == IMAGE else network.shapes_at(cut)
-        given = (self._weights, self._logits, self._shapes, shapes, dtype)
-        self._train = trace_training(
-            *given,
-            optimizer=self._optimizer,
-            piece_images=None if threads is None else _piece_images(network, cut),
-            threads=threads or 1,
-            scale=self._scale,
-        )
-        self._predict = trace_prediction(*given, piece_images=images, threads=threads or 1)
+        part = TrainedPart(self._weights, self._shapes, self._logits, shapes, dtype, threads or 1)
+        piece_images = None if threads is None else _piece_images(network, cut)
+        self._train = trace_training(part, self._optimizer, piece_images=piece_images, scale=self._scale)
+        self._predict = trace_prediction(part, piece_images=images)
         self._warm_up([np.zeros((1, *shape), dtype) for shape in shapes])
 
     def reset(self, recipe: Recipe, seed: int, head: Sequence[NDArray[np.float32]] | None) -> None:
@@ -106,9 +101,9 @@ class FlatModel(TrainableModel):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `TrainableModel`."""
         seed = np.array([self._seed, self._steps], np.int32)
-        told = self._train(tensors, labels.astype(np.int32), weights, np.float32(self._dropout), seed)
+        results = self._train(tensors, labels.astype(np.int32), weights, np.float32(self._dropout), seed)
         self._steps += len(labels)
-        losses, accuracies = told.numpy().T
+        losses, accuracies = results.numpy().T
         return losses, accuracies
 
     def predict(self, tensors: list[NDArray[Any]]) -> NDArray[np.float32]:

@@ -60,11 +60,11 @@ class KerasModel(TrainableModel):
         self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `TrainableModel`."""
-        told = [
+        results = [
             self._model.train_on_batch(_unwrap([t[step] for t in tensors]), labels[step], sample_weight=weights[step])
             for step in range(len(labels))
         ]
-        losses, accuracies = np.array(told, np.float32).T
+        losses, accuracies = np.array(results, np.float32).T
         return losses, accuracies
 
     def predict(self, tensors: list[NDArray[Any]]) -> NDArray[np.float32]:
