@@ -72,5 +72,10 @@ def test_rows_larger_than_a_block_or_a_window_are_rows_all_the_same(row_bytes):
     assert sorted(epoch_order(np.arange(50), np.random.default_rng(0), row_bytes=row_bytes, memory=1000)) == list(range(50))
 
 
-def test_the_machine_has_memory():
-    assert machine_memory() > 100e6
+def test_the_memory_is_the_machines_where_none_is_given():
+    """Rows that just fit in its share of it are permuted; with one byte more each they are not."""
+    rows = np.arange(1000)
+    fitting = int(MEMORY_SHARE * machine_memory()) // len(rows)
+    permuted = np.random.default_rng(3).permutation(rows)
+    np.testing.assert_array_equal(epoch_order(rows, np.random.default_rng(3), row_bytes=fitting), permuted)
+    assert not np.array_equal(epoch_order(rows, np.random.default_rng(3), row_bytes=fitting + 1), permuted)

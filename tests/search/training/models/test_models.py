@@ -69,17 +69,17 @@ def make(kind, recipe, network, cut, tensors):
 @pytest.mark.parametrize("recipe", RECIPES, ids=[str(recipe.technique) for recipe in RECIPES])
 def test_both_train_alike(recipe, network, batches):
     cut, tensors, labels, weights = batches(recipe)
-    told, logits, heads = [], [], []
+    results, logits, heads = [], [], []
     for kind in (FlatModel, KerasModel):
         model = make(kind, recipe, network, cut, tensors)
         model.reset(recipe, 7, None)
-        told.append(np.array(model.train(tensors, labels, weights)))
+        results.append(np.array(model.train(tensors, labels, weights)))
         logits.append(model.predict([tensor[0] for tensor in tensors]))
         heads.append(model.head_of(model.snapshot()))
         assert model.trainable_params == sum(array.size for array in heads[-1]) + sum(
             array.size for arrays in model.layers_of(model.snapshot()).values() for array in arrays
         )
-    np.testing.assert_allclose(told[0], told[1], rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(results[0], results[1], rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(logits[0], logits[1], rtol=0.02, atol=0.02)
     for ours, theirs in zip(*heads, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-3)
@@ -206,8 +206,8 @@ def test_how_steps_are_called_changes_nothing(steps, network, batches):
     whole = model.train(tensors, labels, weights)[0]
     model.reset(recipe, 1, None)
     parts = np.split(np.arange(3), np.cumsum(steps)[:-1])
-    told = [model.train([tensor[part] for tensor in tensors], labels[part], weights[part])[0] for part in parts]
-    np.testing.assert_allclose(np.concatenate(told), whole, rtol=1e-6)
+    results = [model.train([tensor[part] for tensor in tensors], labels[part], weights[part])[0] for part in parts]
+    np.testing.assert_allclose(np.concatenate(results), whole, rtol=1e-6)
 
 
 def test_a_batch_in_pieces_is_the_batch(network):
@@ -216,14 +216,14 @@ def test_a_batch_in_pieces_is_the_batch(network):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (3, size, 32, 32, 3), np.uint8)]
     labels, weights = rng.integers(0, 2, (3, size)), rng.random((3, size), np.float32)
-    told, after = [], []
+    results, after = [], []
     for threads in (1, None):
         model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), threads=threads)
         model.reset(recipe, 1, None)
         before = model.snapshot()
-        told.append(np.array(model.train(images, labels, weights)))
+        results.append(np.array(model.train(images, labels, weights)))
         after.append(model.snapshot() - before)
-    np.testing.assert_allclose(told[0], told[1], rtol=1e-3)
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-3)
     # Adam's first steps go by a gradient's sign alone: where it is zero but for rounding, they may differ.
     assert np.abs(after[0]).mean() > 3e-4
     assert np.quantile(np.abs(after[0] - after[1]), 0.9) < 1e-4
@@ -240,11 +240,11 @@ def test_threads_change_nothing(network, monkeypatch):
     for threads in (1, 3):
         model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), threads=threads)
         model.reset(recipe, 1, None)
-        told = np.array(model.train([images], labels, weights))
+        results = np.array(model.train([images], labels, weights))
         size = model.predict_batch_size
         rows = images.reshape(-1, 32, 32, 3)
         logits = np.concatenate([model.predict([rows[at : at + size]]) for at in range(0, len(rows), size)])
-        found.append((told, model.snapshot(), logits))
+        found.append((results, model.snapshot(), logits))
         # The loop over steps, and in it the one over pieces.
         graph = model._train.get_concrete_function().graph.as_graph_def()
         nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
