@@ -149,7 +149,7 @@ def judge(
     if lacking := _lacking(ranked, predictions, len(labels), untried):
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
-    return _decide(ranked, seconds, comparisons, intervals, metric)
+    return decide(ranked, seconds, comparisons, intervals, metric)
 
 
 def _lacking(
@@ -178,13 +178,22 @@ def _lacking(
     return f"{best} scored best, but {listed(few)} cannot tell skill from luck: at least {listed(needed)} would do."
 
 
-def _decide(
+def decide(
     ranked: list[Technique],
     seconds: Mapping[Technique, float],
     comparisons: tuple[Comparison, ...],
     intervals: Mapping[Technique, tuple[float, float]],
     metric: Metric,
 ) -> Verdict:
+    """The verdict over techniques that can be compared.
+
+    Args:
+        ranked: By score, the best first; two at least.
+        seconds: Training time of a seed, by technique.
+        comparisons: Of each pair.
+        intervals: As in `Verdict`.
+        metric: What is compared.
+    """
     best = ranked[0]
     against = [c if c.a is best else c.flipped() for c in comparisons if best in (c.a, c.b)]
     tied = [best, *(technique for technique in ranked for c in against if c.b is technique and c.beaten is not technique)]

@@ -11,3 +11,11 @@ from .factory import whole_study
 def summary(tmp_path_factory):
     """Of a study of six trials in which fine-tuning wins."""
     return summarize(whole_study(tmp_path_factory.mktemp("runs") / "photos"))
+
+
+@pytest.fixture(scope="module")
+def same(tmp_path_factory):
+    """Two studies on the same data."""
+    runs = tmp_path_factory.mktemp("runs")
+    other = whole_study(runs / "larger", {"size": 224, "seed": 1}, skills={"frozen": 0.9, "fine-tune": 0.95, "full": 0.9})
+    return [summarize(whole_study(runs / "photos")), summarize(other)]

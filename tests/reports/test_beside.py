@@ -4,23 +4,12 @@ from pathlib import Path
 import pytest
 
 from tlsearch.reports import summarize
-from tlsearch.reports.answer.paired import difference
 from tlsearch.reports.beside import SideBySide, render
 from tlsearch.spaces.errors import OptionError
-from tlsearch.spaces.recipe import Technique
 
 from .factory import rendered, store_of, whole_study
 
-FROZEN = Technique.FROZEN
 GOLDEN = Path(__file__).parent / "golden"
-
-
-@pytest.fixture(scope="module")
-def same(tmp_path_factory):
-    """Two studies on the same data."""
-    runs = tmp_path_factory.mktemp("runs")
-    other = whole_study(runs / "larger", {"size": 224, "seed": 1}, skills={"frozen": 0.9, "fine-tune": 0.95, "full": 0.9})
-    return [summarize(whole_study(runs / "photos")), summarize(other)]
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -36,31 +25,6 @@ def test_differences_are_those_of_the_scores(same):
     text = rendered(SideBySide(same), 120)
     first, other = (study.techniques[0].test.mean for study in same)
     assert f"+{100 * (other - first):.1f} points" in text and "image size" not in text and "224" in text
-
-
-def test_a_difference_that_is_luck_has_an_interval_with_zero_in_it(tmp_path):
-    first = summarize(whole_study(tmp_path / "photos"))
-    again = difference(FROZEN, first, first)
-    assert (again.difference, again.ci95) == (0, (0, 0))
-
-
-def test_a_difference_is_paired_by_image(same):
-    found = difference(FROZEN, *same)
-    low, high = found.ci95
-    assert low < found.difference < high and low > 0
-    flipped = difference(FROZEN, *reversed(same))
-    assert flipped.difference == -found.difference and flipped.ci95[1] < 0
-
-
-def test_where_the_test_images_are_not_known_to_be_the_same_there_is_no_interval(same, tmp_path):
-    store = whole_study(tmp_path / "photos")
-    (store.place.path / "test_files.json").write_text('["another.png"]')
-    found = difference(FROZEN, same[0], summarize(store))
-    assert found.difference == 0 and found.ci95 is None
-
-
-def test_what_was_not_tested_has_no_difference(same, tmp_path):
-    assert difference(FROZEN, same[0], summarize(store_of(tmp_path / "empty"))) is None
 
 
 def test_on_different_data_nothing_is_subtracted(same, tmp_path):

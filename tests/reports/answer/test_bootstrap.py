@@ -160,6 +160,83 @@ def test_no_interval_leaves_what_a_score_can_be():
     assert low == 0 and high > 1
 
 
+def resampled(draws, between=0.0, explained=0.0, seeds=1):
+    return Resampled(0.8, draws, between, explained, seeds, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"between": 3e-4, "explained": 1e-4, "seeds": 3}, {"between": 2e-4, "explained": 1e-4, "seeds": 4}),
+        ({"between": 3e-4, "explained": 1e-4, "seeds": 3}, {"between": 1e-4, "explained": 2e-4, "seeds": 2}),
+        ({"between": 3e-4, "explained": 1e-4, "seeds": 3}, {}),
+        ({"between": 9e-4, "explained": 8.9e-4, "seeds": 2}, {"between": 9e-4, "explained": 8.9e-4, "seeds": 5}),
+    ],
+    ids=["both", "one makes up for the other", "one seed", "no less than the fewest"],
+)
+def test_seeds_widen_a_difference_by_the_formula_of_the_module(first, second):
+    rng = np.random.default_rng(15)
+    one, other = resampled(rng.normal(0.8, 0.01, 2000), **first), resampled(rng.normal(0.7, 0.01, 2000), **second)
+    images = one.draws - other.draws
+    of_seeds = [part for part in (one, other) if part.seeds > 1]
+    added = sum(part.between - part.explained for part in (one, other))
+    freedom = (images.var() + added) ** 2 / sum(part.between**2 / (part.seeds - 1) for part in of_seeds)
+    freedom = max(freedom, min(part.seeds - 1 for part in of_seeds))
+    rng = np.random.default_rng((20_070, 1))
+    normal = images - images.mean() + np.sqrt(added) * rng.standard_normal(2000)
+    expected = images.mean() + normal * np.sqrt(freedom / rng.chisquare(freedom, 2000))
+    np.testing.assert_allclose(one.minus(other), expected)
+
+
+@pytest.mark.parametrize("explained", [2e-4, 3e-4])
+def test_where_images_explain_all_that_seeds_do_nothing_is_added(explained):
+    draws = np.linspace(0.7, 0.9, 101)
+    one = resampled(draws, between=2e-4, explained=explained, seeds=3)
+    np.testing.assert_array_equal(one.minus(resampled(np.zeros(101))), draws)
+    assert one.ci95 == percentile_interval(draws)
+
+
+def test_the_variance_between_seeds_and_what_images_explain_of_it():
+    rng = np.random.default_rng(16)
+    labels = np.zeros(300, np.int64)
+    right = rng.random((3, 300)) < [[0.7], [0.8], [0.9]]
+    probabilities = np.where(right[..., None], (0.9, 0.1), (0.1, 0.9)).astype(np.float32)
+    found = resample({FROZEN: probabilities}, labels, "accuracy")[FROZEN]
+    assert len(found.draws) == 10_000 and found.seeds == 3 and found.highest == 1
+    assert found.between == pytest.approx(right.mean(axis=1).var(ddof=1) / 3)
+    # A resample's mean over images of what a seed is above the mean of the seeds.
+    own = (right - right.mean(axis=0)).var(axis=1) / 300
+    assert found.explained == pytest.approx(own.mean() / 2, rel=0.05)
+    alone = resample({FROZEN: probabilities[:1]}, labels, "accuracy", resamples=10)[FROZEN]
+    assert (alone.between, alone.explained, alone.seeds) == (0, 0, 1)
+
+
+def test_every_image_is_drawn_where_each_is_its_own_kind():
+    likelihoods = np.float32([0.2, 0.5, 0.9])
+    probabilities = np.stack([likelihoods, 1 - likelihoods], axis=1)
+    found = resample({FROZEN: probabilities[None]}, np.zeros(3, np.int64), "log_loss", resamples=1000)[FROZEN]
+    losses = -np.log(likelihoods.astype(float))
+    assert found.draws.min() == pytest.approx(losses.min()) and found.draws.max() == pytest.approx(losses.max())
+    assert len(np.unique(found.draws.round(9))) == 10  # as many as there are ways to draw three of three
+    assert found.highest == np.inf
+
+
+def test_many_images_are_drawn_in_parts_that_make_the_whole():
+    """A part has a million weights at most: here 166 resamples."""
+    rng = np.random.default_rng(17)
+    likelihoods = rng.random(6000, np.float32)
+    probabilities = np.stack([likelihoods, 1 - likelihoods], axis=1)[None]
+    found = resample({FROZEN: probabilities}, np.zeros(6000, np.int64), "log_loss", resamples=400)[FROZEN]
+    assert found.draws.shape == (400,) and len(np.unique(found.draws)) == 400
+    assert found.draws.mean() == pytest.approx(found.score, abs=5 * found.draws.std() / np.sqrt(400))
+
+
+def test_what_was_held_impossible_costs_as_much_as_single_precision_can_tell():
+    sure = np.float32([[1, 0], [1, 0]])
+    found = resample({FROZEN: sure[None]}, np.array([0, 1]), "log_loss", resamples=10)[FROZEN]
+    assert found.score == pytest.approx(-np.log(np.finfo(np.float32).eps) / 2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed_std", [0.0, 0.005, 0.01, 0.02])
 def test_the_interval_covers_the_truth(seed_std):

@@ -1,8 +1,10 @@
+import dataclasses
+import math
 from types import SimpleNamespace
 
 import pytest
 
-from tlsearch.reports.answer.importance import FEWEST, importances
+from tlsearch.reports.answer.importance import importances
 from tlsearch.reports.answer.technique import TechniqueSummary
 from tlsearch.spaces.recipe import Technique
 
@@ -39,10 +41,30 @@ def test_log_loss_is_as_good_when_it_is_low():
 
 
 def test_of_few_trials_nothing_is_said():
-    made = trials(FEWEST - 1) + trials(FEWEST, "full", first=FEWEST - 1)
+    made = trials(7) + trials(8, "full", first=7)
     assert set(importances(summary(made))) == {Technique.FULL}
 
 
 def test_where_nothing_makes_a_difference_nothing_is_said():
-    same = [complete(number, scores=(0.8,), recipe=recipe(learning_rate=1e-3 + number * 1e-4)) for number in range(FEWEST)]
+    same = [complete(number, scores=(0.8,), recipe=recipe(learning_rate=1e-3 + number * 1e-4)) for number in range(8)]
     assert importances(summary(same)) == {}
+
+
+def test_of_one_setting_alone_nothing_is_said():
+    alone = [complete(n, scores=(0.8 + n / 100,), recipe=recipe(learning_rate=10 ** -(2 + n / 8))) for n in range(8)]
+    assert importances(summary(alone)) == {}
+
+
+def test_a_trial_without_a_finite_score_is_left_out():
+    made = trials(8)
+    assert importances(summary([*made[:7], dataclasses.replace(made[7], score=math.nan)])) == {}
+    assert set(importances(summary([*made, dataclasses.replace(made[7], score=math.inf)]))) == {Technique.FROZEN}
+
+
+def test_settings_that_are_no_numbers_may_decide_too():
+    def tried(number):
+        own = recipe("fine-tune", fine_tune_at=(54, 100)[number % 2], optimizer=("adam", "rmsprop")[number % 3 % 2])
+        return complete(number, "fine-tune", (0.9 - 0.2 * (number % 2) - number / 1000,), recipe=own)
+
+    shares = importances(summary([tried(number) for number in range(24)]))[Technique.FINE_TUNE]
+    assert set(shares) == {"fine_tune_at", "optimizer"} and shares["fine_tune_at"] > 0.6

@@ -1,12 +1,11 @@
 import pytest
 
 from tlsearch.reports import summarize
-from tlsearch.reports.answer.timing import Timing
 from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import complete, failed
-from ..factory import TIMING, confirm, store_of
+from ..factory import PROFILE, confirm, store_of, whole_study
 
 FROZEN, FINE_TUNE, FULL = Technique
 
@@ -46,12 +45,6 @@ def test_an_interrupted_trial_is_kept_but_not_counted(tmp_path):
     assert found.untried == (FINE_TUNE, FULL)
 
 
-def test_the_phases_and_the_rest_make_the_whole():
-    timing = Timing.of(TIMING)
-    assert timing.overhead == 9 and timing.decode is None
-    assert Timing.of({"search": 5.0}).overhead == 0  # of a run that goes on
-
-
 def test_what_it_costs_and_what_is_confused(summary):
     assert summary.pareto_seconds == (FROZEN, FINE_TUNE)
     assert "fine-tune" in summary.cost_sentence and summary.cost_sentence.startswith("frozen is ")
@@ -65,6 +58,56 @@ def test_a_technique_without_a_trial_keeps_the_verdict_open(tmp_path):
         confirm(store, trial, 0.8)
     found = summarize(store)
     assert found.untried == (FULL,) and found.verdict.decision == "insufficient" and "full had no trial" in found.verdict.reason
+
+
+def test_what_is_recommended(summary, tmp_path):
+    assert summary.recommended is summary.of(FINE_TUNE) is summary.techniques[1]
+    assert summary.recommended_recipe == summary.techniques[1].best.recipe
+    assert summary.trial_count == 6 and summary.kept_bytes == 0 and summary.damage == ""
+    assert list(summary.tests.items()) == [(one.technique, one.test) for one in summary.techniques]
+    empty = summarize(store_of(tmp_path / "photos"))
+    assert empty.recommended is empty.recommended_recipe is empty.of(None) is empty.confusion is empty.similarity is None
+    assert empty.tests == {} and empty.trial_count == 0 and empty.pareto_seconds == empty.pareto_params == ()
+
+
+def test_what_was_measured_of_the_images_is_read(summary):
+    assert summary.similarity.profile == PROFILE and summary.rule.similarity == "similar" and summary.rule.predicts is FROZEN
+
+
+def test_by_another_metric_the_accuracy_has_intervals_of_its_own(tmp_path):
+    found = summarize(whole_study(tmp_path / "photos", {"metric": "log_loss"}))
+    assert [trial.number for trial in found.ranked] == [5, 0, 2, 1]
+    (frozen, full) = [one for one in found.techniques if one.test]
+    for one in (frozen, full):
+        assert one.test.mean == pytest.approx(sum(c.scores["log_loss"] for c in one.confirmations) / 3)
+        assert one.test_accuracy.mean == pytest.approx(sum(c.scores["accuracy"] for c in one.confirmations) / 3)
+        low, high = one.test_accuracy.ci95
+        assert low < one.test_accuracy.mean < high < 1 and one.test_accuracy.ci95 != one.test.ci95
+        assert one.test.ci95 == found.verdict.intervals[one.technique]
+
+
+def test_of_equal_scores_the_earlier_trial_comes_first(tmp_path):
+    trials = [complete(0, scores=(0.8,)), complete(1, "full", scores=(0.9,)), complete(2, "fine-tune", scores=(0.9,))]
+    assert [trial.number for trial in summarize(store_of(tmp_path / "photos", trials)).ranked] == [1, 2, 0]
+
+
+def test_the_overhead_of_a_trial_is_the_median_of_each_technique(tmp_path):
+    seconds = {0: 1.0, 1: 9.0, 2: 2.0, 3: 4.0}
+    made = [complete(number, "full" if number == 3 else "frozen", setup_seconds=each) for number, each in seconds.items()]
+    assert list(summarize(store_of(tmp_path / "photos", made)).trial_overhead.items()) == [(FROZEN, 2.0), (FULL, 4.0)]
+
+
+def test_trials_from_pixels_are_named_where_they_have_frozen_layers(tmp_path):
+    made = [
+        complete(0, trained_from="pixels"),
+        complete(1, "full", trained_from="pixels"),
+        complete(2, "fine-tune", trained_from="activations"),
+    ]
+    assert [trial.number for trial in summarize(store_of(tmp_path / "photos", made)).from_pixels] == [0]
+
+
+def test_a_demonstration_is_known_by_its_data(tmp_path):
+    assert summarize(store_of(tmp_path / "demo", data={"path": "demo:small-similar"})).is_demonstration
 
 
 def test_no_study_is_an_error(tmp_path):

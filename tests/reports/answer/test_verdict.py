@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from tlsearch.reports.answer import verdict as module
-from tlsearch.reports.answer.verdict import Comparison, Predictions, judge
+from tlsearch.reports.answer.bootstrap import holm, resample, two_sided_p
+from tlsearch.reports.answer.verdict import Comparison, Predictions, decide, judge
 from tlsearch.search.metrics import scores
 from tlsearch.spaces.recipe import Technique
 
@@ -21,7 +21,7 @@ def test_a_clear_difference_is_a_win():
     predictions, labels = study(np.random.default_rng(0), (0.80, 0.80, 0.90))
     found = judge(predictions, labels, "accuracy")
     assert (found.decision, found.winner, found.recommended) == ("win", FULL, FULL)
-    assert all(c.beaten in (FROZEN, FINE_TUNE) for c in found.comparisons if FULL in (c.a, c.b))
+    assert [c.beaten for c in found.comparisons if FULL in (c.a, c.b)] == [FROZEN, FINE_TUNE]
     assert FULL not in found.beaten and found.beaten
     assert found.reason == (
         "full beats fine-tune by 9.3 points (95% interval 8.1 to 10.6) and frozen by more: luck alone does not explain that."
@@ -49,35 +49,75 @@ def is_one_sentence(text):
     return text.endswith(".") and ". " not in text
 
 
-def decide(real, seconds=(1.0, 2.0, 3.0)):
+def compared(a, b, real, detectable=0.03):
+    """How ``a`` compares with ``b``, which it beats if that is ``real``."""
+    return Comparison(a, b, 0.02, (0.01, 0.03) if real else (-0.01, 0.05), 0.01 if real else 0.5, detectable)
+
+
+def decided(real, seconds=(1.0, 2.0, 3.0)):
     """The decision where frozen scored best and full worst, and the pairs in ``real`` differ for real."""
-    comparisons = tuple(
-        Comparison(a, b, 0.02, (0.01, 0.03) if (a, b) in real else (-0.01, 0.05), 0.01 if (a, b) in real else 0.5, 0.03)
-        for a, b in itertools.combinations(Technique, 2)
+    comparisons = tuple(compared(a, b, (a, b) in real) for a, b in itertools.combinations(Technique, 2))
+    return decide(list(Technique), dict(zip(Technique, seconds, strict=True)), comparisons, {}, "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("full_is_beaten", "reason"),
+    [
+        (
+            False,
+            "frozen, fine-tune and full cannot be told apart (on this test split a difference below 2.0 points would often go "
+            "unnoticed), so take frozen, the quickest of them to train.",
+        ),
+        (
+            True,
+            "frozen and fine-tune cannot be told apart (on this test split a difference below 1.0 points would often go "
+            "unnoticed), so take frozen, the quickest of them to train.",
+        ),
+    ],
+)
+def test_the_difference_that_goes_unnoticed_is_the_largest_of_those_that_tie_with_the_best(full_is_beaten, reason):
+    comparisons = (
+        compared(FROZEN, FINE_TUNE, False, detectable=0.01),
+        compared(FROZEN, FULL, full_is_beaten, detectable=0.02),
+        compared(FINE_TUNE, FULL, False, detectable=0.09),
     )
-    cost = dict(zip(Technique, seconds, strict=True))
-    return module._decide(list(Technique), cost, comparisons, {}, "accuracy")
+    assert decide(list(Technique), dict.fromkeys(Technique, 1.0), comparisons, {}, "accuracy").reason == reason
+
+
+def test_where_each_is_beaten_by_another_the_quickest_of_the_tied_is_taken():
+    comparisons = (compared(FINE_TUNE, FROZEN, True), compared(FROZEN, FULL, True), compared(FULL, FINE_TUNE, True))
+    found = decide(list(Technique), {FROZEN: 2.0, FINE_TUNE: 1.0, FULL: 0.5}, comparisons, {}, "accuracy")
+    assert (found.decision, found.recommended) == ("tie", FINE_TUNE)
+    assert found.reason.endswith("so take fine-tune, the quickest of them to train.")
+
+
+def test_a_win_of_two_names_no_third():
+    found = decide([FULL, FROZEN], {FULL: 2.0, FROZEN: 1.0}, (compared(FROZEN, FULL, False),), {}, "accuracy")
+    assert found.decision == "tie"
+    found = decide([FULL, FROZEN], {FULL: 2.0, FROZEN: 1.0}, (compared(FULL, FROZEN, True).flipped(),), {}, "accuracy")
+    assert (found.decision, found.winner, found.recommended) == ("win", FULL, FULL)
+    assert found.reason == "full beats frozen by 2.0 points (95% interval 1.0 to 3.0): luck alone does not explain that."
 
 
 def test_a_win_needs_to_beat_all_others():
-    assert decide({(FROZEN, FINE_TUNE), (FROZEN, FULL)}).decision == "win"
-    assert decide({(FROZEN, FINE_TUNE), (FINE_TUNE, FULL)}).decision == "tie"
-    assert decide({(FROZEN, FULL)}).decision == "tie"
-    assert decide(set()).decision == "tie"
+    assert decided({(FROZEN, FINE_TUNE), (FROZEN, FULL)}).decision == "win"
+    assert decided({(FROZEN, FINE_TUNE), (FINE_TUNE, FULL)}).decision == "tie"
+    assert decided({(FROZEN, FULL)}).decision == "tie"
+    assert decided(set()).decision == "tie"
 
 
 def test_what_another_beats_is_not_recommended_though_it_is_cheap():
-    found = decide({(FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
+    found = decided({(FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
     assert found.recommended is FINE_TUNE
     assert found.reason.endswith("but full loses to fine-tune, so take fine-tune, of the others the quickest to train.")
-    found = decide({(FROZEN, FINE_TUNE), (FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
+    found = decided({(FROZEN, FINE_TUNE), (FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
     assert found.recommended is FROZEN
     assert found.reason.endswith("but full loses to fine-tune, so take frozen, which loses to none.")
 
 
 @given(st.sets(st.sampled_from(list(itertools.combinations(Technique, 2)))), st.permutations([1.0, 2.0, 3.0]))
 def test_whatever_differs_the_recommended_is_the_cheapest_that_nothing_beats(real, seconds):
-    found = decide(real, seconds)
+    found = decided(real, seconds)
     cost = dict(zip(Technique, seconds, strict=True))
     beaten = {worse for _, worse in real}
     assert found.recommended not in beaten
@@ -122,6 +162,39 @@ def test_insufficient_says_what_would_suffice(predictions, images, words):
     assert is_one_sentence(found.reason)
 
 
+@pytest.mark.parametrize(("predictions", "labels"), [({}, np.zeros(100, int)), ({FROZEN: Predictions(UNSURE, 1)}, None)])
+def test_without_predictions_or_labels_nothing_is_said(predictions, labels):
+    found = judge(predictions, labels, "accuracy", untried=[FULL])
+    assert (found.decision, found.winner, found.recommended) == ("insufficient", None, None)
+    assert found.comparisons == () and found.intervals == {} and found.reason.startswith("Nothing has been tested yet")
+
+
+def test_the_only_one_tested_has_not_won_while_another_is_untried():
+    found = judge({FROZEN: Predictions(UNSURE, 1)}, np.zeros(100, int), "accuracy", untried=[FULL, FINE_TUNE], resamples=100)
+    assert found.reason.startswith("Only frozen has been tested, but full and fine-tune had no trial: ")
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_a_comparison_is_of_scores_intervals_and_adjusted_p_values(metric):
+    predictions, labels = study(np.random.default_rng(13), (0.8, 0.83, 0.81), n=200)
+    found = judge(predictions, labels, metric, resamples=1000)
+    drawn = resample({t: one.probabilities for t, one in predictions.items()}, labels, metric, resamples=1000)
+    sign = -1 if metric == "log_loss" else 1
+    differences = [sign * drawn[c.a].minus(drawn[c.b]) for c in found.comparisons]
+    assert [(c.a, c.b) for c in found.comparisons] == [(FROZEN, FINE_TUNE), (FROZEN, FULL), (FINE_TUNE, FULL)]
+    assert [c.p for c in found.comparisons] == holm(list(map(two_sided_p, differences)))
+    for comparison, draws in zip(found.comparisons, differences, strict=True):
+        assert comparison.difference == pytest.approx(sign * (drawn[comparison.a].score - drawn[comparison.b].score))
+        assert comparison.ci95 == pytest.approx(tuple(np.percentile(draws, (2.5, 97.5))))
+        # 2.8 standard errors, of which the interval has 2 · 1.96.
+        assert comparison.detectable == pytest.approx(2.8 * np.diff(comparison.ci95).item() / (2 * 1.96))
+
+
+def test_seed_0_and_ten_thousand_resamples_are_what_is_meant_without_words():
+    predictions, labels = study(np.random.default_rng(14), (0.8, 0.83), n=60)
+    assert judge(predictions, labels, "accuracy") == judge(predictions, labels, "accuracy", seed=0, resamples=10_000)
+
+
 def test_a_technique_that_was_not_tried_leaves_the_verdict_open():
     predictions, labels = study(np.random.default_rng(0), (0.80, 0.90))
     found = judge(predictions, labels, "accuracy", untried=[FULL], resamples=100)
@@ -133,7 +206,7 @@ def test_a_technique_that_was_not_tried_leaves_the_verdict_open():
 
 
 def test_just_enough_is_enough():
-    predictions, labels = study(np.random.default_rng(9), (0.8, 0.8), n=module.MIN_IMAGES)
+    predictions, labels = study(np.random.default_rng(9), (0.8, 0.8), n=50)
     two_seeds = {t: Predictions(one.probabilities[:2], one.seconds) for t, one in predictions.items()}
     assert judge(two_seeds, labels, "accuracy", resamples=100).decision == "tie"
 
@@ -193,7 +266,7 @@ def test_a_comparison_from_the_other_side_says_the_same():
     assert other.flipped() == comparison
 
 
-@pytest.mark.parametrize("changes", [{"p": 0.06}, {"ci95": (-0.05, 0.001)}, {"ci95": (-0.05, 0.0)}])
+@pytest.mark.parametrize("changes", [{"p": 0.05}, {"p": 0.06}, {"ci95": (-0.05, 0.001)}, {"ci95": (-0.05, 0.0)}])
 def test_a_difference_is_real_only_where_interval_and_p_say_so(changes):
     comparison = Comparison(FROZEN, FULL, -0.03, (-0.05, -0.01), 0.004, 0.028)
     assert comparison.real

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from tlsearch.reports.html.page import CONFIG
 from tlsearch.reports.html.parallel import parallel
 from tlsearch.reports.html.report import render_report
 
-from ...search.factory import complete, measurement
+from ...search.factory import START, complete, measurement
 from ..factory import store_of
 from .factory import busy_study
 
@@ -70,9 +71,13 @@ def test_names_in_charts_are_literal():
     assert "\u202e" not in text and "\n" not in text and "a\\u202eb" in figure.words
 
 
-def test_pauses_between_runs_are_cut_out_of_the_timeline(busy):
-    rows = search_charts.timeline(busy).spec["data"]["values"]
-    assert min(row["begins"] for row in rows) == 0 and all(row["ends"] > row["begins"] for row in rows)
+@pytest.mark.parametrize(("idle", "begins"), [(20, 50), (search_charts.PAUSE, 90), (search_charts.PAUSE + 1, 30), (7200, 30)])
+def test_pauses_between_runs_are_cut_out_of_the_timeline(busy, idle, begins):
+    """Trials take 30 seconds each; between the two lie ``idle`` more."""
+    later = START + timedelta(seconds=30 + idle)
+    trials = (complete(0), complete(1, started=later, ended=later + timedelta(seconds=30)))
+    rows = search_charts.timeline(dataclasses.replace(busy, trials=trials)).spec["data"]["values"]
+    assert [(row["begins"], row["ends"]) for row in rows] == [(0, 30), (begins, begins + 30)]
 
 
 def test_no_trials_no_charts(tmp_path):

@@ -35,8 +35,13 @@ def clock():
 
 
 @pytest.fixture
-def live(clock):
-    return LiveProgress(Console(file=io.StringIO(), width=100, force_terminal=True), "accuracy", clock)
+def console():
+    return Console(file=io.StringIO(), width=100, force_terminal=True)
+
+
+@pytest.fixture
+def live(console, clock):
+    return LiveProgress(console, "accuracy", clock)
 
 
 def running(number, technique="frozen", worker="worker-1", **changes):
@@ -94,12 +99,12 @@ def test_time_left_counts_only_what_this_run_did(live, clock):
     assert "left" not in rendered(live, 100)
 
 
-def test_finished_trials_and_warnings_scroll_away_above(live):
+def test_finished_trials_and_warnings_scroll_away_above(live, console):
     with live:
         live(TrialStarted(running(0)))
         live(TrialFinished(complete(0)))
         live(Warned("[red]x[/red]"))
-    printed = live._live.console.file.getvalue()
+    printed = console.file.getvalue()
     assert "trial 0  frozen, lr 0.001" in printed and "warning: [red]x[/red]" in printed
 
 
@@ -111,12 +116,12 @@ def test_no_row_is_wider_than_the_terminal(live):
     assert max(map(len, lines)) <= 80 and sum("trial 0" in line for line in lines) == 1
 
 
-def test_what_libraries_log_and_print_does_not_tear_it(live):
+def test_what_libraries_log_and_print_does_not_tear_it(live, console):
     """They write to the standard streams; while it is live these lead above the drawing."""
     with live:
         live(TrialStarted(running(0)))
         print("from a library")
         logging.getLogger("library").warning("watch out")
         logging.StreamHandler().emit(logging.LogRecord("x", logging.WARNING, "", 0, "logged", (), None))
-    printed = live._live.console.file.getvalue()
+    printed = console.file.getvalue()
     assert "from a library" in printed and "logged" in printed
