@@ -1,4 +1,4 @@
-"""The measures of a classifier that selection and verdict may go by."""
+"""The metrics that selection and verdict may use."""
 
 from __future__ import annotations
 

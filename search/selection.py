@@ -9,7 +9,7 @@ from .trial import CompleteTrial, Metric, Trial
 
 
 def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, CompleteTrial]:
-    """Each technique's best complete trial on the validation split; of equals the earlier one."""
+    """Each technique's best complete trial on the validation split; where several tie, the earliest."""
     best: dict[Technique, CompleteTrial] = {}
     for trial in trials:
         if not isinstance(trial, CompleteTrial):
@@ -21,7 +21,7 @@ def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, Comple
 
 
 def maximized(metric: Metric) -> bool:
-    """Whether more is better: true of all but ``log_loss``."""
+    """Whether higher is better: true of all but ``log_loss``."""
     return metric != "log_loss"
 
 

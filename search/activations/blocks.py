@@ -1,4 +1,4 @@
-"""What each block of the frozen network makes of an image, averaged over its positions: the features of the depth profile."""
+"""The features of the depth profile: the output of each block of the frozen network, averaged over its positions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...spaces.space import BLOCK_STARTS
 from ..data.dataset import Dataset
 
 _TOP_START = 151
-"""First layer behind block 16: the last convolution, its BatchNorm and its activation, the same at every α."""
+"""First layer after block 16: the last convolution, its BatchNorm and its activation, the same at every α."""
 
 BLOCKS: Mapping[str, int] = MappingProxyType(
     {
@@ -24,11 +24,11 @@ BLOCKS: Mapping[str, int] = MappingProxyType(
         "top": LAYERS - 1,
     }
 )
-"""Index into ``base.layers`` of the last layer of each block, by Keras' names for them, in the order of the layers."""
+"""Keras' name of each block → index into ``base.layers`` of its last layer, in the order of the layers."""
 
 
 class BlockPooler:
-    """Computes pooled outputs in one worker.
+    """Computes the features of the depth profile in one worker.
 
     Args:
         network: The backbone, folded.

@@ -1,4 +1,4 @@
-"""Which activations a search keeps on disk, and how many bytes that takes: decided here for a run and for ``--dry-run``."""
+"""Which activations a search writes to disk, and how many bytes they take; for a run and for ``--dry-run``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .passes import Pass, passes
 
 
 def cuts_that_pay(network: Network, first_layers: Sequence[int]) -> dict[int, int]:
-    """For each cut that these first trained layers ask for, the numbers that an image's activations have.
+    """The cuts that these first trained layers ask for → how many values the activations of one image have there.
 
-    A cut whose activations are larger than the image itself is not among them: such recipes train from pixels.
+    Where activations are larger than the image, `Network.cut_for` gives `IMAGE`: such recipes train from pixels.
 
     Args:
         network: The backbone, folded if the recipes are.
@@ -34,8 +34,8 @@ class CachePlan:
     """What is to be written to the cache.
 
     Attributes:
-        passes: That fill every entry of the space, those included that are there or do not fit.
-        sizes: Cut → bytes of its missing entries when they are whole.
+        passes: Those that fill every entry of the space, including entries that exist or do not fit.
+        sizes: Cut → bytes of its missing entries once they are complete.
         fitting: The cuts whose missing entries fit.
     """
 
@@ -47,7 +47,7 @@ class CachePlan:
 def plan_cache(
     context: Context, planned: Sequence[Pass], missing: Collection[EntryKey], values_at: Mapping[int, int], limit: int
 ) -> CachePlan:
-    """Decides which of the missing entries are written: cheap cuts first, as far as the limit goes.
+    """Decides which of the missing entries are written: the cheapest cuts first, within the limit.
 
     Args:
         context: What the search trains on.

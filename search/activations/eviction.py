@@ -20,11 +20,11 @@ from ..machine.paths import atomic_write, folder_bytes
 from .cache import ActivationCache, EntryKey, entries
 
 FREE_SHARE = 0.5
-"""Of the disk's free space and what the cache takes already: what it may take where no limit is given."""
+"""Share of the free disk and the cache's own size that the cache may take where no limit is given."""
 
 
 def default_limit(folder: Path, *, spoken_for: int = 0) -> int:
-    """Bytes that the cache in ``folder`` may take where the user gives no limit.
+    """Default limit of the cache in ``folder``, in bytes.
 
     Args:
         folder: Of the cache.
@@ -159,6 +159,6 @@ def clear(folder: Path) -> tuple[int, int]:
 
 
 def _remove(entry: Path) -> None:
-    """Removes an entry; its index goes first, so that nobody takes what is left for the whole."""
+    """Removes an entry; its index first, so that nobody reads what is left as complete."""
     (entry / "entry.json").unlink(missing_ok=True)
     shutil.rmtree(entry, ignore_errors=True)

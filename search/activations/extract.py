@@ -1,4 +1,4 @@
-"""The frozen pass: fills cache entries at every wanted cut in one pass over the images."""
+"""The frozen pass: computes the activations at all wanted cuts in one pass over the images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .passes import Pass, passes
 
 
 class Extractor:
-    """Computes activations in one worker, and opens what has been computed.
+    """Computes activations in one worker, and opens cached ones.
 
     Args:
         context: What the search trains on.
@@ -35,7 +35,7 @@ class Extractor:
         self._opened: dict[EntryKey, Shards] = {}
 
     def shard(self, work: Pass, shard: int) -> dict[EntryKey, int]:
-        """Computes and writes one shard of every entry of ``work``; gives their checksums.
+        """Computes and writes one shard of every entry of ``work``, and returns their checksums.
 
         Raises:
             OSError: The disk is full or the cache cannot be written.
@@ -89,7 +89,7 @@ class Extractor:
         return {cut: flatten([whole[place] for place in places[cut]]) for cut in work.cuts}
 
     def _prefix(self, work: Pass) -> tuple[Forward, dict[int, list[int]]]:
-        """What computes every tensor wanted, and each cut's places among its outputs."""
+        """The function that computes every wanted tensor, and the indices of each cut's tensors among its outputs."""
         network = self._networks[work.folded]
         steps = sorted({index for cut in work.cuts for index in network.frontier(cut)})
         places = {cut: [steps.index(index) for index in network.frontier(cut)] for cut in work.cuts}

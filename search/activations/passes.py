@@ -1,4 +1,4 @@
-"""Passes over the images that fill the cache of activations, and the entries that each fills."""
+"""Passes over the images, each of which fills some entries of the cache."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,8 +47,8 @@ class ProfileCache:
     def get(self) -> DepthProfile | None:
         """The profile, or None if it is missing or damaged."""
         try:
-            return DepthProfile.from_dict(json.loads(self.path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
+            return msgspec.json.decode(self.path.read_bytes(), type=DepthProfile)
+        except (OSError, msgspec.DecodeError):
             return None
 
     def keep(self, profile: DepthProfile) -> None:

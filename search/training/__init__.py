@@ -1,1 +1,1 @@
-"""One recipe, trained."""
+"""Trains one recipe."""

@@ -1,6 +1,6 @@
 """Where training gets its batches from: pooled features, cached activations at a cut, or pixels.
 
-All three give what the part of the network from the same cut on takes, so that training does not know the difference.
+All three have one interface, so training need not know which it gets.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Inputs(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the tensors."""
+        """Data type of the tensors."""
 
     @property
     def row_bytes(self) -> int:
-        """Of the tensors of one image."""
+        """Bytes of one image's tensors."""
 
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
         """The tensors at the cut for the data set's ``rows``, each ``(len(rows), …)``; view 0 is the image itself."""
@@ -72,7 +72,7 @@ class CachedInputs:
     Attributes:
         network: Whose activations they are.
         cut: Where it is cut.
-        entries: View → what is held of it: rows of the data set, sorted, and their activations in that order.
+        entries: View → its entries: sorted rows of the data set, and their activations in that order.
     """
 
     network: Network
@@ -95,7 +95,7 @@ class CachedInputs:
         return self.network.values_at(self.cut) * self.dtype.itemsize
 
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
-        """See `Inputs`. Rows that no single entry holds raise KeyError: never another image's activations."""
+        """See `Inputs`. Raises KeyError where no single entry holds all rows."""
         for held, activations in self.entries[view]:
             places = np.searchsorted(held, rows)
             if (places < len(held)).all() and (held[places] == rows).all():

@@ -1,4 +1,4 @@
-"""In which order an epoch visits its images: any order where they fit in memory, else one that a disk can keep up with."""
+"""The order of an epoch's images: a permutation where they fit in memory, else one that a disk can keep up with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..machine.devices import machine_memory
 
 MEMORY_SHARE = 0.5
-"""Of the machine's memory: images that take no more stay in the system's page cache from one epoch to the next."""
+"""Share of the machine's memory: inputs that take no more stay in the page cache from one epoch to the next."""
 
 BLOCK_BYTES = 4 << 20
 """Of consecutive rows that are read together. Measured with ``benchmarks/order.py``: a window of such blocks is read as fast as
@@ -26,16 +26,16 @@ def epoch_order(
 ) -> NDArray[np.int64]:
     """The rows of one epoch, each once, in the order in which they are trained on.
 
-    Where they fit in memory, a permutation. Where they do not, every one of them would be a disk's seek: blocks of consecutive
-    rows are drawn then, as many to a window as are to be held at a time, and rows are shuffled within their window. The blocks
-    of a window lie evenly over the disk, one from each of as many stretches. Files of a class lie side by side: so each window
-    has every class in its proportion, and is read in one sweep.
+    Rows that fit in memory are permuted. For others a permutation would cost a disk seek a row. Instead, blocks of consecutive
+    rows are grouped into windows, and rows are shuffled within their window. A window takes one block from each of as many
+    equal stretches of the disk as it has blocks. Files of one class lie side by side, so each window has every class in its
+    proportion, and is read in one sweep.
 
     Args:
-        rows: Rising.
-        rng: Draws the order: the same state, the same order.
-        row_bytes: That one row takes on disk.
-        memory: Of the machine, bytes; None for `machine_memory`. Not what happens to be free, on which results must not depend.
+        rows: Ascending.
+        rng: Draws the order; the same state gives the same order.
+        row_bytes: Bytes of one row on disk.
+        memory: Bytes of the machine; None for `machine_memory`. Not its free memory: results must not depend on that.
     """
     memory = machine_memory() if memory is None else memory
     if len(rows) * row_bytes <= MEMORY_SHARE * memory:
@@ -46,13 +46,13 @@ def epoch_order(
 
 
 def windowed(count: int, rng: np.random.Generator, *, block: int, window: int) -> NDArray[np.int64]:
-    """The numbers below ``count``, each once: see `epoch_order`.
+    """The numbers below ``count``, each once, in the order that `epoch_order` describes.
 
     Args:
-        count: How many.
+        count: How many numbers.
         rng: Draws the order.
         block: Consecutive numbers that go together.
-        window: Blocks that are shuffled among each other.
+        window: Blocks of a window.
     """
     blocks = -(-count // block)
     windows = -(-blocks // window)

@@ -1,1 +1,1 @@
-"""What a worker trains: models that are built and traced once for a shape, and reset for each trial that shares it."""
+"""Models that are built and traced once for a shape, and reset for each trial that shares it."""

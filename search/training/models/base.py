@@ -45,13 +45,13 @@ class TrainableModel(ABC):
 
     @abstractmethod
     def reset(self, recipe: Recipe, seed: int, head: Sequence[NDArray[np.float32]] | None) -> None:
-        """Back to the pretrained weights, a fresh optimizer, and ``head`` or a head drawn from ``seed``."""
+        """Restores the pretrained weights and a fresh optimizer, and sets ``head`` or a head drawn from ``seed``."""
 
     @abstractmethod
     def train(
         self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Some steps, one after the other.
+        """Trains for some steps.
 
         Args:
             tensors: At the cut, each ``(steps, batch, …)``.
@@ -59,7 +59,7 @@ class TrainableModel(ABC):
             weights: Of the images, ``(steps, batch)``; 0 for one that only fills up a batch.
 
         Returns:
-            Before each step, the mean over the batch of loss · weight, ``(steps,)``, and the weighted accuracy, ``(steps,)``.
+            For each step, before its update: the batch's mean of loss · weight, and its weighted accuracy; ``(steps,)`` each.
         """
 
     @abstractmethod
@@ -72,7 +72,7 @@ class TrainableModel(ABC):
 
     @abstractmethod
     def restore(self, snapshot: Any) -> None:
-        """Sets what `snapshot` gave."""
+        """Restores the weights of a `snapshot`."""
 
     @abstractmethod
     def head_of(self, snapshot: Any) -> list[NDArray[np.float32]]:

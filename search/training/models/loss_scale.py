@@ -1,8 +1,8 @@
-"""What keeps gradients within the range of float16 while layers compute in it (Micikevicius et al. 2018, arXiv 1710.03740).
+"""Loss scaling keeps gradients within the range of float16 in mixed precision (Micikevicius et al. 2018, arXiv 1710.03740).
 
-The loss is multiplied before its gradient is taken, and the gradient divided by the same. A gradient that overflows all the
-same is left out, and the factor halved; after many that do not, it is doubled. So does Keras' ``LossScaleOptimizer``, whose
-constants these are.
+The loss is multiplied by a factor before its gradient is taken, and the gradient divided by it. A step whose gradient still
+overflows is skipped, and the factor halved. After many steps without overflow the factor is doubled. The constants are those of
+Keras' ``LossScaleOptimizer``.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ KEPT_MODELS = 8
 
 
 class ModelShelf:
-    """The models of a worker, least recently used ones given up first.
+    """The models of a worker. The least recently used ones are given up first.
 
     Args:
         network: The backbone, BatchNorm not folded.
