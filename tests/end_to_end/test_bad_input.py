@@ -3,10 +3,13 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from tlsearch.cli import main
 
 from ..search.factory import settings
 
@@ -20,6 +23,23 @@ def tlsearch(*arguments, cwd, **environment):
         text=True,
         timeout=120,
     )
+
+
+@pytest.fixture
+def in_process(monkeypatch, capfd):
+    """Runs the command in this process, where what it says is tested and not its start: that takes a second each."""
+
+    def run(*arguments, cwd):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["tlsearch", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code, said.out, said.err)
+
+    before = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, before)
 
 
 def snapshot(folder):
@@ -70,9 +90,9 @@ def photos(make_folder):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_one_line_and_exit_code_2(photos, arguments, words):
+def test_one_line_and_exit_code_2(photos, in_process, arguments, words):
     before = snapshot(photos)
-    done = tlsearch(*arguments, cwd=photos.parent)
+    done = in_process(*arguments, cwd=photos.parent)
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if not line.startswith("decode:")]
     assert len(lines) == 1 and lines[0].startswith("Error: "), done.stderr
@@ -112,9 +132,9 @@ def test_a_class_too_small_to_split_is_named(make_folder):
     ],
     ids=["a class missing from test", "one test image", "a label that training lacks", "one image", "one image, flat"],
 )
-def test_what_cannot_be_judged_is_refused_before_any_training(make_folder, folders, words):
+def test_what_cannot_be_judged_is_refused_before_any_training(make_folder, in_process, folders, words):
     photos = make_folder(folders)
-    done = tlsearch("run", photos, "--weights", "random", "--size", 32, cwd=photos.parent)
+    done = in_process("run", photos, "--weights", "random", "--size", 32, cwd=photos.parent)
     assert done.returncode == 2, done.stderr
     (line,) = (line for line in done.stderr.splitlines() if not line.startswith("decod"))
     assert line.startswith("Error: ") and words in line

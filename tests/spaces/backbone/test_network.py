@@ -30,7 +30,7 @@ def test_only_the_first_inbound_node_counts(images):
 
 
 @pytest.mark.parametrize("folded", [False, True])
-@pytest.mark.parametrize("layer", [1, 27, 54, 60, 100, 116, 125, 153])
+@pytest.mark.parametrize("layer", [54, 100, 153])
 def test_prefix_then_suffix_is_the_whole(network, images, folded, layer):
     network = fold(network) if folded else network
     cut = network.cut_for(layer)
