@@ -40,6 +40,7 @@ class KerasModel(TrainableModel):
         self._pretrained = self._model.get_weights()
         # Not zeros throughout: in half precision the scale of the loss is among them.
         self._fresh = [variable.numpy().copy() for variable in self._model.optimizer.variables]
+        self._random_states = [variable for variable in self._model.variables if variable.name == "seed_generator_state"]
         self._backbone = {step.config["name"] for step in network.steps}
         self._head_shapes = head_shapes(recipe, network.step(POOL).shape[0], classes)
         self.predict_batch_size = predict_batch_size(cut)
@@ -52,9 +53,8 @@ class KerasModel(TrainableModel):
         for variable, value in zip(self._model.optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
         self._model.optimizer.learning_rate = recipe.learning_rate
-        for layer in self._model._flatten_layers():
-            if (generator := getattr(layer, "seed_generator", None)) is not None:
-                generator.state.assign(np.array([seed % 2**32, 0], np.uint32))
+        for state in self._random_states:
+            state.assign(np.array([seed % 2**32, 0], np.uint32))
 
     def train(
         self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
