@@ -20,7 +20,8 @@ from ..activations.extract import Extractor
 from ..machine.devices import current_device, is_out_of_memory, pin, set_up_keras
 from ..machine.last_words import LastWords
 from ..machine.parent import end_with_parent
-from ..training.trainer import DivergedError, Outcome, Trainer
+from ..training.stage import DivergedError
+from ..training.trainer import Outcome, Trainer
 from ..trial import Measurement
 from .messages import (
     Begin,

@@ -8,7 +8,8 @@ from tlsearch.search.activations.extract import Extractor
 from tlsearch.search.activations.passes import passes
 from tlsearch.search.context import Context
 from tlsearch.search.training.models.flat_model import FlatModel
-from tlsearch.search.training.trainer import DivergedError, Job, Trainer, class_weights
+from tlsearch.search.training.stage import DivergedError, class_weights
+from tlsearch.search.training.trainer import Job, Trainer
 from tlsearch.spaces.backbone.network import POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, load_network, weights_fingerprint
 from tlsearch.spaces.recipe import Recipe

@@ -1,0 +1,179 @@
+"""One stage of training: a model's epochs on some inputs, and the best of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spaces.recipe import Recipe
+from ..data.augment import VIEWS
+from ..data.dataset import Dataset
+from ..metrics import log_loss, scores, softmax
+from ..selection import better
+from ..trial import Measurement, Metric
+from .inputs import Inputs
+from .models.base import TrainableModel
+from .order import epoch_order
+
+CHUNK_BYTES = 16 << 20
+"""Of the inputs of one call of a model: a whole epoch of a head on 6,000 images, six steps from pixels."""
+
+
+class DivergedError(Exception):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageOutcome:
+    """How a stage went.
+
+    Attributes:
+        best: The measurement of its best epoch.
+        snapshot: The model at that epoch.
+        step_seconds: Wall time of the training steps.
+        other_seconds: Wall time of evaluation.
+        images: Images trained on, each as often as it was.
+    """
+
+    best: Measurement
+    snapshot: Any
+    step_seconds: float
+    other_seconds: float
+    images: int
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of both."""
+        return self.step_seconds + self.other_seconds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """What is trained on what.
+
+    Attributes:
+        dataset: The images' splits and labels.
+        metric: What the best epoch is chosen by.
+        recipe: Its batch size, epochs, augmentation and class weights.
+        inputs: Of the recipe.
+        model: Reset for the recipe.
+    """
+
+    dataset: Dataset
+    metric: Metric
+    recipe: Recipe
+    inputs: Inputs
+    model: TrainableModel
+
+    def train(self, seed: int, patience: int | None) -> Generator[Measurement, None, StageOutcome]:
+        """Trains, yielding a measurement an epoch.
+
+        Args:
+            seed: Of the order of images.
+            patience: See `Job`.
+
+        Raises:
+            DivergedError: The loss is no longer a finite number.
+        """
+        order = np.random.default_rng(seed)
+        weights = class_weights(self.dataset, self.recipe)
+        best, snapshot = None, None
+        step_seconds = other_seconds = 0.0
+        images = 0
+        lowest, waited = math.inf, 0
+        for epoch in range(1, self.recipe.epochs + 1):
+            began = time.perf_counter()
+            rows = epoch_order(self.dataset.train, order, row_bytes=self.inputs.row_bytes)
+            view = (epoch - 1) % VIEWS if self.recipe.augment else 0
+            loss, accuracy = self._epoch(rows, view, weights)
+            stepped = time.perf_counter()
+            measurement = self._measure(epoch, loss, accuracy, began)
+            if best is None or self._is_better(measurement, best):
+                best, snapshot = measurement, self.model.snapshot()
+            step_seconds += stepped - began
+            other_seconds += time.perf_counter() - stepped
+            images += len(rows)
+            yield measurement
+            waited = 0 if measurement.val_loss < lowest else waited + 1
+            lowest = min(lowest, measurement.val_loss)
+            if patience is not None and waited >= patience:
+                break
+        assert best is not None
+        return StageOutcome(best, snapshot, step_seconds, other_seconds, images)
+
+    def _epoch(self, rows: NDArray[np.int64], view: int, class_weights: NDArray[np.float32]) -> tuple[float, float]:
+        """One pass over ``rows``. The last batch is filled up with images of weight 0, so that all steps have one shape.
+
+        Its loss is a mean over the whole batch, so that every image of an epoch counts alike.
+
+        Returns:
+            Mean loss, mean accuracy.
+        """
+        size = min(self.recipe.batch_size, len(rows))
+        steps = -(-len(rows) // size)
+        order = np.resize(rows, (steps, size))
+        labels = self.dataset.labels[order]
+        weights = class_weights[labels]
+        weights.ravel()[len(rows) :] = 0
+        images = np.minimum(size, len(rows) - size * np.arange(steps))
+        a_call = max(1, CHUNK_BYTES // (size * self.inputs.row_bytes))
+        total_loss = total_accuracy = 0.0
+        for first in range(0, steps, a_call):
+            call = slice(first, first + a_call)
+            tensors = [t.reshape(-1, size, *t.shape[1:]) for t in self.inputs.batch(order[call].ravel(), view)]
+            losses, accuracies = self.model.train(tensors, labels[call], weights[call])
+            total_loss += float(losses.sum()) * size
+            total_accuracy += float(accuracies @ images[call])
+        return _finite("training", total_loss / len(rows)), total_accuracy / len(rows)
+
+    def _measure(self, epoch: int, loss: float, accuracy: float, began: float) -> Measurement:
+        labels = self.dataset.labels[self.dataset.val]
+        probabilities = self.predict(self.dataset.val)
+        val_loss = _finite("validation", log_loss(probabilities, labels))
+        measured = scores(probabilities, labels)
+        return Measurement(
+            epoch=epoch,
+            loss=loss,
+            accuracy=accuracy,
+            val_loss=val_loss,
+            val_accuracy=measured["accuracy"],
+            score=measured[self.metric],
+            seconds=time.perf_counter() - began,
+        )
+
+    def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Probabilities ``(len(rows), classes)`` that the model gives as it is."""
+        size = self.model.predict_batch_size
+        parts = [self.model.predict(self.inputs.batch(rows[at : at + size], 0)) for at in range(0, len(rows), size)]
+        return softmax(np.concatenate(parts))
+
+    def _is_better(self, measurement: Measurement, best: Measurement) -> bool:
+        if better(self.metric, measurement.score, best.score):
+            return True
+        return measurement.score == best.score and measurement.val_loss < best.val_loss
+
+
+def class_weights(dataset: Dataset, recipe: Recipe) -> NDArray[np.float32]:
+    """Weight of an image by its label, ``(classes,)``; ``balanced`` is n / (classes · images of the class)."""
+    classes = len(dataset.classes)
+    if recipe.class_weight == "none":
+        return np.ones(classes, np.float32)
+    counts = np.bincount(dataset.labels[dataset.train], minlength=classes)
+    return np.asarray(counts.sum() / (classes * counts), np.float32)
+
+
+def _finite(split: str, loss: float) -> float:
+    """The loss itself.
+
+    Raises:
+        DivergedError: It is not a finite number.
+    """
+    if not math.isfinite(loss):
+        raise DivergedError(f"the {split} loss became {loss}: try a lower learning rate")
+    return loss
