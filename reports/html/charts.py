@@ -140,7 +140,8 @@ def cost(summary: Summary) -> Figure | None:
     return Figure(
         "cost",
         "What does the accuracy cost?",
-        "A point a complete trial. Outlined, on the dashed line: the Pareto front, trials that none beats in less time.",
+        "Each point is a complete trial. Outlined, on the dashed line: the Pareto front, trials that no other beats in less "
+        "time.",
         words,
         chart(rows, layers, height=300),
         Sheet(

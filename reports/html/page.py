@@ -57,7 +57,7 @@ def render(
         figures: Every chart that the template shows.
         values: What else it shows; every text of it is escaped.
     """
-    environment = _environment()
+    templates = environment()
     css, scripts = _asset("page.css"), [_vega(), _asset("page.js")]
     policy = "; ".join(
         [
@@ -69,13 +69,13 @@ def render(
             "form-action 'none'",
         ]
     )
-    return environment.get_template(template).render(
+    return templates.get_template(template).render(
         title=title,
         sections=sections,
         policy=policy,
         css=Markup(css),  # noqa: S704
         scripts=[Markup(script) for script in scripts],  # noqa: S704
-        figures=_embedded({"config": CONFIG, "specs": {one.name: one.spec for one in figures}}),
+        figures=embedded({"config": CONFIG, "specs": {one.name: one.spec for one in figures}}),
         version=__version__,
         techniques=[str(technique) for technique in Technique],
         side=SIDE,
@@ -83,7 +83,8 @@ def render(
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Of the templates: every text that they show is made literal, then escaped."""
     return Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=True,
@@ -94,7 +95,7 @@ def _environment() -> Environment:
     )
 
 
-def _embedded(value: object) -> Markup:
+def embedded(value: object) -> Markup:
     """JSON that stays within its script element whatever it holds."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for char in "<>&":

@@ -88,7 +88,7 @@ def parallel(summary: Summary) -> Figure | None:
     return Figure(
         "parallel",
         "Which settings go together?",
-        "A line a complete trial, from setting to setting to its score. The better the trial, the stronger its line.",
+        "Each line is a complete trial, from setting to setting to its score. The better the trial, the stronger its line.",
         f"The best trial is {best.number}: {describe(best.recipe, technique=True)}, with {score(best.score, metric)}.",
         chart(rows, layers, height=320, names=names),
         Sheet(

@@ -95,8 +95,8 @@ def curves(summary: Summary) -> Figure | None:
     return Figure(
         "curves",
         "How do the trials learn?",
-        "A line a trial, the strong ones the best of each technique. Epoch 0 is the model before its main training. Dotted: "
-        f"pruned, because others of the same technique did better at the same epoch.{more}",
+        "Each line is a trial; the strong ones are the best of each technique. Epoch 0 is the model before its main training. "
+        f"Dotted: pruned, because others of the same technique did better at the same epoch.{more}",
         f"Of each technique's best trial: {words}." if words else "No trial was completed.",
         chart(rows, layers, height=320),
         Sheet(
@@ -156,7 +156,7 @@ def learning_rates(summary: Summary) -> Figure | None:
     return Figure(
         "rates",
         "Which learning rates work?",
-        "A point a complete trial. Its other settings differ too, so one point says little and the cloud says more.",
+        "Each point is a complete trial. Its other settings differ too, so one point says little and the cloud says more.",
         "Best learning rates: " + listed([f"{rate(b.recipe.learning_rate)} for {b.recipe.technique}" for b in best]) + ".",
         chart(rows, layers, height=280),
         Sheet(("technique", "#complete trials", "#rates tried", "#best rate", f"#its {validation(metric)}"), cells),
@@ -254,7 +254,7 @@ def timeline(summary: Summary) -> Figure | None:
     return Figure(
         "timeline",
         "When was what trained?",
-        "A bar a trial. Pale: pruned or failed. Pauses between runs are cut out."
+        "Each bar is a trial. Pale: pruned or failed. Pauses between runs are cut out."
         + (f" The first {left_out:,} are left out." if left_out > 0 else ""),
         f"{count(len(rows), 'trial')} on {count(len(workers), 'worker')} within {duration(max(row['ends'] for row in rows))}.",
         chart(rows, layers, height=34 * len(workers)),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from tlsearch.reports import summarize
-from tlsearch.reports.html.page import _embedded, _environment
+from tlsearch.reports.html.page import embedded, environment
 from tlsearch.reports.html.report import render_report
 from tlsearch.reports.render import render
 
@@ -107,8 +107,8 @@ def test_log_loss_makes_a_page(tmp_path):
 
 @given(st.text())
 def test_no_text_ends_the_data_or_the_element_that_it_is_in(text):
-    embedded = str(_embedded({"name": text}))
-    assert not set(embedded) & set("<>&") and json.loads(embedded) == {"name": text}
-    shown = _environment().from_string('<p title="{{ x }}">{{ x }}</p>').render(x=text)
+    data = str(embedded({"name": text}))
+    assert not set(data) & set("<>&") and json.loads(data) == {"name": text}
+    shown = environment().from_string('<p title="{{ x }}">{{ x }}</p>').render(x=text)
     inner = shown.removeprefix('<p title="').removesuffix("</p>")
     assert not set(inner.replace('">', "", 1)) & set("<>\"'\n\u202e\x1b")

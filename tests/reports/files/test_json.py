@@ -1,6 +1,4 @@
-import csv
 import importlib.resources
-import io
 import json
 import math
 
@@ -11,8 +9,7 @@ from tlsearch.reports import summarize
 from tlsearch.reports.render import render
 from tlsearch.search.activations.blocks import BLOCKS
 from tlsearch.search.machine.devices import Device
-from tlsearch.search.settings import SkippedFile, WarmRecipe, WarmStart
-from tlsearch.search.trial import CompleteTrial
+from tlsearch.search.settings import WarmRecipe, WarmStart
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import begin, complete, failed, measurement, recipe, values
@@ -166,34 +163,3 @@ def test_what_is_no_number_is_null(tmp_path):
     store = store_of(tmp_path / "photos", [failed(0, curve=curve)])
     (trial,) = strict(render(summarize(store), "json"))["trials"]
     assert trial["curve"][0]["loss"] is None and trial["curve"][0]["val_loss"] is None
-
-
-def test_csv_has_a_row_a_trial(summary):
-    rows = list(csv.DictReader(io.StringIO(render(summary, "csv"))))
-    assert [row["number"] for row in rows] == ["0", "1", "2", "3", "4", "5"]
-    assert rows[1]["technique"] == "fine-tune" and rows[1]["fine_tune_at"] == "100"
-    assert rows[4]["state"] == "failed" and rows[4]["score"] == ""
-    for row, trial in zip(rows, summary.trials, strict=True):
-        if isinstance(trial, CompleteTrial):
-            assert float(row["score"]) == trial.score and float(row["seconds"]) == trial.seconds
-
-
-@pytest.mark.parametrize("error", ["=HYPERLINK(1)", "@x", "+1", "-1", 'line\nbreak, and "quotes"'])
-def test_no_cell_is_a_formula_nor_breaks_a_row(tmp_path, error):
-    store = store_of(tmp_path / "photos", [failed(0, error=error)])
-    (row,) = csv.DictReader(io.StringIO(render(summarize(store), "csv")))
-    assert row["error"][0] not in "=@+-" and row["state"] == "failed"
-
-
-def test_markdown_escapes_what_the_user_named(tmp_path):
-    data = {"path": "a|b*<i>", "skipped": (SkippedFile("x", "y"),)}
-    text = render(summarize(store_of(tmp_path / "photos", [complete(0)], data=data)), "markdown")
-    assert r"a\|b\*\<i\>" in text
-    rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(rows) == 5 and {row.count("|") for row in rows} == {7}
-    assert "1 file skipped" in text
-
-
-def test_markdown_says_what_the_terminal_says(summary):
-    text = render(summary, "markdown")
-    assert text.startswith("### tlsearch: fine-tune wins\n") and summary.verdict.reason in text
