@@ -14,7 +14,7 @@ _RANK: dict[Split, int] = {"test": 0, "val": 1, "train": 2, "all": 2}
 _NAMES: dict[Split, str] = {"test": "test", "val": "validation", "train": "training", "all": "training"}
 
 
-def unusable(files: Sequence[Candidate], digests: Sequence[str]) -> dict[int, str]:
+def excluded_rows(files: Sequence[Candidate], digests: Sequence[str]) -> dict[int, str]:
     """Rows that may not be used, and why.
 
     A picture in two classes is taken from both, since one of the labels is wrong. A picture in two given splits stays in the

@@ -19,7 +19,7 @@ from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
 from ..settings import DataSettings, SkippedFile
-from .checks import check_classes, unusable
+from .checks import check_classes, excluded_rows
 from .decode import VERSION
 from .folder import Candidate, Layout, Split, printable
 from .images import decode_all, open_images
@@ -136,7 +136,7 @@ def open_folder(
     skipped = [*layout.skipped, *(_skip(file, reason) for file, _, reason in fates if reason is not None)]
     files = [file for file, digest, _ in fates if digest is not None]
     digests = [digest for _, digest, _ in fates if digest is not None]
-    reasons = unusable(files, digests)
+    reasons = excluded_rows(files, digests)
     skipped = sorted([*skipped, *(_skip(files[row], reason) for row, reason in reasons.items())], key=_by_path)
     usable = [row for row in range(len(files)) if row not in reasons]
     classes = check_classes(layout, [files[row] for row in usable], skipped, expected)

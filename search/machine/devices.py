@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -225,13 +226,21 @@ def _driver_list() -> str:
     return done.stdout
 
 
-def machine_memory() -> int:
-    """Bytes of memory that this process could have: the machine's, or the limit of its container."""
+_MEMORY_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says what a container may have: in version 2 of its control groups, and in version 1."""
+
+
+def machine_memory(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process could have: the machine's, or the limit of its container.
+
+    Args:
+        root: Of the file system.
+    """
     import psutil
 
-    try:
-        # "max" where there is no limit.
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-    except (OSError, ValueError):
-        return int(psutil.virtual_memory().total)
-    return min(limit, int(psutil.virtual_memory().total))
+    memory = int(psutil.virtual_memory().total)
+    for file in _MEMORY_LIMITS:
+        # "max", or a number beyond all memory, where there is no limit.
+        with suppress(OSError, ValueError):
+            memory = min(memory, int((root / file).read_text(encoding="ascii")))
+    return memory

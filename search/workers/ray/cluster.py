@@ -1,4 +1,4 @@
-"""Which cluster to train on, and the way there: every reason why it cannot be used is told before anything else is done."""
+"""Which cluster to train on, and the connection to it. Every reason why it cannot be used is raised before anything else is done."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from typing import Any
 from .... import __version__
 from ....spaces.errors import OptionError
 from ..pool import MEMORY_A_WORKER
+from .private import silence_nodes
 
 CONNECT_SECONDS = 5.0
 """For a connection to the head's address, which takes milliseconds where something listens there."""
 
-KNOCK_SECONDS = 30.0
+ANSWER_SECONDS = 30.0
 """For a cluster's first answer, which takes 1 to 2 s where it is well."""
 
 CHECK_SECONDS = 60.0
@@ -87,7 +88,7 @@ class RayCluster:
             yield
             return
         if self.address != "local":
-            _knock(self.address)
+            _check_reachable(self.address)
         self._connect(ray)
         try:
             if self.trials_at_once() == 0:
@@ -110,8 +111,7 @@ class RayCluster:
                 # Of what Ray will do in future versions where a process asks for no GPU.
                 warnings.simplefilter("ignore", FutureWarning)
                 ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR, **own)
-            # What Ray tells of its nodes goes to the standard output, whatever `init` is asked for. Its debugger does the same.
-            ray._private.worker._worker_logs_enabled = False
+            silence_nodes()
         except (OSError, RuntimeError, ValueError) as error:
             raise OptionError(_unreachable(self.address, error)) from error
         finally:
@@ -177,7 +177,7 @@ def _import_ray() -> Any:
     return ray
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Tries the address in a process of its own: Ray waits for minutes for what does not answer, then ends the process."""
     if address != "auto":
         host, _, port = address.rpartition(":")
@@ -185,11 +185,11 @@ def _knock(address: str) -> None:
             socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
         except (OSError, OverflowError) as error:
             raise OptionError(_unreachable(address, getattr(error, "strerror", None) or error)) from error
-    command = [sys.executable, "-m", f"{__package__}.knock", address]
+    command = [sys.executable, "-m", f"{__package__}.reachable", address]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=KNOCK_SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)  # noqa: S603
     except subprocess.TimeoutExpired as error:
-        raise OptionError(_unreachable(address, f"no answer within {KNOCK_SECONDS:.0f} s")) from error
+        raise OptionError(_unreachable(address, f"no answer within {ANSWER_SECONDS:.0f} s")) from error
     try:
         reason = json.loads(done.stdout.splitlines()[-1])["error"]
     except (IndexError, ValueError, KeyError):

@@ -4,6 +4,7 @@ import os
 import stat
 import types
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from tlsearch.search.machine.devices import (
     current_device,
     find_gpus,
     is_out_of_memory,
+    machine_memory,
     pin,
     plan_workers,
     visible_gpus,
@@ -146,3 +148,18 @@ def test_names_of_gpus_come_from_the_backend(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [types.SimpleNamespace(name="GPU:0")])
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
     assert current_device() == Device("tensorflow", "NVIDIA H100", "float32")
+
+
+@pytest.mark.parametrize(("file", "text", "expected"), [
+    ("memory.max", "100000000\n", 100_000_000),
+    ("memory/memory.limit_in_bytes", "100000000\n", 100_000_000),
+    ("memory.max", "max\n", None),
+    ("memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+    ("memory.max", "", None),
+    ("other", "1\n", None),
+])  # fmt: skip
+def test_a_container_has_no_more_memory_than_its_limit(tmp_path, file, text, expected):
+    path = tmp_path / "sys/fs/cgroup" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    assert machine_memory(tmp_path) == (expected or psutil.virtual_memory().total)

@@ -69,7 +69,7 @@ def test_a_port_where_nothing_listens_is_told_at_once():
 
 def test_something_else_that_listens_there_is_waited_for_no_longer_than_said(monkeypatch):
     pytest.importorskip("ray")
-    monkeypatch.setattr(cluster, "KNOCK_SECONDS", 0.5)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(OptionError, match="no answer within 0 s") as refused:

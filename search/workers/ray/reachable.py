@@ -1,4 +1,4 @@
-"""Connects to a Ray cluster and says on the standard output, as JSON, what came of it: a process of its own for `cluster`."""
+"""Tries to connect to a Ray cluster and prints the outcome as JSON. Runs as a process of its own for `cluster`."""
 
 from __future__ import annotations
 
