@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,40 +93,51 @@ class Dataset:
         return tuple(int(n) for n in np.bincount(self.labels[rows], minlength=len(self.classes)))
 
 
+class Reading(TypedDict, total=False):
+    """How a folder is read.
+
+    Attributes:
+        size: Side that the images are squashed to, pixels; 160 by default.
+        labels: CSV file that names the images, their classes and, optionally, their splits: see `labels`. None, the default,
+            for class folders.
+        follow_symlinks: Whether links that leave the folder are followed; by default they are not.
+    """
+
+    size: int
+    labels: Path | str | None
+    follow_symlinks: bool
+
+
 def open_folder(
     path: Path | str,
     *,
-    size: int = 160,
     seed: int = 0,
     cache_dir: Path | None = None,
     processes: int | None = None,
     listener: Listener = ignore,
     name: str | None = None,
-    labels: Path | str | None = None,
-    follow_symlinks: bool = False,
+    **reading: Unpack[Reading],
 ) -> Dataset:
     """Scans, decodes and splits a folder of images. Nothing in it is changed.
 
     Args:
         path: The folder; `folder` says which layouts are understood.
-        size: Side that the images are squashed to, pixels.
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches; `paths.cache_root` says what else is tried.
-        processes: That decode side by side; None for one a core, 0 for none but this one.
-        listener: Told how far decoding is.
+        processes: That decode in parallel; None for one a core, 0 to decode in this process.
+        listener: Receives the progress of decoding.
         name: What reports call the data set, instead of ``path``.
-        labels: CSV file that names the images, their classes and, if it likes, their splits: see `labels`. None for class
-            folders.
-        follow_symlinks: Whether links that leave the folder are followed.
+        **reading: ``size``, ``labels`` and ``follow_symlinks``: see `Reading`.
 
     Raises:
         DataError: The folder cannot be searched on; the message names it and the remedy.
         OptionError: The cache folder cannot be written, ``size`` is below 1 or ``processes`` below 0.
     """
+    size, labels = reading.get("size", 160), reading.get("labels")
     for option, value, least in (("--size", size, 1), ("processes", processes, 0)):
         if value is not None and value < least:
             raise OptionError(f"{option} must be at least {least}, got {value}.")
-    layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
+    layout = read_layout(path, labels, follow_symlinks=reading.get("follow_symlinks", False))
     expected = check_classes(layout, layout.candidates, layout.skipped)
     cache = cache_root(cache_dir) / "images"
     began = time.monotonic()

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ... import __version__
 from ...spaces.backbone.spec import BackboneSpec, load_network
@@ -54,18 +54,30 @@ class Export:
         return meta.beside(self.path)
 
 
+class FileOptions(TypedDict, total=False):
+    """How the file of an export is written.
+
+    Attributes:
+        format: ``keras``, ``tflite``, ``onnx`` or ``saved-model``; None, the default, goes by the suffix of ``out``.
+        quantize: ``none``, the default, and for ``tflite`` also ``float16`` and ``int8``.
+        force: Whether to overwrite what is there; by default an error.
+    """
+
+    format: Format | None
+    quantize: Quantize
+    force: bool
+
+
 def export_model(
     study: StudyPlace | Path | str,
     out: Path | str,
     *,
     technique: Technique | str,
-    format: Format | None = None,
-    quantize: Quantize = "none",
     refit: bool = False,
-    force: bool = False,
     data: Dataset | Path | str | None = None,
     cache_dir: Path | None = None,
     listener: Listener = ignore,
+    **file: Unpack[FileOptions],
 ) -> Export:
     """Exports the model that a study keeps of a technique: of its finalist, the seed that did best on validation.
 
@@ -76,13 +88,11 @@ def export_model(
         study: Its folder, or its name and database.
         out: File to write, or the folder of a SavedModel.
         technique: Whose model; ``summarize(study).verdict.recommended`` is the one that a report recommends.
-        format: ``keras``, ``tflite``, ``onnx`` or ``saved-model``; None goes by the suffix of ``out``.
-        quantize: ``none``, and for ``tflite`` also ``float16`` and ``int8``.
         refit: Train the recipe on training and validation images first.
-        force: Overwrite what is there.
         data: The study's images, where its own path no longer leads to them.
         cache_dir: As in `open_folder`.
-        listener: Told how far decoding is.
+        listener: Receives the progress of decoding.
+        **file: ``format``, ``quantize`` and ``force``: see `FileOptions`.
 
     Raises:
         StudyError: The study is no study, has no such model, or its images have changed.
@@ -90,9 +100,10 @@ def export_model(
         DataError: The images cannot be read.
     """
     out = Path(out)
-    form = choose_format(out, format, quantize)
+    quantize = file.get("quantize", "none")
+    form = choose_format(out, file.get("format"), quantize)
     check_installed(form)
-    check_target(out, form, force=force)
+    check_target(out, form, force=file.get("force", False))
     store = StudyStore.open(study)
     model = chosen_model(store, _technique(technique), refit=refit)
     dataset = study_data(store.settings, data, cache_dir, listener)

@@ -25,6 +25,8 @@ from tlsearch.reports.terminal.report import Report
 from tlsearch.search.events import PhaseStarted, TrialFinished, Warned
 from tlsearch.search.settings import SkippedFile
 from tlsearch.search.storage.store import StudyStore
+from tlsearch.spaces.errors import SpaceError
+from tlsearch.spaces.presets import load_preset
 
 from ..reports.factory import confirm, store_of
 from ..search.factory import complete, failed
@@ -163,3 +165,17 @@ def test_sql_is_not_run_and_the_database_lies_where_it_was_asked_for(study):
     assert StudyStore.open(path).settings.name == path.name
     names = optuna.get_all_study_names(optuna.storages.RDBStorage("sqlite://", {"creator": lambda: connection}))
     assert names == [path.name]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:30])
+def test_a_space_file_with_a_strange_value_is_refused_and_shown_literally(tmp_path, capsys, name):
+    file = tmp_path / "space.toml"
+    # JSON's strings are TOML's.
+    file.write_text(f"[space]\noptimizer = {json.dumps(name)}\n", encoding="utf-8")
+    with pytest.raises(SpaceError, match="optimizer") as caught:
+        load_preset(str(file))
+    print_error(str(caught.value))
+    text = without_our_own_codes(capsys.readouterr().err)
+    assert not CONTROL.search(text)
+    if name.isprintable() and not set(name) & set("'\\"):
+        assert name in text.replace("\n", "")

@@ -1,4 +1,4 @@
-"""Which cluster to train on, and the connection to it. Every reason why it cannot be used is raised before anything else is done."""
+"""Which cluster to train on, and the connection to it. Why it cannot be used is raised before anything else is done."""
 
 from __future__ import annotations
 
