@@ -68,6 +68,11 @@ def test_what_a_page_names_is_in_the_tree(page):
     assert not sorted(set(BARE_FILE.findall(text)) - files)
 
 
+def test_no_module_is_longer_than_300_lines():
+    lengths = {str(path): len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert not {path: lines for path, lines in lengths.items() if lines > 300}
+
+
 @pytest.mark.parametrize("room", [path for path in MODULES if path.name == "__init__.py"], ids=lambda path: str(path.parent))
 def test_each_room_says_in_one_sentence_what_it_is_for(room):
     said = ast.get_docstring(ast.parse((ROOT / room).read_text(encoding="utf-8")))
