@@ -1,4 +1,4 @@
-"""Trains the ``starter`` weights: MobileNetV2, α = 0.35, on the drawn source task, and writes them as ``spaces/backbone/starter.npz``.
+"""Trains the ``starter`` weights, MobileNetV2 with α = 0.35, on the drawn source task; writes ``spaces/backbone/starter.npz``.
 
 Run it from a checkout, in an environment that has tlsearch and PyTorch::
 
