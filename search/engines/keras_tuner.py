@@ -68,16 +68,7 @@ class KerasTunerEngine(Engine):
     def adopt(self, number: int, values: Values) -> None:
         """See `Engine`."""
         with _silence():
-            trial = self._oracle.create_trial(f"tuner{number}")
-            if trial.status != TrialStatus.RUNNING:
-                hyperparameters = self._oracle.hyperparameters.copy()
-                trial = Trial(hyperparameters, trial_id=f"adopted{number}", status=TrialStatus.RUNNING)
-                self._oracle.trials[trial.trial_id] = trial
-                self._oracle.ongoing_trials[f"tuner{number}"] = trial
-                self._oracle.start_order.append(trial.trial_id)
-        own = {key: value for key, value in trial.hyperparameters.values.items() if key.startswith("tuner/")}
-        trial.hyperparameters.values = {**self._space.active(values), **own}
-        self._trials[number] = trial
+            self._trials[number] = self._oracle.adopt(f"tuner{number}", self._space.active(values))
         self._tried.add(values)
 
     def observe(self, number: int, score: float | None) -> None:
@@ -116,13 +107,36 @@ def _oracle(algorithm: str, space: SearchSpace, seed: int, *, maximize: bool) ->
     else:
         kind = {"random": RandomSearchOracle, "grid": GridSearchOracle}[algorithm]
         own = {"max_trials": _ENDLESS}
-    oracle = type("InMemory", (_InMemory, kind), {})(**common, **own)
-    oracle.verbose = 0
-    return oracle
+    return type("InMemory", (_InMemory, kind), {})(**common, **own)
 
 
 class _InMemory:
-    """Keeps an oracle from writing its state: the study's store is the one record of a search."""
+    """An oracle that writes and prints nothing, and that can be given values: the study's store is the one record of a search.
+
+    `_save_trial` is private to KerasTuner, which has no public way to keep trials off the disk; `tests/search/engines` holds
+    it to what is relied on here.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.verbose = 0
+        self._adopted: Values | None = None
+
+    def adopt(self, tuner_id: str, values: Values) -> Trial:
+        """A new trial with these values. The oracle proposes one nevertheless, so that its random numbers go on as they did."""
+        self._adopted = values
+        trial = self.create_trial(tuner_id)  # type: ignore[attr-defined]
+        self._adopted = None
+        own = {key: value for key, value in trial.hyperparameters.values.items() if key.startswith("tuner/")}
+        trial.hyperparameters.values = {**values, **own}
+        return trial
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """What the oracle proposes; where it has nothing to propose, the adopted values."""
+        proposed: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]
+        if self._adopted is None or proposed["status"] == TrialStatus.RUNNING:
+            return proposed
+        return {"status": TrialStatus.RUNNING, "values": self._adopted}
 
     def save(self) -> None:
         """Writes nothing."""

@@ -177,15 +177,14 @@ class Network:
 
 
 def network_of(base: Any) -> Network:
-    """The network of a ``keras.applications.MobileNetV2`` without top and pooling.
+    """The network of a ``keras.applications.MobileNetV2`` without top and pooling."""
+    import keras
 
-    Only each layer's first inbound node counts: calling the model inside another one appends nodes.
-    """
-    position = {layer.name: index for index, layer in enumerate(base.layers)}
+    # A layer's own input and output are those of its first call, also after the model was called inside another one.
+    producer = {id(layer.output): index for index, layer in enumerate(base.layers)}
     steps = [Step(IMAGE, "Rescaling", {"name": "preprocess"}, (), tuple(base.input.shape[1:]))]
     for index, layer in enumerate(base.layers[1:], start=1):
-        node = layer._inbound_nodes[0]
-        sources = tuple(position[tensor._keras_history.operation.name] for tensor in node.input_tensors)
+        sources = tuple(producer[id(tensor)] for tensor in keras.tree.flatten(layer.input))
         steps.append(
             Step(
                 index,

@@ -1,5 +1,9 @@
 """Activations for tests of the network and its parts."""
 
+from collections.abc import Iterator
+from typing import Any
+
+import keras
 import numpy as np
 
 from tlsearch.spaces.backbone.network import IMAGE, Network
@@ -9,3 +13,12 @@ def activations(network: Network, cut: int, images: np.ndarray) -> list[np.ndarr
     """What the layers below ``cut`` give for images: one array for each tensor of the frontier."""
     outputs = network.build(IMAGE, cut, outputs=network.frontier(cut)).predict_on_batch(images)
     return outputs if isinstance(outputs, list) else [outputs]
+
+
+def flat_layers(model: keras.Model) -> Iterator[Any]:
+    """The layers of a model and of the models within it."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from flat_layers(layer)
+        else:
+            yield layer

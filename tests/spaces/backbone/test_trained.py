@@ -9,6 +9,8 @@ from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
 from tlsearch.spaces.backbone.trained import deployable_model, trained_model, whole_weights
 from tlsearch.spaces.recipe import Recipe
 
+from ..factory import flat_layers
+
 SIZE = 32
 CASES = [
     Recipe(technique="frozen", learning_rate=1e-3, head_units=8, head_layers=2, dropout=0.3),
@@ -54,7 +56,7 @@ def test_a_trained_part_goes_home_and_becomes_the_same_model_again(network, blan
     np.testing.assert_allclose(whole.predict_on_batch(images), expected, atol=1e-5)
     deployed = deployable_model(recipe, blank, 3, weights)
     np.testing.assert_allclose(deployed.predict_on_batch(images), expected, atol=1e-4)
-    kinds = {type(layer).__name__ for layer in deployed._flatten_layers()}
+    kinds = {type(layer).__name__ for layer in flat_layers(deployed)}
     assert not {"BatchNormalization", "FixedBatchNormalization", "Dropout"} & kinds
 
 

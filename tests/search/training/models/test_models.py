@@ -20,6 +20,8 @@ from tlsearch.spaces.backbone.network import IMAGE, POOL, Network
 from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
 from tlsearch.spaces.recipe import Recipe
 
+from ....spaces.factory import flat_layers
+
 pytestmark = pytest.mark.trains
 SPEC = BackboneSpec(0.35, 32, "starter")
 CLASSES = 3
@@ -114,7 +116,7 @@ def test_half_precision_trains_alike_and_a_reset_begins_anew(network, batches, h
     recipe = RECIPES[1]
     cut, tensors, labels, weights = batches(recipe)
     half = KerasModel(recipe, fold(load_network(SPEC, SPEC.locate())), CLASSES, cut)
-    assert {layer.compute_dtype for layer in half._model._flatten_layers() if layer.weights} >= {"float16", "float32"}
+    assert {layer.compute_dtype for layer in flat_layers(half._model) if layer.weights} >= {"float16", "float32"}
     assert all(variable.dtype == "float32" for variable in half._model.trainable_variables)
 
     def run(model):
