@@ -1,1 +1,1 @@
-"""MobileNetV2 as a value that can be cut, folded and rebuilt."""
+"""MobileNetV2 as a value: a list of layers that can be cut anywhere, folded, rebuilt in Keras, and traced as a function."""

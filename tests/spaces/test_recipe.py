@@ -83,3 +83,41 @@ def test_from_dict_names_what_is_unknown_or_missing():
         Recipe.from_dict({"technique": "frozen", "learning_rate": 1e-3, "colour": 1})
     with pytest.raises(SpaceError, match="needs learning_rate"):
         Recipe.from_dict({"technique": "frozen"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 10},
+        {"head_units": 8192, "head_layers": 3},
+        {"head_units": 1, "head_layers": 1},
+        {"batch_size": 1},
+        {"batch_size": 4096},
+        {"epochs": 1, "head_epochs": 0},
+        {"epochs": 10_000, "head_epochs": 10_000},
+        {"dropout": 0},
+        {"technique": "fine-tune", "fine_tune_at": 1},
+        {"technique": "fine-tune", "fine_tune_at": 153},
+    ],
+)
+def test_accepts_the_bounds(changes):
+    Recipe(**{"technique": "frozen", "learning_rate": 1e-3, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 10.1},
+        {"head_units": 8193, "head_layers": 1},
+        {"batch_size": 4097},
+        {"epochs": 0},
+        {"epochs": 10_001},
+        {"head_epochs": -1},
+        {"head_epochs": 10_001},
+        {"dropout": -0.01},
+        {"batch_size": True},
+    ],
+)
+def test_refuses_what_lies_just_beyond_the_bounds(changes):
+    with pytest.raises(SpaceError, match=next(iter(changes))):
+        Recipe(**{"technique": "frozen", "learning_rate": 1e-3, **changes})

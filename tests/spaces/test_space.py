@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tlsearch.spaces.errors import SpaceError
 from tlsearch.spaces.ranges import Between, Fixed, OneOf
-from tlsearch.spaces.recipe import Technique
+from tlsearch.spaces.recipe import Recipe, Technique
 from tlsearch.spaces.space import BLOCK_STARTS, SearchSpace
 
 
@@ -103,3 +103,76 @@ def test_values_reader_refuses_what_is_missing_or_out_of_range():
 def test_techniques_keep_their_order_whatever_order_they_are_given_in():
     for order in itertools.permutations(Technique):
         assert SearchSpace(techniques=order).techniques == tuple(Technique)
+
+
+def test_a_fixed_head_may_have_a_range_of_layers():
+    space = SearchSpace(techniques=(Technique.FROZEN,)).replace(head_units=Fixed(128), dropout=Fixed(0.0))
+    hp = keras_tuner.HyperParameters()
+    assert space.sample(hp).head_layers == 1
+    assert [values["head_layers"] for values in space.grid(levels=2)] == [1, 2, 3] * 2
+
+
+def test_kerastuner_may_choose_between_true_and_false():
+    space = SearchSpace().replace(augment=OneOf((True, False)))
+    hp = keras_tuner.HyperParameters()
+    assert space.sample(hp).augment is True
+    assert space.active({**next(space.grid(2)), "augment": 0})["augment"] is False
+
+
+@given(st.data())
+def test_any_chosen_values_make_a_recipe_that_survives_its_mapping(data):
+    space = SearchSpace().replace(dropout=Between(0.0, 0.4, 0.1), batch_size=Between(8, 64, 8))
+    values = space.choose(lambda name, allowed: data.draw(st.sampled_from(list(allowed.options(levels=5)))))
+    assert space.active(values) == values
+    recipe = space.recipe(values)
+    assert Recipe.from_dict(recipe.as_dict()) == recipe
+
+
+@given(st.integers(1, 153))
+def test_no_cut_of_the_space_is_nearer_than_the_nearest(suggested):
+    space = SearchSpace()
+    distances = {cut: abs(cut - suggested) for cut in space.cuts if cut}
+    nearest = space.nearest_cut(suggested)
+    assert distances[nearest] == min(distances.values())
+    assert nearest == min(cut for cut, distance in distances.items() if distance == distances[nearest])
+
+
+def test_no_suggestion_has_no_nearest_cut():
+    assert SearchSpace().nearest_cut(None) is None
+
+
+@pytest.mark.parametrize("size", [9_999, 10_000])
+def test_a_range_in_steps_may_have_ten_thousand_values(size):
+    assert len(Between(1, size).options()) == size
+    with pytest.raises(SpaceError, match="at most 10,000 values"):
+        Between(0, 10_000)
+
+
+@given(st.integers(-50, 50), st.integers(2, 200), st.sampled_from([1, 2, 3, 0.1, 0.25]))
+def test_steps_rise_evenly_from_the_lower_bound_and_stay_in_the_range(low, count, step):
+    between = Between(low, low + count * step, step)
+    options = between.options()
+    assert len(options) == count + 1 and options[0] == low and options[-1] == pytest.approx(low + count * step)
+    assert all(b - a == pytest.approx(step) for a, b in itertools.pairwise(options))
+    assert all(between.check(option) == option for option in options)
+
+
+def test_levels_of_a_continuous_range_reach_both_ends():
+    assert Between(0.0, 1.0).options(3) == [0.0, 0.5, 1.0]
+    assert Between(1e-4, 1e-2, log=True).options(3) == pytest.approx([1e-4, 1e-3, 1e-2])
+    assert list(Between(1, 3).options(2)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("values", "inside", "outside"),
+    [
+        (Between(1, 5, 2), [1, 3, 5], [0, 2, 6, 1.5, "1"]),
+        (Between(0.0, 0.5), [0.0, 0.5, 0.3, 0], [-1e-3, 0.51, "0.3"]),
+        (OneOf(("adam", "rmsprop")), ["adam", "rmsprop"], ["sgd", 0]),
+    ],
+)
+def test_a_range_accepts_what_lies_in_it_and_nothing_else(values, inside, outside):
+    assert [values.check(value) for value in inside] == inside
+    for value in outside:
+        with pytest.raises(SpaceError, match="got"):
+            values.check(value)
