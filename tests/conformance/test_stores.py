@@ -197,7 +197,8 @@ def test_what_is_learned_once_is_kept(place, store):
     assert again.test_files() == ("cats/1.jpg", "dogs/\udcff.jpg") and again.profile() == profile
     assert again.weights_file() == ("weights.h5", True)
     again.keep_run(Device("jax"), 3)
-    assert [(run.device, run.workers) for run in store.notes.runs()] == [(Device("tensorflow"), 2), (Device("jax"), 3)]
+    runs = [(run.device.backend, run.workers) for run in store.notes.runs()]
+    assert sorted(runs) == [("jax", 3), ("tensorflow", 2)], "drivers have no order"
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "null", '{"points": [{}]}', '{"points": 3, "images": "1"}'])

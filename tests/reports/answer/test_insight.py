@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -112,9 +111,3 @@ def test_a_confusion_counts_every_image_once_a_seed(seed, classes, images, seeds
     counts = [images for *_, images in found.most_confused]
     assert counts == sorted(counts, reverse=True) and len(counts) <= 5
     assert all(true != other for true, other, _ in found.most_confused)
-
-
-def test_a_profile_travels_as_json():
-    measured = profile({"block_3": 0.7}, 0.5)
-    assert DepthProfile.from_dict(measured.as_dict()) == measured
-    assert dataclasses.asdict(measured)["images"] == 200

@@ -73,5 +73,5 @@ def test_a_refitted_one_lies_beside_it(tmp_path):
 
 def test_a_study_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "models").write_text("in the way")
-    with pytest.raises(StudyError, match=r"frozen\.npz, but it cannot be written"):
+    with pytest.raises(StudyError, match="the study's folder must stay and be writable"):
         keep(FolderFiles(tmp_path), model())
