@@ -1,7 +1,9 @@
 """The repository root is the package: what is in the tree, what is listed, and what is installed must agree."""
 
 import ast
+import importlib
 import importlib.metadata
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -78,3 +80,22 @@ def test_each_room_says_in_one_sentence_what_it_is_for(room):
     said = ast.get_docstring(ast.parse((ROOT / room).read_text(encoding="utf-8")))
     assert said is not None
     assert re.fullmatch(r"[^.\n]+\.", said)
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_every_public_method_has_a_docstring_its_own_or_its_contract_s(package):
+    """What ruff cannot see: a method without one inherits that of the class whose contract it keeps."""
+    silent = []
+    for path in (ROOT / package).rglob("*.py"):
+        name = ".".join(("tlsearch", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        module = importlib.import_module(name)
+        for kind in vars(module).values():
+            if inspect.isclass(kind) and kind.__module__ == name and not kind.__name__.startswith("_"):
+                silent += [
+                    f"{name}.{kind.__name__}.{method}"
+                    for method, value in vars(kind).items()
+                    if not method.startswith("_")
+                    and (inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod))
+                    and not inspect.getdoc(getattr(kind, method))
+                ]
+    assert not silent, "\n".join(silent)

@@ -29,11 +29,9 @@ class GridEngine(Engine):
         self._left = [values for turn in zip_longest(*by_technique) for values in turn if values is not None][::-1]
 
     def propose(self, number: int) -> Values | None:
-        """See `Engine`."""
         return self._left.pop() if self._left else None
 
     def adopt(self, number: int, values: Values) -> None:
-        """See `Engine`."""
         recipe = self._space.recipe(values)
         self._left = [other for other in self._left if self._space.recipe(other) != recipe]
 

@@ -51,7 +51,6 @@ class KerasTunerEngine(Engine):
         self._oracle = _oracle(algorithm, space, derive(seed), maximize=maximize)
 
     def propose(self, number: int) -> Values | Wait | None:
-        """See `Engine`."""
         if self._tried.exhausted and not self._repeats:
             return None
         with _silence():
@@ -66,13 +65,11 @@ class KerasTunerEngine(Engine):
         return values
 
     def adopt(self, number: int, values: Values) -> None:
-        """See `Engine`."""
         with _silence():
             self._trials[number] = self._oracle.adopt(f"tuner{number}", self._space.active(values))
         self._tried.add(values)
 
     def observe(self, number: int, score: float | None) -> None:
-        """See `Engine`."""
         trial = self._trials.pop(number)
         with _silence():
             if score is None:

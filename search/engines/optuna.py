@@ -58,7 +58,6 @@ class OptunaEngine(Engine):
             self._study = optuna.create_study(direction="maximize" if maximize else "minimize", sampler=self._sampler(0))
 
     def propose(self, number: int) -> Values | None:
-        """See `Engine`."""
         if self._tried.exhausted:
             return None
         values = self._ask(number)
@@ -70,12 +69,10 @@ class OptunaEngine(Engine):
         return values
 
     def adopt(self, number: int, values: Values) -> None:
-        """See `Engine`."""
         self._ask(number, values)
         self._tried.add(values)
 
     def observe(self, number: int, score: float | None) -> None:
-        """See `Engine`."""
         with _quiet():
             if score is None:
                 self._study.tell(self._trials.pop(number), state=TrialState.FAIL)

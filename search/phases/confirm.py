@@ -163,7 +163,6 @@ class Confirmer(TrainingPhase):
         return True
 
     def ended(self, run: Train, end: RunEnd) -> None:
-        """See `TrainingRuns`."""
         trial, seed = self._running.pop(run.ticket)
         if self._may_retry((trial.number, seed), end):
             self._store.release(_claim(trial, seed))

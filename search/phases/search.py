@@ -147,7 +147,6 @@ class Searcher(TrainingPhase):
         check_success(self._finished)
 
     def goes_on(self, run: Train, measurement: Measurement) -> bool:
-        """See `TrainingRuns`."""
         running = self._running[run.ticket]
         running.curve.append(measurement)
         if self._is_lost(running.trial):
@@ -162,7 +161,6 @@ class Searcher(TrainingPhase):
         return not running.pruned
 
     def ended(self, run: Train, end: RunEnd) -> None:
-        """See `TrainingRuns`."""
         trial = self._finished_trial(self._running.pop(run.ticket), end)
         self._record(trial, end.traceback if isinstance(end, Failed) else "")
         failures = sum(isinstance(t, FailedTrial) and not t.interrupted for t in self._finished)

@@ -41,30 +41,24 @@ class ProcessWorker(Worker):
 
     @property
     def process_id(self) -> int | None:
-        """See `Worker`."""
         return self.process.pid
 
     @property
     def at_cache(self) -> bool:
-        """See `Worker`."""
         return True
 
     def begin(self, begin: Begin) -> None:
-        """See `Worker`."""
         self._begin = begin
         self.send(begin)
 
     def send(self, message: ToWorker) -> None:
-        """See `Worker`."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
 
     def kill(self) -> None:
-        """See `Worker`."""
         self.process.kill()
 
     def restart(self) -> None:
-        """See `Worker`."""
         self.connection.close()
         self.process.join()
         self._words.close()
@@ -129,7 +123,6 @@ class ProcessPool(WorkerPool):
         """See `WorkerPool`. They read the cache itself."""
 
     def close(self) -> None:
-        """See `WorkerPool`."""
         for worker in self.workers:
             worker.hang_up()
         deadline = time.monotonic() + _GRACE_SECONDS

@@ -75,17 +75,14 @@ class Database(StudyTrials):
                 raise DamagedStudyError(path.parent, f"{path.name} does not hold the study {name!r}") from error
 
     def hold(self, notify: Notify) -> AbstractContextManager[None]:
-        """See `StudyTrials`."""
         return hold(self._path.parent)
 
     def storage(self, kind: type[RDBStorage]) -> RDBStorage:
-        """See `StudyTrials`."""
         return _storage(self._path, "rw", kind)
 
     def begin(
         self, propose: Callable[[], Proposal | None], as_stored: Callable[[Proposal], FrozenTrial]
     ) -> tuple[int, Proposal] | None:
-        """See `StudyTrials`."""
         if (proposal := propose()) is None:
             return None
         with _explained(self._path):
@@ -95,7 +92,6 @@ class Database(StudyTrials):
         return number, proposal
 
     def measure(self, number: int, step: int, value: float) -> None:
-        """See `StudyTrials`."""
         with _explained(self._path):
             self._storage.set_trial_intermediate_value(self._id(number), step, value)
 
@@ -112,7 +108,6 @@ class Database(StudyTrials):
         return [*running]
 
     def trials(self) -> list[FrozenTrial]:
-        """See `StudyTrials`."""
         verbosity = optuna.logging.get_verbosity()
         # It would warn of what is raised here.
         optuna.logging.set_verbosity(optuna.logging.ERROR)

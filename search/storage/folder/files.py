@@ -21,7 +21,6 @@ class FolderFiles(StudyFiles):
         self._folder = folder
 
     def read(self, name: str) -> bytes:
-        """See `StudyFiles`."""
         return (self._folder / name).read_bytes()
 
     def write(self, files: Mapping[str, bytes], *, claim: str = "") -> bool:
@@ -46,9 +45,7 @@ class FolderFiles(StudyFiles):
         return sorted(f"{folder}/{path.name}" for path in (self._folder / folder).glob("[!.]*") if path.is_file())
 
     def where(self, name: str) -> str:
-        """See `StudyFiles`."""
         return str(self._folder / name)
 
     def total_bytes(self, folder: str) -> int:
-        """See `StudyFiles`."""
         return sum((self._folder / name).stat().st_size for name in self.names(folder))

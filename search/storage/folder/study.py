@@ -41,20 +41,16 @@ class FolderStudy(StudyPlace):
 
     @property
     def name(self) -> str:
-        """See `StudyPlace`."""
         return Path(os.path.abspath(self.path)).name
 
     @property
     def address(self) -> str:
-        """See `StudyPlace`."""
         return str(self.path.expanduser().absolute())
 
     def exists(self) -> bool:
-        """See `StudyPlace`."""
         return (self.path / SETTINGS).is_file()
 
     def check(self, *, fresh: bool = False) -> None:
-        """See `StudyPlace`."""
         path = self.path
         if "\0" in str(path):
             raise StudyError(f"--study must be the name of a folder, got {path} (with a NUL in it). Name another.")
@@ -75,7 +71,6 @@ class FolderStudy(StudyPlace):
             )
 
     def settings(self) -> StudySettings:
-        """See `StudyPlace`."""
         try:
             if not self.exists():
                 what = "no such folder" if not self.path.exists() else "no study in it"
@@ -85,7 +80,6 @@ class FolderStudy(StudyPlace):
             raise StudyError(f"STUDY must be readable, got {self} ({error.strerror or error}).") from error
 
     def create(self, settings: StudySettings) -> OpenedStudy:
-        """See `StudyPlace`."""
         self.check()
         files = FolderFiles(self.path)
         try:
@@ -101,7 +95,6 @@ class FolderStudy(StudyPlace):
         return OpenedStudy(settings, database, files)
 
     def open(self, *, salvage: bool = False) -> OpenedStudy:
-        """See `StudyPlace`."""
         settings, database = self.settings(), self.path / DATABASE
         trials: StudyTrials | Salvage
         try:
@@ -115,14 +108,12 @@ class FolderStudy(StudyPlace):
         return OpenedStudy(settings, trials, FolderFiles(self.path))
 
     def salvage(self, error: DamagedStudyError) -> Salvage:
-        """See `StudyPlace`."""
         salvage = Salvage(self.path / DATABASE, error.what)
         if not salvage.trials():
             raise DamagedStudyError(self, salvage.damage) from error
         return salvage
 
     def delete(self) -> None:
-        """See `StudyPlace`."""
         self.check(fresh=True)
         if not self.path.exists():
             return

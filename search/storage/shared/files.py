@@ -34,14 +34,12 @@ class SharedFiles(StudyFiles):
         self._study = study_id
 
     def read(self, name: str) -> bytes:
-        """See `StudyFiles`."""
         rows = self._all(select(FILES.c.content).where(*self._is(name)))
         if not rows:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         return bytes(rows[0].content)
 
     def write(self, files: Mapping[str, bytes], *, claim: str = "") -> bool:
-        """See `StudyFiles`."""
 
         def attempt() -> bool:
             with self._connection.engine.begin() as sql:
@@ -59,15 +57,12 @@ class SharedFiles(StudyFiles):
                 continue  # another driver has made the same file at this moment: it is there now, and is replaced
 
     def names(self, folder: str) -> list[str]:
-        """See `StudyFiles`."""
         return sorted(name for (name,) in self._all(select(FILES.c.name).where(*self._in(folder))))
 
     def where(self, name: str) -> str:
-        """See `StudyFiles`."""
         return f"{name} of {self._place}"
 
     def total_bytes(self, folder: str) -> int:
-        """See `StudyFiles`."""
         return sum(size for (size,) in self._all(select(func.length(FILES.c.content)).where(*self._in(folder))))
 
     def _put(self, sql: SqlConnection, name: str, content: bytes) -> None:

@@ -47,26 +47,21 @@ class SharedStudy(StudyPlace):
 
     @property
     def address(self) -> str:
-        """See `StudyPlace`."""
         return str(self)
 
     def exists(self) -> bool:
-        """See `StudyPlace`."""
         try:
             return self._find(Connection(self.storage, write=False)) is not None
         except NoStudiesError:
             return False
 
     def check(self, *, fresh: bool = False) -> None:
-        """See `StudyPlace`."""
         self.exists()
 
     def settings(self) -> StudySettings:
-        """See `StudyPlace`."""
         return self.open().settings
 
     def create(self, settings: StudySettings) -> OpenedStudy:
-        """See `StudyPlace`."""
         connection = Connection(self.storage, write=True)
         with connection.alone():
             if (study_id := self._find(connection)) is None:
@@ -88,7 +83,6 @@ class SharedStudy(StudyPlace):
         return self._opened(connection, study_id)
 
     def delete(self) -> None:
-        """See `StudyPlace`."""
         connection = Connection(self.storage, write=True)
         if (study_id := self._find(connection)) is None:
             return

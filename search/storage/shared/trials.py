@@ -53,12 +53,10 @@ class SharedTrials(StudyTrials):
 
     @contextlib.contextmanager
     def hold(self, notify: Notify) -> Iterator[None]:
-        """See `StudyTrials`."""
         with self._connection.kept(notify), self._leases.beating():
             yield
 
     def trials(self) -> list[FrozenTrial]:
-        """See `StudyTrials`."""
         verbosity = optuna.logging.get_verbosity()
         # It would warn of what is raised here.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -73,7 +71,6 @@ class SharedTrials(StudyTrials):
     def begin(
         self, propose: Callable[[], Proposal | None], as_stored: Callable[[Proposal], FrozenTrial]
     ) -> tuple[int, Proposal] | None:
-        """See `StudyTrials`."""
 
         def attempt() -> tuple[int, int, Proposal] | None:
             with self._connection.engine.begin() as sql:
@@ -110,7 +107,6 @@ class SharedTrials(StudyTrials):
             )
 
     def finish(self, number: int, attributes: dict[str, Any], state: TrialState, values: Sequence[float] | None) -> bool:
-        """See `StudyTrials`."""
         recorded = {**attributes, _RECORDER: self._leases.owner}
 
         def attempt() -> bool:
@@ -129,28 +125,23 @@ class SharedTrials(StudyTrials):
         return self._connection.persist(attempt)
 
     def take_over(self, running: Sequence[int]) -> list[int]:
-        """See `StudyTrials`."""
         if not running:
             return []
         others = self._connection.persist(self._leases.others)
         return [number for number in running if _task(number) not in others and self.claim(_task(number))]
 
     def owns(self, number: int) -> bool:
-        """See `StudyTrials`."""
         return self._leases.owns(_task(number))
 
     def claim(self, task: str) -> bool:
-        """See `StudyTrials`."""
         # After the database was away, the others get time to say that they are alive.
         patient = self._connection.answering_for() < 2 * self._leases.seconds / BEATS_A_LEASE
         return self._connection.persist(lambda: self._leases.claim(task, patient=patient))
 
     def release(self, task: str) -> None:
-        """See `StudyTrials`."""
         self._connection.persist(lambda: self._leases.release(task))
 
     def storage(self, kind: type[RDBStorage]) -> RDBStorage:
-        """See `StudyTrials`."""
         return self._connection.storage_of(kind)
 
     def _lock(self, sql: SqlConnection) -> None:

@@ -86,7 +86,6 @@ class FlatModel(TrainableModel):
         self._warm_up([np.zeros((1, *shape), dtype) for shape in shapes])
 
     def reset(self, recipe: Recipe, seed: int, head: Sequence[NDArray[np.float32]] | None) -> None:
-        """See `TrainableModel`."""
         arrays = [*self._backbone, *(head if head is not None else draw_head(self._head_shapes, seed))]
         self._weights.assign(np.concatenate([array.ravel() for array in arrays]))
         for variable in self._optimizer.variables:
@@ -99,7 +98,6 @@ class FlatModel(TrainableModel):
     def train(
         self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """See `TrainableModel`."""
         seed = np.array([self._seed, self._steps], np.int32)
         results = self._train(tensors, labels.astype(np.int32), weights, np.float32(self._dropout), seed)
         self._steps += len(labels)
@@ -107,25 +105,20 @@ class FlatModel(TrainableModel):
         return losses, accuracies
 
     def predict(self, tensors: list[NDArray[Any]]) -> NDArray[np.float32]:
-        """See `TrainableModel`."""
         logits: NDArray[np.float32] = self._predict(tensors).numpy()
         return logits
 
     def snapshot(self) -> Snapshot:
-        """See `TrainableModel`."""
         weights: Snapshot = self._weights.numpy().copy()
         return weights
 
     def restore(self, snapshot: Snapshot) -> None:
-        """See `TrainableModel`."""
         self._weights.assign(snapshot)
 
     def head_of(self, snapshot: Snapshot) -> list[NDArray[np.float32]]:
-        """See `TrainableModel`."""
         return self._arrays(snapshot)[len(self._backbone) :]
 
     def layers_of(self, snapshot: Snapshot) -> dict[str, tuple[NDArray[np.float32], ...]]:
-        """See `TrainableModel`."""
         arrays = iter(self._arrays(snapshot))
         return {step.config["name"]: tuple(next(arrays) for _ in step.weights) for step in self._trained}
 

@@ -47,7 +47,6 @@ class KerasModel(TrainableModel):
         self.trainable_params = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
 
     def reset(self, recipe: Recipe, seed: int, head: Sequence[NDArray[np.float32]] | None) -> None:
-        """See `TrainableModel`."""
         backbone = self._pretrained[: -len(self._head_shapes)]
         self._model.set_weights([*backbone, *(head if head is not None else draw_head(self._head_shapes, seed))])
         for variable, value in zip(self._model.optimizer.variables, self._fresh, strict=True):
@@ -59,7 +58,6 @@ class KerasModel(TrainableModel):
     def train(
         self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """See `TrainableModel`."""
         results = [
             self._model.train_on_batch(_unwrap([t[step] for t in tensors]), labels[step], sample_weight=weights[step])
             for step in range(len(labels))
@@ -76,19 +74,15 @@ class KerasModel(TrainableModel):
         return logits[:count]
 
     def snapshot(self) -> Snapshot:
-        """See `TrainableModel`."""
         return [array.copy() for array in self._model.get_weights()]
 
     def restore(self, snapshot: Snapshot) -> None:
-        """See `TrainableModel`."""
         self._model.set_weights(snapshot)
 
     def head_of(self, snapshot: Snapshot) -> list[NDArray[np.float32]]:
-        """See `TrainableModel`."""
         return snapshot[-len(self._head_shapes) :]
 
     def layers_of(self, snapshot: Snapshot) -> dict[str, tuple[NDArray[np.float32], ...]]:
-        """See `TrainableModel`."""
         place = {id(weight): number for number, weight in enumerate(self._model.weights)}
         return {
             layer.name: tuple(snapshot[place[id(weight)]] for weight in layer.weights)

@@ -101,7 +101,6 @@ class RayPool(WorkerPool):
                 self._abandon(node, error)
 
     def _answers(self, next_task: NextTask, *, at_cache: bool) -> Answers:
-        """See `WorkerPool`."""
         if not at_cache or any(worker.at_cache for worker in self.workers):
             yield from super()._answers(next_task, at_cache=at_cache)
             return
@@ -118,7 +117,6 @@ class RayPool(WorkerPool):
             self.workers = [worker for worker in self.workers if worker not in self._helpers]
 
     def close(self) -> None:
-        """See `WorkerPool`."""
         for worker in {*self.workers, *self._helpers}:
             worker.kill()
         for node in self._nodes.values():

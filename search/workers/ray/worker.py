@@ -44,13 +44,11 @@ class RayWorker(Worker):
 
     @property
     def process_id(self) -> tuple[Node, int] | None:
-        """See `Worker`."""
         # A process that waits for its node's data or for the driver hangs from nothing of its own.
         return None if self.node is None or self.answer is None else (self.node, self._pid)
 
     @property
     def at_cache(self) -> bool:
-        """See `Worker`."""
         return self.node is not None and self.node.shares_cache
 
     @property
@@ -66,15 +64,12 @@ class RayWorker(Worker):
         """See `Worker`. Its pool sends the message once its node is prepared."""
 
     def send(self, message: ToWorker) -> None:
-        """See `Worker`."""
         self.answer = self._actor.answer.remote(message)
 
     def kill(self) -> None:
-        """See `Worker`."""
         ray.kill(self._actor)
 
     def restart(self) -> None:
-        """See `Worker`."""
         self.kill()
         self.ready, self.kill_reason = False, ""
         self._start()
