@@ -11,10 +11,7 @@ import typer
 from .. import __version__
 from ..spaces.errors import TlsearchError
 from . import caching, deploying, reading, running
-from .console import print_error
-
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-"""Typer's own error for arguments; its module has moved between versions, its public subclass has not."""
+from .console import debugging, print_error
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells give it: 128 + SIGINT."""
@@ -59,17 +56,15 @@ def _global(
 
 def main() -> None:
     """The console script: an error of the user's is one red line and its exit code, a bug keeps its traceback."""
-    debug = "--debug" in sys.argv[1:]
     # A polite kill is treated like Ctrl-C: what is running is recorded as interrupted.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code: Any = app(standalone_mode=False)
-    except (TlsearchError, _UsageError) as error:
-        if debug:
+    except (TlsearchError, typer.TyperException) as error:
+        if debugging():
             raise
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        print_error(message)
-        code = getattr(error, "exit_code", 2)
+        print_error(error.format_message() if isinstance(error, typer.TyperException) else str(error))
+        code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except BrokenPipeError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..search.events import Event, Listener, TrialFinished
 from ..search.trial import Metric
 from ..spaces.errors import OptionError
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..reports.answer.summary import Summary
-    from ..reports.terminal.live import LiveProgress
-    from ..reports.terminal.log import Log
     from ..search.storage.address import Storage
     from ..search.storage.base import StudyPlace
 
@@ -29,13 +29,36 @@ def make_console(**options: Any) -> Console:
     return Console(highlight=False, **options)
 
 
-def watching(metric: Metric = "accuracy", *, quiet: bool) -> LiveProgress | Log:
-    """What shows progress: redrawn in place on a terminal, lines elsewhere."""
+def debugging() -> bool:
+    """Whether `--debug` is given: `main` needs it for errors that come before any option is parsed."""
+    return "--debug" in sys.argv[1:]
+
+
+@contextmanager
+def watching(metric: Metric = "accuracy", *, quiet: bool) -> Iterator[Listener]:
+    """Shows progress: redrawn in place on a terminal, lines elsewhere. With `--debug` failed trials show their traceback."""
     from ..reports.terminal.live import LiveProgress
     from ..reports.terminal.log import Log
 
-    progress = make_console(stderr=True)
-    return LiveProgress(progress, metric) if progress.is_terminal and not quiet else Log(progress, metric, quiet=quiet)
+    console = make_console(stderr=True)
+    show_tracebacks = debugging()
+    with LiveProgress(console, metric) if console.is_terminal and not quiet else Log(console, metric, quiet=quiet) as progress:
+
+        def listener(event: Event) -> None:
+            progress(event)
+            if show_tracebacks and isinstance(event, TrialFinished) and event.traceback:
+                _print_traceback(console, event)
+
+        yield listener
+
+
+def _print_traceback(console: Console, event: TrialFinished) -> None:
+    from rich.text import Text
+
+    from ..reports.text import literal
+
+    for line in (f"Traceback of trial {event.trial.number}:", *event.traceback.splitlines()):
+        console.print(Text(literal(line)), soft_wrap=True)
 
 
 def chosen_studies(names: Sequence[str | Path], storage: str | None) -> list[StudyPlace]:

@@ -11,6 +11,8 @@ import optuna
 import pytest
 from PIL import Image
 
+from tlsearch.search.storage.store import StudyStore
+
 from ..search.factory import striped_dataset
 
 pytestmark = pytest.mark.trains
@@ -147,6 +149,33 @@ def test_fresh_starts_anew(photos):
     found = report("runs/photos", home)
     assert found["study"]["seed"] == 1 and len(found["trials"]) == 1
     assert found["verdict"]["decision"] == "insufficient"
+
+
+BREAK = """
+from tlsearch.cli import main
+from tlsearch.search.training.trainer import Trainer
+
+def train(*arguments):
+    raise RuntimeError("broken on purpose")
+
+# Workers import this file too.
+Trainer.train = train
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_debug_shows_why_a_trial_failed(photos, debug):
+    home = photos.parent
+    (home / "broken.py").write_text(BREAK)
+    run = ["run", "photos", *OPTIONS, "--technique", "frozen", "--trials", 1, "--workers", 1]
+    command = [sys.executable, "broken.py", *(["--debug"] if debug else []), *map(str, run)]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "failed: RuntimeError: broken on purpose" in done.stderr
+    assert ("Traceback of trial 0:" in done.stderr) is ("in train\n" in done.stderr) is debug
+    assert "Traceback" not in StudyStore.open(home / "runs/photos").trials()[0].error
+    assert 'raise RuntimeError("broken on purpose")' in StudyStore.open(home / "runs/photos").traceback_of(0)
 
 
 def test_dry_run_writes_no_study(photos):
