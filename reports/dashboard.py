@@ -29,7 +29,7 @@ def serve(store: StudyStore, port: int, ready: Callable[[str], None]) -> None:
     Args:
         store: Of the study.
         port: To listen on, on loopback; 0 for any that is free.
-        ready: Told the address once it answers.
+        ready: Called with the address once the server answers.
 
     Raises:
         OptionError: optuna-dashboard is not installed, or the port is taken.

@@ -31,7 +31,7 @@ def look(
         seed: Of the split.
         similarity: Width multiplier and weights to measure it with; None to leave it.
         cache_dir: Folder of the caches.
-        listener: Told how far it is.
+        listener: Receives progress events.
         labels: CSV file that names the images and their classes.
         follow_symlinks: Whether links that leave the folder are followed.
 

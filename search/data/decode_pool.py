@@ -131,7 +131,7 @@ class _Process:
         return results
 
     def kill(self) -> None:
-        """Ends it, whatever it is at; a thread that waits for it is told at once."""
+        """Kills the process; a thread that waits for it returns at once."""
         self._process.kill()
 
     def close(self) -> None:

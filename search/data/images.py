@@ -3,7 +3,7 @@
 An entry of the cache is a folder with two files a shard and one more::
 
     00000.npy     (rows, size, size, 3) uint8: those of the shard's files that could be decoded, in their order
-    00000.json    what became of each of the shard's files, and the checksum of the pixels
+    00000.json    the outcome of each of the shard's files, and the checksum of the pixels
     index.json    rows of each shard; written last, it makes the entry whole
 
 Its name is a hash of the files' paths, sizes and times, so a folder that has changed gets a new entry. Shards are written under
@@ -81,7 +81,7 @@ def decode_all(
         cache: Folder of the entries.
         processes: Side by side, apart from this one, so that a file that makes a codec crash or hang ends none but its own;
             None for one a core, 0 to decode in this process.
-        listener: Told how far it is; of nothing where an earlier run has done it all.
+        listener: Receives progress events; none where an earlier run has decoded everything.
 
     Raises:
         DataError: The cache cannot be written, or its disk is full.
@@ -182,7 +182,7 @@ class _Decoding:
                 self._rows[shard] = part.rows
         done = sum(len(self._shards[shard]) for shard in self._rows)
         listener(PhaseStarted("decode", len(self._candidates), done))
-        # In a thread: decoding goes on while a shard's checksum is reckoned and its bytes go to the disk.
+        # In a thread: decoding goes on while a shard's checksum is computed and its bytes are written.
         finishing: list[Future[None]] = []
         with ThreadPoolExecutor(1) as finisher:
             try:

@@ -102,7 +102,7 @@ def inspect_folder(
         size: Side that the images are squashed to, pixels.
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches, as in `open_folder`.
-        listener: Told how far decoding is.
+        listener: Receives progress events of decoding.
         labels: CSV file that names the images and their classes, as in `open_folder`.
         follow_symlinks: Whether links that leave the folder are followed.
 

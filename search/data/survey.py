@@ -91,7 +91,7 @@ def survey_folder(
 
 
 def stand_in(survey: Survey) -> Dataset:
-    """A data set with as many images in each split, to reckon with. It has no pixels, and every label is 0."""
+    """A stand-in with the same number of images in each split, for estimates. It has no pixels; every label is 0."""
     rows = np.arange(survey.train + survey.val + survey.test)
     train, val, test = np.split(rows, np.cumsum([survey.train, survey.val]))
     return Dataset(

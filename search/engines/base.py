@@ -18,7 +18,7 @@ WAIT = Wait.WAIT
 
 
 class Engine(ABC):
-    """Proposes values and is told what became of them.
+    """Proposes values and observes their scores.
 
     What a caller may assume
         Values are Python scalars, hold exactly the parameters that are active, and make a recipe of the space. The same seed

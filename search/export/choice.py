@@ -68,7 +68,7 @@ def study_data(
         settings: The study's.
         data: The data set itself or its folder; None for the folder that the study names.
         cache_dir: As in `open_folder`.
-        listener: Told how far decoding is.
+        listener: Receives progress events of decoding.
 
     Raises:
         DataError: The folder is not there, or cannot be read.

@@ -120,7 +120,7 @@ def profile_of(features: Sequence[NDArray[np.floating]], labels: NDArray[np.int6
     for (block, layer), hits in zip(BLOCKS.items(), right.sum(axis=0), strict=True):
         interval = binomtest(int(hits), len(labels)).proportion_ci(method="wilson")
         points.append(DepthPoint(layer, block, float(hits / len(labels)), (float(interval.low), float(interval.high))))
-    # Resamples of the images, the same for all blocks; of equal blocks the later one is the peak.
+    # Resamples of the images, the same for all blocks; among equal blocks the last is the peak.
     weights = np.random.default_rng(0).multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size=_RESAMPLES)
     peaks = (weights @ right.astype(np.int64))[:, ::-1].argmax(axis=1)
     chance = float(np.bincount(labels).max() / len(labels))

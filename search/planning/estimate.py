@@ -107,7 +107,7 @@ class Forecast:
 
 
 class Estimator:
-    """Reckons with what was measured.
+    """Estimates times from what was measured.
 
     Args:
         speeds: Of this machine.

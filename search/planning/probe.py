@@ -53,7 +53,7 @@ class NoProbeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The sizes of a network's parts, which times are reckoned from.
+    """The sizes of a network's parts, from which times are estimated.
 
     Attributes:
         cuts: First trained layer → where the network is cut for it; `IMAGE` where it trains from pixels.

@@ -40,7 +40,7 @@ def read_warm_start(
         space: Of the new study. A number that it does not have becomes the nearest that it has, anything else its first choice;
             the listener is told.
         within: Where the new study will be, which cannot start from itself.
-        listener: Told what is not taken over as it was.
+        listener: Receives a warning for each recipe that had to be changed.
 
     Raises:
         StudyError: A study is missing, damaged or has no completed trial.

@@ -48,7 +48,7 @@ class StudyTrials(ABC):
         """For the time of a search: what is begun within the block belongs to this driver.
 
         Args:
-            notify: Told of trouble that the search goes on in spite of.
+            notify: Receives warnings that do not end the search.
 
         Raises:
             StudyError: Another driver searches in the study, and it is not shared.

@@ -112,7 +112,7 @@ class StudyStore:
         """Holds the study for the time of a search: a folder excludes other drivers, a database shares with them.
 
         Args:
-            listener: Told of trouble that the search goes on in spite of.
+            listener: Receives warnings that do not end the search.
 
         Raises:
             StudyError: Another process searches in the folder, and the message names it; or it cannot be written.

@@ -56,7 +56,7 @@ class Connection:
     Attributes:
         storage: Which.
         optuna: Optuna's storage in it. It knows how to connect, but not the URL.
-        notify: Told once each time that the database goes away, and when it is back.
+        notify: Called once when the database goes away, and once when it is back.
 
     Raises:
         NoStudiesError: There is nothing in the database, and it is not to be written.

@@ -80,7 +80,7 @@ class Leases:
             with self._engine.begin() as connection:
                 owner = connection.execute(select(LEASES.c.owner).where(*self._is(task))).scalar()
                 if owner is None:
-                    return False  # it has just ended: whoever asks again sees what became of it
+                    return False  # it has just ended; the next call sees its result
                 if owner != self.owner and not self._take_from(connection, task, owner, patient=patient):
                     return False
         self._held.add(task)

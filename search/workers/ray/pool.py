@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 600.0
 not. Ray's own autoscaler takes a few minutes to start a node."""
 
 _SAY_SO_SECONDS = 30.0
-"""Without a place for a worker until the user is told what is being waited for."""
+"""Without a place for a worker until a warning says what the search waits for."""
 
 _LOOK_SECONDS = 0.2
 """Between two looks whether a node has been prepared, while one is."""
@@ -50,7 +50,7 @@ class RayPool(WorkerPool):
     Args:
         cluster: Which one, and what each worker may take of it.
         count: Workers; None for as many as the cluster has the resources for now. More wait until there are.
-        listener: Told where they are.
+        listener: Receives `NodesChanged`, and warnings.
 
     Raises:
         OptionError: As `RayCluster.connected`.
