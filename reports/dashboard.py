@@ -65,7 +65,7 @@ def readable_storage(store: StudyStore) -> RDBStorage:
             confirmations = store.confirmations()
             return [readable(trial, confirmations, store) for trial in trials]
 
-    return store.storage(Readable)
+    return store.recorder.storage(Readable)
 
 
 def readable(frozen: FrozenTrial, confirmations: tuple[Confirmation, ...], store: StudyStore) -> FrozenTrial:

@@ -106,7 +106,7 @@ class Study:
                 "Give the same options to go on with it, --study for another one, or --fresh to start it anew."
             )
             # Another driver may be about to begin in a shared one.
-            raise StudyError(message) if store.shared or store.trials() else UnusedStudyError(message)
+            raise StudyError(message) if store.recorder.shared or store.trials() else UnusedStudyError(message)
         if not store.notes.test_files():
             store.notes.keep_test_files([data.files[row] for row in data.test])
             if weights is not None:
@@ -169,8 +169,8 @@ class Study:
                         pool, budget.trials, plan, Conditions(patience=patience, limit=limit, listener=listener), prune=prune
                     )
             finally:
-                self.store.add_timing("decode", self._context.dataset.decode_seconds)
-                self.store.add_timing("wall", time.monotonic() - started)
+                self.store.notes.add_timing("decode", self._context.dataset.decode_seconds)
+                self.store.notes.add_timing("wall", time.monotonic() - started)
 
     def _run(self, pool: WorkerPool, trials: int, plan: ConfirmationPlan, conditions: Conditions, *, prune: bool) -> None:
         limit, listener = conditions.limit, conditions.listener
@@ -233,7 +233,7 @@ class Study:
         try:
             yield
         finally:
-            self.store.add_timing(phase, time.monotonic() - began)
+            self.store.notes.add_timing(phase, time.monotonic() - began)
 
 
 def _start_pool(workers: int | None, ray: RayCluster | None, listener: Listener) -> WorkerPool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from ..spaces.recipe import Recipe
 
@@ -115,6 +116,25 @@ class FailedTrial(FinishedTrial):
 
     error: str
     interrupted: bool = False
+
+
+def at_end(trial: RunningTrial, seconds: float | None = None) -> dict[str, Any]:
+    """The fields that a trial which ends now has whatever its result is.
+
+    Args:
+        trial: As it was until now.
+        seconds: Wall time that the worker spent on it; None for the time since its start.
+    """
+    ended = datetime.now(UTC)
+    if seconds is None:
+        seconds = max(0.0, (ended - trial.started).total_seconds())
+    known = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
+    return {**known, "ended": ended, "seconds": seconds}
+
+
+def interrupted(trial: RunningTrial, error: str) -> FailedTrial:
+    """A running trial that ends now, through no fault of its own."""
+    return FailedTrial(**at_end(trial), error=error, interrupted=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,7 +185,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore) -> Summary:
         ranked=tuple(sorted(complete, key=lambda trial: (sign * trial.score, trial.number))),
         verdict=verdict,
         rule=rule_of_thumb(settings.data, similarity.profile.label if similarity else None),
-        timing=Timing.of(store.timing()),
+        timing=Timing.of(store.notes.timing()),
         similarity=similarity,
         confusion=confusion,
         damage=store.damage,

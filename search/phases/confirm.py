@@ -165,11 +165,11 @@ class Confirmer(TrainingPhase):
     def ended(self, run: Train, end: RunEnd) -> None:
         trial, seed = self._running.pop(run.ticket)
         if self._may_retry((trial.number, seed), end):
-            self._store.release(_claim(trial, seed))
+            self._store.recorder.release(_claim(trial, seed))
             self._waiting.insert(0, (trial, seed))
             return
         if not isinstance(end, Trained):
-            self._store.release(_claim(trial, seed))
+            self._store.recorder.release(_claim(trial, seed))
             self._listener(
                 Warned(f"A confirmation run of {trial.recipe.technique} failed ({end.error}); its seed is left out.")
             )
@@ -194,18 +194,18 @@ class Confirmer(TrainingPhase):
     def _take(self) -> tuple[CompleteTrial, int] | None:
         """Takes the first waiting run that no other driver is training."""
         for trial, seed in [*self._waiting]:
-            if not self._store.claim(_claim(trial, seed)):
+            if not self._store.recorder.claim(_claim(trial, seed)):
                 continue
             self._waiting.remove((trial, seed))
-            if not self._store.shared or (trial, seed) in self._plan.remaining():
+            if not self._store.recorder.shared or (trial, seed) in self._plan.remaining():
                 return trial, seed
             # Another driver has done it.
-            self._store.release(_claim(trial, seed))
+            self._store.recorder.release(_claim(trial, seed))
             self._advance()
         return None
 
     def _waiting_for(self) -> str:
-        count = len(self._waiting) if self._store.shared else 0
+        count = len(self._waiting) if self._store.recorder.shared else 0
         return f"{count} confirmation run{'s' if count > 1 else ''} of other drivers" if count else ""
 
     def _out_of_time(self) -> bool:
@@ -231,12 +231,12 @@ class Confirmer(TrainingPhase):
     def _keep(self, model: KeptModel) -> None:
         """Keeps a model unless a better one is there, and while no other driver does the same."""
         claim = f"model {model.recipe.technique}"
-        while not self._store.claim(claim):
+        while not self._store.recorder.claim(claim):
             self._limit.sleep(POLL_SECONDS / 10)
         try:
             keep_better(self._store.files, model, self._store.settings.metric)
         finally:
-            self._store.release(claim)
+            self._store.recorder.release(claim)
 
     def _advance(self) -> None:
         self._done += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from ...spaces.errors import SearchFailedError
 from ...spaces.ranges import Values
@@ -16,9 +15,19 @@ from ..events import PhaseAdvanced, TrialFinished, TrialMeasured, TrialStarted, 
 from ..seeds import derive
 from ..selection import maximized
 from ..storage.records import Proposal
-from ..storage.store import StudyStore, interrupted
+from ..storage.store import StudyStore
 from ..training.trainer import Job
-from ..trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
+from ..trial import (
+    CompleteTrial,
+    FailedTrial,
+    FinishedTrial,
+    Measurement,
+    PrunedTrial,
+    RunningTrial,
+    Trial,
+    at_end,
+    interrupted,
+)
 from ..workers.messages import Failed, Train
 from ..workers.pool import Died, RunEnd, WorkerPool
 from .pruning import falls_behind
@@ -130,7 +139,7 @@ class Searcher(TrainingPhase):
     @property
     def others_running(self) -> int:
         """Trials that other drivers are training, as of the last look."""
-        return len(self._slots.running - self._running.keys()) if self._store.shared else 0
+        return len(self._slots.running - self._running.keys()) if self._store.recorder.shared else 0
 
     def run(self, pool: WorkerPool) -> None:
         """Searches until every slot is filled, the time limit is reached or nothing is left to try.
@@ -178,7 +187,7 @@ class Searcher(TrainingPhase):
 
     def _proposal(self, worker: str) -> Proposal | None:
         """What to try next. Idempotent: the store asks again if the database went away before the trial was recorded."""
-        if self._store.shared:
+        if self._store.recorder.shared:
             self._catch_up()
         slot, values = self._slots.free()
         if slot >= self._total:
@@ -216,21 +225,17 @@ class Searcher(TrainingPhase):
 
     def _is_lost(self, trial: RunningTrial) -> bool:
         """Whether another driver has taken the trial over."""
-        return trial.number not in self._slots.running or not self._store.owns(trial.number)
+        return trial.number not in self._slots.running or not self._store.recorder.owns(trial.number)
 
     def _finished_trial(self, running: _Running, end: RunEnd) -> FinishedTrial:
         trial = dataclasses.replace(running.trial, curve=tuple(running.curve))
-        facts = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
-        facts["ended"] = ended = datetime.now(UTC)
-        seconds = (ended - trial.started).total_seconds()
         if isinstance(end, Failed | Died):
             if self._may_retry(trial.seed, end):
                 return interrupted(trial, end.error)
-            return FailedTrial(**facts, seconds=seconds, error=end.error)
+            return FailedTrial(**at_end(trial), error=end.error)
         if (outcome := end.outcome) is not None:
             return CompleteTrial(
-                **facts,
-                seconds=outcome.seconds,
+                **at_end(trial, outcome.seconds),
                 setup_seconds=outcome.setup_seconds,
                 best_epoch=outcome.best.epoch,
                 score=outcome.best.score,
@@ -243,7 +248,7 @@ class Searcher(TrainingPhase):
             return interrupted(trial, "the time limit was reached")
         pick = max if maximized(self._metric) else min
         best = pick((m for m in trial.curve if m.epoch > 0), key=lambda m: m.score)
-        return PrunedTrial(**facts, seconds=seconds, score=best.score, val_accuracy=best.val_accuracy)
+        return PrunedTrial(**at_end(trial), score=best.score, val_accuracy=best.val_accuracy)
 
     def _record(self, trial: FinishedTrial, traceback: str = "") -> None:
         if not self._store.finish(trial):

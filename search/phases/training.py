@@ -68,7 +68,7 @@ class TrainingPhase(TrainingRuns):
         if self._out_of_time() or self._limit.now() < self._next_look:
             return None
         run = self._begin(worker)
-        if run is None and self._store.shared:
+        if run is None and self._store.recorder.shared:
             self._next_look = self._limit.now() + POLL_SECONDS
         return run
 

@@ -28,13 +28,21 @@ class RecordError(ValueError):
     """What is kept is no such record: says what is wrong, and where."""
 
 
-def decode(content: bytes, kind: type[T]) -> T:
-    """The value of a JSON document.
+def decode(content: bytes, kind: type[T], what: object) -> T:
+    """The record in a JSON document.
+
+    Args:
+        content: Of the document.
+        kind: Of record.
+        what: What it is, for the message.
 
     Raises:
-        RecordError: It is no such value.
+        StudyError: A later version of tlsearch wrote it.
+        RecordError: It is damaged, or something else.
     """
-    return convert(load(content), kind)
+    fields = load(content)
+    check_schema(fields, what)
+    return convert(fields, kind)
 
 
 def load(content: bytes) -> Any:

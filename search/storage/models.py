@@ -33,8 +33,8 @@ FOLDER = "models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ModelFacts:
-    """How a trained model came about.
+class KeptModel:
+    """A trained model, and how it came about.
 
     Attributes:
         recipe: What was trained.
@@ -44,6 +44,7 @@ class ModelFacts:
         epoch: The epoch whose weights these are.
         val_score: The study's metric on the validation split.
         refit: Whether it was trained on the validation images too; ``val_score`` is then that of the model before.
+        weights: Of the whole model, as `spaces.backbone.trained` takes them.
     """
 
     recipe: Recipe
@@ -53,21 +54,11 @@ class ModelFacts:
     epoch: int
     val_score: float
     refit: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KeptModel(ModelFacts):
-    """A trained model.
-
-    Attributes:
-        weights: Of the whole model, as `spaces.backbone.trained` takes them.
-    """
-
     weights: Weights
 
     def facts(self) -> dict[str, Any]:
         """Everything but the weights, as JSON holds it."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(ModelFacts)}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "weights"}
         return {**fields, "recipe": self.recipe.as_dict()}
 
 
@@ -115,7 +106,7 @@ def kept_model(files: StudyFiles, technique: Technique, *, refit: bool = False) 
         arrays = load_arrays(files.read(name))
         stored = load(str(arrays.pop("facts", "")).encode())
         check_schema(stored, files.where(name))
-        facts = convert(stored, ModelFacts)
+        return convert({**stored, "weights": [arrays[array] for array in sorted(arrays)]}, KeptModel)
     except FileNotFoundError:
         return None
     except (OSError, RecordError) as error:
@@ -123,8 +114,6 @@ def kept_model(files: StudyFiles, technique: Technique, *, refit: bool = False) 
             f"the kept model {files.where(name)} is damaged. Restore it, or delete it and export with --refit, which trains "
             "it anew."
         ) from error
-    common = {field.name: getattr(facts, field.name) for field in dataclasses.fields(ModelFacts)}
-    return KeptModel(**common, weights=tuple(arrays[array] for array in sorted(arrays)))
 
 
 def kept_bytes(files: StudyFiles) -> int:

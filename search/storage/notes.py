@@ -12,7 +12,7 @@ from typing import Any
 from ..depth_profile import DepthProfile
 from ..machine.devices import Device
 from .base import StudyFiles
-from .decoding import RecordError, T, decode
+from .decoding import RecordError, T, convert, load
 
 _PROFILE, _TEST_FILES, _WEIGHTS = "similarity.json", "test_files.json", "weights.json"
 
@@ -111,6 +111,6 @@ class StudyNotes:
 
     def _read(self, name: str, kind: type[T]) -> T | None:
         try:
-            return decode(self._files.read(name), kind)
+            return convert(load(self._files.read(name)), kind)
         except (OSError, RecordError):
             return None

@@ -9,7 +9,7 @@ from ...spaces.errors import DamagedStudyError, SpaceError
 from ...spaces.space import SearchSpace
 from ..settings import StudySettings
 from .base import StudyFiles, StudyPlace
-from .decoding import SCHEMA, RecordError, check_schema, convert, load
+from .decoding import SCHEMA, RecordError, decode
 
 SETTINGS, DATABASE = "study.json", "study.db"
 
@@ -28,9 +28,7 @@ def parse_settings(content: bytes, path: StudyPlace) -> StudySettings:
         DamagedStudyError: It cannot be read.
     """
     try:
-        fields = load(content)
-        check_schema(fields, path)
-        settings = convert(fields, StudySettings)
+        settings = decode(content, StudySettings, path)
         SearchSpace.from_dict(settings.space)
     except (RecordError, SpaceError) as error:
         raise DamagedStudyError(path, f"{SETTINGS} cannot be read ({error})") from error

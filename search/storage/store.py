@@ -18,6 +18,8 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 import math
 from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
@@ -26,7 +28,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ...spaces.errors import DamagedStudyError
@@ -34,10 +35,9 @@ from ...spaces.ranges import Values
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
 from ..settings import StudySettings
-from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
+from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial, interrupted
 from .base import OpenedStudy, StudyPlace, StudyTrials
-from .confirmations import ConfirmationRecords
-from .decoding import RecordError
+from .decoding import RecordError, decode, load_arrays
 from .notes import StudyNotes
 from .places import as_place
 from .records import Proposal, begun_trial, record_of, result_of
@@ -61,7 +61,6 @@ class StudyStore:
         self.settings = parts.settings
         self.files = parts.files
         self.notes = StudyNotes(parts.files, parts.driver)
-        self._confirmed = ConfirmationRecords(place, parts.files)
         self._source = parts.trials
         self._lenient = lenient
         self._unread: dict[str, str] = {}
@@ -100,13 +99,15 @@ class StudyStore:
         return cls(place, place.open(salvage=salvage), lenient=salvage)
 
     @property
-    def shared(self) -> bool:
-        """Whether other drivers may be working on the study."""
-        return self._trials.shared
+    def recorder(self) -> StudyTrials:
+        """What records its trials, and says whose they are.
 
-    def storage(self, kind: type[RDBStorage]) -> RDBStorage:
-        """Optuna's storage that holds the trials: see `StudyTrials.storage`."""
-        return self._trials.storage(kind)
+        Raises:
+            DamagedStudyError: The study was opened to salvage what is sound of its trials.
+        """
+        if isinstance(self._source, Salvage):
+            raise DamagedStudyError(self.place, self._source.damage)
+        return self._source
 
     def hold(self, listener: Listener = ignore) -> AbstractContextManager[None]:
         """Holds the study for the time of a search: a folder excludes other drivers, a database shares with them.
@@ -117,11 +118,11 @@ class StudyStore:
         Raises:
             StudyError: Another process searches in the folder, and the message names it; or it cannot be written.
         """
-        return self._trials.hold(lambda sentence: listener(Warned(sentence)))
+        return self.recorder.hold(lambda sentence: listener(Warned(sentence)))
 
     def begin(self, propose: Callable[[], Proposal | None]) -> RunningTrial | None:
         """Records that a trial begins; returns None where nothing is proposed. See `StudyTrials.begin`."""
-        begun = self._trials.begin(propose, lambda proposal: begun_trial(proposal, self._space))
+        begun = self.recorder.begin(propose, lambda proposal: begun_trial(proposal, self._space))
         if begun is None:
             return None
         number, proposal = begun
@@ -132,14 +133,14 @@ class StudyStore:
     def measure(self, number: int, measurement: Measurement) -> None:
         """Records one epoch of a running trial, for those who watch the storage."""
         if math.isfinite(measurement.score):
-            self._trials.measure(number, measurement.epoch, measurement.score)
+            self.recorder.measure(number, measurement.epoch, measurement.score)
 
     def finish(self, trial: FinishedTrial) -> bool:
         """Records a trial's end; returns False and records nothing where another driver has taken it over."""
         if isinstance(trial, FailedTrial):
-            return self._trials.finish(trial.number, result_of(trial), TrialState.FAIL, None)
+            return self.recorder.finish(trial.number, result_of(trial), TrialState.FAIL, None)
         state = TrialState.PRUNED if isinstance(trial, PrunedTrial) else TrialState.COMPLETE
-        return self._trials.finish(trial.number, result_of(trial), state, [trial.score])  # type: ignore[attr-defined]
+        return self.recorder.finish(trial.number, result_of(trial), state, [trial.score])  # type: ignore[attr-defined]
 
     def keep_traceback(self, number: int, text: str) -> str:
         """Keeps the traceback of a failed trial, and says where, for messages."""
@@ -152,10 +153,6 @@ class StudyStore:
             return self.files.read(_traceback(number)).decode("utf-8", "replace")
         except OSError:
             return None
-
-    def owns(self, number: int) -> bool:
-        """Whether a trial that this driver has begun is still its own, as far as it knows."""
-        return self._trials.owns(number)
 
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, in the order of the numbers; those that other programs put into the storage are left out.
@@ -190,17 +187,9 @@ class StudyStore:
         """
         trials = self.trials() if trials is None else trials
         running = {trial.number: trial for trial in trials if isinstance(trial, RunningTrial) and trial.number not in own}
-        taken_over = self._trials.take_over([*running])
+        taken_over = self.recorder.take_over([*running])
         swept = [interrupted(running[number], "cut off: the search was killed") for number in taken_over]
         return tuple(trial for trial in swept if self.finish(trial))
-
-    def claim(self, task: str) -> bool:
-        """Claims a task that only one driver should do; False where another driver has it."""
-        return self._trials.claim(task)
-
-    def release(self, task: str) -> None:
-        """Releases a claim whose task is not done."""
-        self._trials.release(task)
 
     def confirm(
         self, confirmation: Confirmation, probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, claim: str = ""
@@ -213,14 +202,23 @@ class StudyStore:
             labels: True classes of the same images.
             claim: Of the task that this completes. Where another driver has it by now, nothing is recorded and None returned.
         """
-        return self._confirmed.record(confirmation, probabilities, labels, claim=claim)
+        stem = f"confirm/{confirmation.recipe.technique}-{confirmation.trial:05}-{confirmation.seed}"
+        stored = dataclasses.replace(confirmation, predictions=f"{stem}.npz")
+        arrays = io.BytesIO()
+        np.savez_compressed(arrays, probabilities=probabilities, labels=labels)
+        fields = json.dumps(dataclasses.asdict(stored)).encode()
+        # The scores last: without them the predictions are not looked at.
+        written = self.files.write({f"{stem}.npz": arrays.getvalue(), f"{stem}.json": fields}, claim=claim)
+        return stored if written else None
 
     def confirmations(self) -> tuple[Confirmation, ...]:
         """Every confirmation, technique by technique."""
         found = []
-        for name in self._confirmed.names():
+        for name in self.files.names("confirm"):
+            if not name.endswith(".json"):
+                continue
             try:
-                confirmation = self._confirmed.read(name)
+                confirmation = decode(self.files.read(name), Confirmation, name)
                 if self._lenient:
                     self.predictions(confirmation)
             except DamagedStudyError as error:
@@ -237,21 +235,13 @@ class StudyStore:
         Raises:
             DamagedStudyError: They are missing, cut short or altered.
         """
-        return self._confirmed.predictions(confirmation)
-
-    def add_timing(self, phase: str, seconds: float) -> None:
-        """Adds to the seconds that a phase has taken."""
-        self.notes.add_timing(phase, seconds)
-
-    def timing(self) -> dict[str, float]:
-        """Seconds by phase, over all runs and drivers."""
-        return self.notes.timing()
-
-    @property
-    def _trials(self) -> StudyTrials:
-        if isinstance(self._source, Salvage):
-            raise DamagedStudyError(self.place, self._source.damage)
-        return self._source
+        # By its last part alone: nothing outside the study is opened, whatever its file says.
+        name = f"confirm/{Path(confirmation.predictions).name}"
+        try:
+            arrays = load_arrays(self.files.read(name))
+            return arrays["probabilities"], arrays["labels"]
+        except (OSError, RecordError, KeyError) as error:
+            raise DamagedStudyError(self.place, f"{name} cannot be read") from error
 
     def _frozen(self) -> list[FrozenTrial]:
         try:
@@ -271,11 +261,3 @@ class StudyStore:
 
 def _traceback(number: int) -> str:
     return f"errors/trial-{number:05}.txt"
-
-
-def interrupted(trial: RunningTrial, error: str) -> FailedTrial:
-    """A running trial, ended as interrupted through no fault of its own."""
-    now = datetime.now(UTC)
-    fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
-    seconds = max(0.0, (now - trial.started).total_seconds())
-    return FailedTrial(**fields, ended=now, seconds=seconds, error=error, interrupted=True)

@@ -98,7 +98,7 @@ def test_gives_back_what_was_recorded(place, store):
 
 def test_a_trial_that_begins_is_seen_by_everybody(place, store):
     begun = begin(store, values("fine-tune"), recipe("fine-tune"), seed=9, worker="worker-1")
-    assert begun.number == 0 and store.owns(0)
+    assert begun.number == 0 and store.recorder.owns(0)
     (seen,) = StudyStore.open(place).trials()
     assert isinstance(seen, RunningTrial) and without_times(seen) == without_times(begun)
     assert store.begin(lambda: None) is None and len(store.trials()) == 1
@@ -132,7 +132,7 @@ def test_optuna_opens_it_as_it_is(store):
     number = begin(store, values("fine-tune"), recipe("fine-tune"), seed=9).number
     store.measure(number, measurement(1, 0.61))
     store.measure(number, measurement(2, float("nan")))
-    storage = store.storage(optuna.storages.RDBStorage)
+    storage = store.recorder.storage(optuna.storages.RDBStorage)
     study = optuna.load_study(study_name="photos", storage=storage)
     assert study.best_value == 0.8 and study.best_params == values()
     assert study.trials[1].intermediate_values == {1: 0.61}
@@ -142,13 +142,13 @@ def test_optuna_opens_it_as_it_is(store):
 
 
 def test_log_loss_is_minimised(place):
-    storage = StudyStore.create(place, settings(metric="log_loss")).storage(optuna.storages.RDBStorage)
+    storage = StudyStore.create(place, settings(metric="log_loss")).recorder.storage(optuna.storages.RDBStorage)
     assert optuna.load_study(study_name="photos", storage=storage).direction is optuna.study.StudyDirection.MINIMIZE
     storage.engine.dispose()
 
 
 def test_trials_of_other_programs_are_left_out(place, store):
-    storage = store.storage(optuna.storages.RDBStorage)
+    storage = store.recorder.storage(optuna.storages.RDBStorage)
     optuna.load_study(study_name="photos", storage=storage).ask()
     storage.engine.dispose()
     assert begin(store, values(), recipe(), seed=1).number == 1
@@ -157,7 +157,7 @@ def test_trials_of_other_programs_are_left_out(place, store):
 
 def test_a_trial_of_a_later_version_is_refused_and_a_damaged_one_is_said(store):
     number = begin(store, values(), recipe(), seed=1).number
-    storage = store.storage(optuna.storages.RDBStorage)
+    storage = store.recorder.storage(optuna.storages.RDBStorage)
     trial_id = storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name("photos"), number)
     storage.set_trial_user_attr(trial_id, "seed", "one")
     with pytest.raises(DamagedStudyError, match=r"trial 0 cannot be read \(Expected `int`, got `str` - at `\$.seed`\)"):
@@ -170,7 +170,7 @@ def test_a_trial_of_a_later_version_is_refused_and_a_damaged_one_is_said(store):
 
 def test_confirmations_keep_their_predictions(place, store):
     probabilities, labels = np.full((4, 2), 0.5, np.float32), np.array([0, 1, 0, 1])
-    assert store.claim("confirm 3 17")
+    assert store.recorder.claim("confirm 3 17")
     stored = store.confirm(confirmation(), probabilities, labels, claim="confirm 3 17")
     assert stored == confirmation(predictions=stored.predictions)
     again = StudyStore.open(place)
@@ -206,15 +206,15 @@ def test_a_damaged_note_was_not_taken(store, damage):
     notes = ("similarity.json", "test_files.json", "weights.json", "runs.json", "timing.json")
     store.files.write(dict.fromkeys(notes, damage.encode()))
     assert store.notes.profile() is None and store.notes.test_files() == () and store.notes.weights_file() == ("", False)
-    assert store.notes.runs() == () and store.timing() == {}
+    assert store.notes.runs() == () and store.notes.timing() == {}
 
 
 def test_seconds_add_up_over_all_drivers(place, store):
-    store.add_timing("search", 1.5)
-    store.add_timing("wall", 3.0)
-    StudyStore.open(place).add_timing("search", 2.0)
-    store.add_timing("search", 0.25)
-    assert store.timing() == {"search": 3.75, "wall": 3.0}
+    store.notes.add_timing("search", 1.5)
+    store.notes.add_timing("wall", 3.0)
+    StudyStore.open(place).notes.add_timing("search", 2.0)
+    store.notes.add_timing("search", 0.25)
+    assert store.notes.timing() == {"search": 3.75, "wall": 3.0}
 
 
 def test_the_traceback_of_a_failed_trial_is_kept_and_said_where(place, store):
@@ -237,9 +237,9 @@ def test_files_are_replaced_whole_and_listed_by_folder(store):
 
 def test_a_claim_is_free_again_when_it_is_released(store):
     with store.hold():
-        assert store.claim("confirm 1 1") and store.claim("confirm 1 1"), "whoever has it may ask again"
-        store.release("confirm 1 1")
-        assert store.claim("confirm 1 1")
+        assert store.recorder.claim("confirm 1 1") and store.recorder.claim("confirm 1 1"), "whoever has it may ask again"
+        store.recorder.release("confirm 1 1")
+        assert store.recorder.claim("confirm 1 1")
 
 
 def test_damaged_settings_are_said(place, store):

@@ -68,7 +68,7 @@ def store_of(path, trials=(), changes=None, data=None, timing=TIMING):
         begin(store, values(str(trial.recipe.technique)), trial.recipe, seed=trial.seed, worker=trial.worker)
         store.finish(trial)
     for phase, seconds in timing.items():
-        store.add_timing(phase, seconds)
+        store.notes.add_timing(phase, seconds)
     return store
 
 

@@ -72,12 +72,12 @@ def test_damage_is_said_with_what_and_where(study, changes, where):
 @pytest.mark.parametrize("content", [b"", b"[]", b"3", b'{"schema": 1', b"\xff", b"[" * 100_000, b"1" * 5000])
 def test_no_content_is_more_than_damage(content):
     with pytest.raises(RecordError):
-        decode(content, Confirmation)
+        decode(content, Confirmation, "a record")
 
 
 def test_a_number_may_be_none_that_is_finite():
     fields = b'{"epoch": 1, "loss": NaN, "accuracy": 1, "val_loss": Infinity, "val_accuracy": 0, "score": 0, "seconds": 1}'
-    assert decode(fields, Measurement).val_loss == float("inf")
+    assert decode(fields, Measurement, "a record").val_loss == float("inf")
 
 
 def test_a_bug_of_ours_keeps_its_traceback(study, monkeypatch):

@@ -42,12 +42,12 @@ def test_optuna_opens_it_as_it_is(store, database):
 def test_what_was_given_to_another_driver_is_not_recorded(store, place, monkeypatch):
     """The fence: whoever was taken for dead and comes back changes nothing."""
     number = begin(store, values(), recipe(), seed=1).number
-    assert store.claim("confirm 0 1")
+    assert store.recorder.claim("confirm 0 1")
     other = StudyStore.open(place)
-    assert other.sweep() == () and not other.claim("confirm 0 1"), "its driver is alive"
+    assert other.sweep() == () and not other.recorder.claim("confirm 0 1"), "its driver is alive"
     monkeypatch.setattr("tlsearch.search.storage.shared.leases.known_dead", lambda owner: True)
     (swept,) = other.sweep()
-    assert swept.number == number and other.claim("confirm 0 1")
+    assert swept.number == number and other.recorder.claim("confirm 0 1")
     assert not store.finish(complete(number))
     store.measure(number, measurement(1, 0.61))
     confirmation = Confirmation(recipe=recipe(), trial=0, seed=1, seconds=1.0, val_score=0.9, scores={}, predictions="")
@@ -60,7 +60,7 @@ def test_what_was_given_to_another_driver_is_not_recorded(store, place, monkeypa
 def test_an_end_that_was_recorded_before_the_connection_broke_is_recorded_once(store, place, monkeypatch):
     """The commit arrives, its answer does not: what is tried again finds that it has been done."""
     number = begin(store, values(), recipe(), seed=1).number
-    connection = store._trials._connection
+    connection = store.recorder._connection
     monkeypatch.setattr("tlsearch.search.storage.shared.connection.time.sleep", lambda seconds: None)
     broken = []
 
@@ -86,7 +86,7 @@ def test_an_end_that_was_recorded_before_the_connection_broke_is_recorded_once(s
 
 
 def test_another_programs_study_is_left_alone(place, store):
-    storage = store.storage(optuna.storages.RDBStorage)
+    storage = store.recorder.storage(optuna.storages.RDBStorage)
     theirs = optuna.create_study(study_name="theirs", storage=storage, direction="maximize")
     theirs.add_trial(optuna.trial.create_trial(value=1.0))
     study = SharedStudy(place.storage, "theirs")
@@ -118,8 +118,8 @@ def test_deleting(place, store, database, postgres):
 
 
 def test_a_study_that_is_deleted_in_mid_run_ends_it(place, store):
-    storage = store.storage(optuna.storages.RDBStorage)
-    storage.delete_study(store._trials._study_id)
+    storage = store.recorder.storage(optuna.storages.RDBStorage)
+    storage.delete_study(storage.get_study_id_from_name(place.name))
     storage.engine.dispose()
     with pytest.raises(StorageError, match=r"must stay while it is searched.*deleted"):
         begin(store, values(), recipe(), seed=1)
