@@ -2,20 +2,6 @@
 
 A message states the rule, what was got, and the remedy. The command line prints it as one line and exits with
 ``exit_code``; anything that is not a `TlsearchError` is a bug and keeps its traceback.
-
-::
-
-    TlsearchError               2
-    ├── SpaceError              2   a recipe, a search space or a space file out of bounds
-    ├── WeightsError            2   pretrained weights missing, damaged or of another shape
-    ├── DataError               2   a folder of images that cannot be searched on
-    ├── StudyError              2   a study folder that is foreign, busy, or made for something else
-    │   ├── UnusedStudyError    2   one made for something else, but without a trial
-    │   ├── DamagedStudyError   2   one whose files cannot be read, or hold what tlsearch never wrote
-    │   └── StorageError        2   a database of shared studies that refuses, or was away for too long
-    ├── ModelError              2   a model file that is none, that tlsearch did not export, or that holds code
-    ├── OptionError             2   options that contradict each other or ask for what is not installed
-    └── SearchFailedError       1   a search in which no trial succeeded
 """
 
 from __future__ import annotations

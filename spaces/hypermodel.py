@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import keras_tuner
@@ -44,11 +45,10 @@ class TransferHyperModel(keras_tuner.HyperModel):
         self.classes = classes
         self.space = space or SearchSpace()
         self.backbone = BackboneSpec(alpha, size, weights)
-        self._network: Network | None = None
 
     def build(self, hp: keras_tuner.HyperParameters) -> Any:
         """A compiled model from images ``(n, size, size, 3)``, pixels from 0 to 255, to probabilities."""
-        return build_model(self.space.sample(hp), self._load(), self.classes)
+        return build_model(self.space.sample(hp), self._network, self.classes)
 
     def fit(self, hp: keras_tuner.HyperParameters, model: Any, *args: Any, **kwargs: Any) -> Any:
         """Trains ``model`` as its recipe says; arguments are those of ``keras.Model.fit`` and win over the recipe's."""
@@ -62,7 +62,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         return model.fit(*args, **{**settings, **kwargs})
 
     def _train_head(self, recipe: Recipe, first: Recipe, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        network = network_for(recipe, self._load())
+        network = network_for(recipe, self._network)
         network.thaw(model, LAYERS)
         compile_model(model, first)
         # The tuner's callbacks belong to the main stage: checkpoints and best epochs are counted there.
@@ -70,7 +70,6 @@ class TransferHyperModel(keras_tuner.HyperModel):
         network.thaw(model, recipe.first_trained_layer)
         compile_model(model, recipe)
 
-    def _load(self) -> Network:
-        if self._network is None:
-            self._network = load_network(self.backbone, self.backbone.locate())
-        return self._network
+    @cached_property
+    def _network(self) -> Network:
+        return load_network(self.backbone, self.backbone.locate())

@@ -67,8 +67,9 @@ class Recipe:
     class_weight: ClassWeight = "none"
 
     def __post_init__(self) -> None:
+        _one_of("technique", self.technique, tuple(Technique))
         # From JSON and TOML it comes as a plain string.
-        object.__setattr__(self, "technique", _technique(self.technique))
+        object.__setattr__(self, "technique", Technique(self.technique))
         if self.technique is Technique.FINE_TUNE:
             check_fine_tune_at(self.fine_tune_at)
         elif self.fine_tune_at is not None:
@@ -154,11 +155,6 @@ def check_fine_tune_at(layer: object) -> int:
         f"fine_tune_at must be between 1 and {LAYERS - 1} (MobileNetV2 has {LAYERS} layers), got {layer}. "
         'Use technique "full" to train every layer, "frozen" to train none.'
     )
-
-
-def _technique(name: object) -> Technique:
-    _one_of("technique", name, tuple(str(technique) for technique in Technique))
-    return Technique(str(name))
 
 
 def _one_of(name: str, got: object, choices: tuple[str, ...]) -> None:

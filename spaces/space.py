@@ -234,9 +234,8 @@ class SearchSpace:
 
 
 def _techniques(names: Any) -> tuple[Technique, ...]:
-    known = [str(technique) for technique in Technique]
-    if not isinstance(names, list | tuple) or not names or any(name not in known for name in names):
-        raise SpaceError(f"techniques must be a list of {', '.join(known)}, got {names!r}.")
+    if not isinstance(names, list | tuple) or not names or any(name not in tuple(Technique) for name in names):
+        raise SpaceError(f"techniques must be a list of {', '.join(Technique)}, got {names!r}.")
     return tuple(Technique(name) for name in names)
 
 
@@ -244,7 +243,7 @@ def _by_technique(name: str, value: Any, whole: set[str]) -> dict[Technique, Any
     """A value for each technique, from a table by technique, or one for all; a table with a key of ``whole`` is one for all."""
     if not isinstance(value, Mapping) or set(value) & whole:
         return dict.fromkeys(Technique, value)
-    check_keys(value, {str(technique) for technique in Technique}, name)
+    check_keys(value, {*Technique}, name)
     return {Technique(key): item for key, item in value.items()}
 
 

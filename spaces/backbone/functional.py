@@ -66,16 +66,12 @@ def _run(step: Step, inputs: list[Any], shapes: list[tuple[int, ...]], weights: 
     import keras
 
     ops, (x, *others), config = keras.ops, inputs, step.config
-    if step.kind == "Conv2D" and tuple(config["kernel_size"]) == tuple(config["strides"]) == (1, 1):
-        kernel, bias = weights
-        return ops.add(ops.matmul(_flat(x), ops.reshape(kernel, kernel.shape[2:])), bias)
-    if step.kind == "Conv2D":
-        kernel, bias = weights
-        return ops.add(ops.conv(_spatial(x, shapes[0]), kernel, tuple(config["strides"]), config["padding"]), bias)
-    if step.kind == "DepthwiseConv2D":
-        kernel, bias = weights
-        x = _spatial(x, shapes[0])
-        return ops.add(ops.depthwise_conv(x, kernel, tuple(config["strides"]), config["padding"]), bias)
+    if step.kind in ("Conv2D", "DepthwiseConv2D"):
+        (kernel, bias), strides = weights, tuple(config["strides"])
+        if step.kind == "Conv2D" and tuple(config["kernel_size"]) == strides == (1, 1):
+            return ops.add(ops.matmul(_flat(x), ops.reshape(kernel, kernel.shape[2:])), bias)
+        convolve = ops.conv if step.kind == "Conv2D" else ops.depthwise_conv
+        return ops.add(convolve(_spatial(x, shapes[0]), kernel, strides, config["padding"]), bias)
     if step.kind == "ReLU" and config["max_value"] == 6:
         return ops.relu6(x)
     if step.kind == "Add":

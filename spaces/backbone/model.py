@@ -64,13 +64,17 @@ def build_model(recipe: Recipe, network: Network, classes: int) -> Any:
         network: As `load_network` gives it, BatchNorm not folded.
         classes: Number of classes.
     """
-    import keras
-
     part = build_trained_part(recipe, network_for(recipe, network), classes, start=IMAGE)
-    probabilities = keras.layers.Softmax(name="probabilities")(part.output)
-    model = keras.Model(part.input, probabilities, name=f"mobilenet_v2_{recipe.technique.replace('-', '_')}")
+    model = with_probabilities(part, f"mobilenet_v2_{recipe.technique.replace('-', '_')}")
     compile_model(model, recipe)
     return model
+
+
+def with_probabilities(part: Any, name: str) -> Any:
+    """A model of that name which gives probabilities where ``part`` gives logits."""
+    import keras
+
+    return keras.Model(part.input, keras.layers.Softmax(name="probabilities")(part.output), name=name)
 
 
 def compile_model(model: Any, recipe: Recipe) -> None:

@@ -11,8 +11,9 @@ average pooling behind the last layer.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,7 +96,9 @@ class Network:
         if first_trained_layer == IMAGE:
             return IMAGE
         check_fine_tune_at(first_trained_layer)
-        start = max(index for index in self._block_starts() if index <= first_trained_layer)
+        blocks = itertools.groupby(self.steps, key=lambda step: _block(step.config["name"]))
+        block_starts = [next(steps).index for _, steps in blocks]
+        start = max(index for index in block_starts if index <= first_trained_layer)
         cut = min(range(start, first_trained_layer + 1), key=lambda cut: (self.values_at(cut), -cut))
         return cut if 2 * self.values_at(cut) < 3 * self.size**2 else IMAGE
 
@@ -129,21 +132,17 @@ class Network:
             inputs = image = keras.Input((self.size, self.size, 3), name="image")
             tensors[IMAGE] = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(image)
         else:
-            frontier = zip(self.frontier(start), self.shapes_at(start), strict=True)
-            inputs = [keras.Input(shape, name=f"cut_{index}") for index, shape in frontier]
-            tensors.update(zip(self.frontier(start), inputs, strict=True))
-        loaded = []
-        for step in self.steps:
-            if not max(start, IMAGE + 1) <= step.index < stop:
-                continue
-            layer = _layer(step, batch_norm)
+            tensors = {index: keras.Input(self.step(index).shape, name=f"cut_{index}") for index in self.frontier(start)}
+            inputs = list(tensors.values())
+        steps = [step for step in self.steps if max(start, IMAGE + 1) <= step.index < stop]
+        layers = [_layer(step, batch_norm) for step in steps]
+        for layer, step in zip(layers, steps, strict=True):
             sources = [tensors[index] for index in step.inputs]
             tensors[step.index] = layer(sources[0] if len(sources) == 1 else sources)
-            loaded.append((layer, step))
         wanted = [tensors[index] for index in (outputs or [max(tensors)])]
         # Keras itself is of two minds about a list of one output.
         model = keras.Model(inputs, wanted if len(wanted) > 1 else wanted[0], name=name)
-        for layer, step in loaded:
+        for layer, step in zip(layers, steps, strict=True):
             layer.set_weights(list(step.weights))
         self.thaw(model, first_trained_layer)
         return model
@@ -160,20 +159,8 @@ class Network:
 
     def with_weights(self, weights: Mapping[str, Sequence[NDArray[np.float32]]]) -> Network:
         """The same network with other weights for the layers named; the others keep theirs."""
-        steps = (
-            replace(step, weights=tuple(weights[step.config["name"]])) if step.config["name"] in weights else step
-            for step in self.steps
-        )
+        steps = (replace(step, weights=tuple(weights.get(step.config["name"], step.weights))) for step in self.steps)
         return Network(self.size, tuple(steps))
-
-    def _block_starts(self) -> Iterable[int]:
-        """Indices at which a frontier of one tensor begins a new block, told from the layers' names."""
-        previous = None
-        for step in self.steps:
-            block = _block(step.config["name"])
-            if block != previous:
-                yield step.index
-            previous = block
 
 
 def network_of(base: Any) -> Network:
@@ -185,16 +172,8 @@ def network_of(base: Any) -> Network:
     steps = [Step(IMAGE, "Rescaling", {"name": "preprocess"}, (), tuple(base.input.shape[1:]))]
     for index, layer in enumerate(base.layers[1:], start=1):
         sources = tuple(producer[id(tensor)] for tensor in keras.tree.flatten(layer.input))
-        steps.append(
-            Step(
-                index,
-                type(layer).__name__,
-                layer.get_config(),
-                sources,
-                tuple(layer.output.shape[1:]),
-                tuple(layer.get_weights()),
-            )
-        )
+        shape, weights = tuple(layer.output.shape[1:]), tuple(layer.get_weights())
+        steps.append(Step(index, type(layer).__name__, layer.get_config(), sources, shape, weights))
     last = steps[-1]
     steps.append(Step(POOL, "GlobalAveragePooling2D", {"name": "pool"}, (last.index,), (last.shape[-1],)))
     return Network(base.input.shape[1], tuple(steps))

@@ -94,14 +94,10 @@ class BackboneSpec:
 
 def weights_fingerprint(spec: BackboneSpec, path: Path | None) -> str:
     """Hash that tells one set of weights from another: of the file's bytes, or of the rule that draws random ones."""
-    digest = hashlib.blake2b(digest_size=16)
     if path is None:
-        digest.update(f"random, keras seed 0, alpha {spec.alpha}".encode())
-    else:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.blake2b(f"random, keras seed 0, alpha {spec.alpha}".encode(), digest_size=16).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def load_network(spec: BackboneSpec, path: Path | None) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from ..recipe import Recipe
 from .folding import fold
-from .model import build_trained_part, network_for
+from .model import build_trained_part, network_for, with_probabilities
 from .network import IMAGE, Network
 
 Weights = tuple[NDArray[np.float32], ...]
 """Of a whole model, from the first layer to the head's last, in the order of Keras' ``get_weights``."""
+
+_NAME = "tlsearch_mobilenet_v2"
 
 
 def whole_weights(
@@ -50,7 +53,7 @@ def trained_model(recipe: Recipe, network: Network, classes: int, weights: Weigh
     """
     part = build_trained_part(recipe, network_for(recipe, network), classes, start=IMAGE)
     part.set_weights(list(weights))
-    return _with_probabilities(part)
+    return with_probabilities(part, _NAME)
 
 
 def deployable_model(recipe: Recipe, network: Network, classes: int, weights: Weights) -> Any:
@@ -58,27 +61,11 @@ def deployable_model(recipe: Recipe, network: Network, classes: int, weights: We
 
     The arguments are those of `trained_model`.
     """
-    whole = _with_arrays(network_for(recipe, network), weights)
-    head = weights[sum(len(step.weights) for step in whole.steps) :]
-    part = build_trained_part(replace(recipe, batch_norm="folded", dropout=0.0), fold(whole), classes, start=IMAGE)
-    folded = [array for step in fold(whole).steps for array in step.weights]
-    part.set_weights([*folded, *head])
-    return _with_probabilities(part)
-
-
-def _with_arrays(network: Network, weights: Weights) -> Network:
-    """The network with the first of ``weights``, as many as it has."""
-    own: dict[str, Weights] = {}
-    at = 0
-    for step in network.steps:
-        if step.weights:
-            own[step.config["name"]] = weights[at : at + len(step.weights)]
-            at += len(step.weights)
-    return network.with_weights(own)
-
-
-def _with_probabilities(part: Any) -> Any:
-    import keras
-
-    probabilities = keras.layers.Softmax(name="probabilities")(part.output)
-    return keras.Model(part.input, probabilities, name="tlsearch_mobilenet_v2")
+    whole = network_for(recipe, network)
+    arrays = iter(weights)
+    layers = {step.config["name"]: tuple(itertools.islice(arrays, len(step.weights))) for step in whole.steps}
+    folded = fold(whole.with_weights(layers))
+    part = build_trained_part(replace(recipe, batch_norm="folded", dropout=0.0), folded, classes, start=IMAGE)
+    # What the network has not taken is the head's.
+    part.set_weights([*(array for step in folded.steps for array in step.weights), *arrays])
+    return with_probabilities(part, _NAME)
