@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .trial import Metric
-
-METRICS: tuple[Metric, ...] = get_args(Metric)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from contextlib import suppress
@@ -56,4 +57,4 @@ class ProfileCache:
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(self.path) as file:
-                file.write(json.dumps(profile.as_dict()).encode())
+                file.write(json.dumps(dataclasses.asdict(profile)).encode())

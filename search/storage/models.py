@@ -88,9 +88,8 @@ def keep_better(files: StudyFiles, model: KeptModel, metric: Metric) -> None:
     except StudyError:
         there = None  # damaged: replaced
     if there is not None and there.trial == model.trial:
-        if better(metric, there.val_score, model.val_score):
-            return
-        if there.val_score == model.val_score and there.order < model.order:
+        earlier_tie = there.val_score == model.val_score and there.order < model.order
+        if earlier_tie or better(metric, there.val_score, model.val_score):
             return
     keep(files, model)
 

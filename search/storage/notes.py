@@ -71,7 +71,7 @@ class StudyNotes:
 
     def keep_profile(self, profile: DepthProfile) -> None:
         """Records the depth profile of the training images."""
-        self._write(_PROFILE, profile.as_dict())
+        self._write(_PROFILE, dataclasses.asdict(profile))
 
     def profile(self) -> DepthProfile | None:
         """The depth profile of the training images; None where it was not measured, or cannot be read."""

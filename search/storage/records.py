@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from ...spaces.ranges import Values
+from ...spaces.parameters import given, walk
+from ...spaces.ranges import Between, Range, Values
 from ...spaces.recipe import Recipe
 from ...spaces.space import SearchSpace
 from ..trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from .decoding import RecordError, check_schema, convert, finite, number
-from .distributions import distributions
 
 _STORED_APART = frozenset({"number", "recipe", "seed", "started", "worker", "ended", "score"})
 """Fields that Optuna has a place of its own for, or that were written when the trial began."""
@@ -58,6 +59,12 @@ def begun_trial(proposal: Proposal, space: SearchSpace) -> FrozenTrial:
     )
 
 
+def distributions(space: SearchSpace, values: Values) -> dict[str, BaseDistribution]:
+    """Optuna's distribution of each parameter that is active under ``values``; its tools so read a study of any engine."""
+    active = [parameter for parameter, _ in walk(space.parameters, given(values)) if not parameter.fixed]
+    return {parameter.name: _distribution(parameter.values) for parameter in active}
+
+
 def result_of(trial: FinishedTrial) -> dict[str, Any]:
     """A finished trial's results as user attributes."""
     fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(trial) if field.name not in _STORED_APART}
@@ -86,6 +93,14 @@ def record_of(frozen: FrozenTrial) -> Trial:
         fields["score"] = frozen.value
     kind: type[Trial] = _KINDS.get(frozen.state, RunningTrial)
     return convert(fields, kind)
+
+
+def _distribution(values: Range) -> BaseDistribution:
+    if not isinstance(values, Between):
+        return CategoricalDistribution(values.options())
+    if values.whole:
+        return IntDistribution(int(values.low), int(values.high), step=int(values.step or 1))
+    return FloatDistribution(values.low, values.high, log=values.log, step=values.step)
 
 
 def _utc(moment: datetime | None) -> datetime:

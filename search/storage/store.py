@@ -75,26 +75,13 @@ class StudyStore:
 
     @classmethod
     def create(cls, place: StudyPlace | Path | str, settings: StudySettings) -> StudyStore:
-        """A new study in a new or empty folder or in a database; the one that is there where another process just made it.
-
-        Raises:
-            StudyError: The folder holds something else, or cannot be written; or the database.
-        """
+        """A new study, or the one that another process has just made: see `StudyPlace.create`."""
         place = as_place(place)
         return cls(place, place.create(settings))
 
     @classmethod
     def open(cls, place: StudyPlace | Path | str, *, salvage: bool = False) -> StudyStore:
-        """The study that is there.
-
-        Args:
-            place: Its folder, or its name and database.
-            salvage: Whether a damaged study is to be read as far as it is sound; what is not is in `damage`.
-
-        Raises:
-            StudyError: There is none, or another version of tlsearch made it.
-            DamagedStudyError: It is damaged; with ``salvage``, beyond what can be read.
-        """
+        """The study that is there: see `StudyPlace.open`. With ``salvage``, `damage` says what cannot be read."""
         place = as_place(place)
         return cls(place, place.open(salvage=salvage), lenient=salvage)
 
@@ -110,14 +97,7 @@ class StudyStore:
         return self._source
 
     def hold(self, listener: Listener = ignore) -> AbstractContextManager[None]:
-        """Holds the study for the time of a search: a folder excludes other drivers, a database shares with them.
-
-        Args:
-            listener: Receives warnings that do not end the search.
-
-        Raises:
-            StudyError: Another process searches in the folder, and the message names it; or it cannot be written.
-        """
+        """Holds the study for the time of a search: see `StudyTrials.hold`. Its warnings become events."""
         return self.recorder.hold(lambda sentence: listener(Warned(sentence)))
 
     def begin(self, propose: Callable[[], Proposal | None]) -> RunningTrial | None:

@@ -17,9 +17,9 @@ from tlsearch.search.engines.fair_start import fair_start
 from tlsearch.search.engines.optuna import suggestions
 from tlsearch.search.planning.options import RunOptions
 from tlsearch.search.planning.plan import plan_run
-from tlsearch.search.storage.distributions import distributions
 from tlsearch.search.storage.folder.study import FolderStudy
 from tlsearch.search.storage.places import list_studies
+from tlsearch.search.storage.records import distributions
 from tlsearch.spaces.errors import SpaceError, TlsearchError
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.space import SearchSpace

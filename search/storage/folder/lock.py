@@ -35,23 +35,26 @@ def hold(path: Path) -> Iterator[None]:
         raise StudyError(f"{path} is being searched by {_who(holder)}. Wait for it, or end it, then try again.") from error
     except (OSError, NotImplementedError) as error:
         # NotImplementedError: filelock's word for a file system without locks.
-        reason = getattr(error, "strerror", None) or error
-        raise StudyError(f"the study's folder must be writable, got {path} ({reason}). Name another with --study.") from error
+        raise unusable(path, error) from error
     try:
         remove_drafts(path)
         try:
             with atomic_write(holder) as file:
                 file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         except OSError as error:
-            raise StudyError(
-                f"the study's folder must be writable, got {path} ({error.strerror or error}). Name another with --study."
-            ) from error
+            raise unusable(path, error) from error
         yield
     finally:
         with contextlib.suppress(OSError):
             # It may be gone by now, or be read-only: neither should hide what ended the search.
             holder.unlink(missing_ok=True)
         lock.release()
+
+
+def unusable(folder: object, error: Exception) -> StudyError:
+    """What to tell the user of a folder that cannot be written."""
+    reason = getattr(error, "strerror", None) or error
+    return StudyError(f"the study's folder must be writable, got {folder} ({reason}). Name another with --study.")
 
 
 def _who(holder: Path) -> str:

@@ -15,11 +15,11 @@ from ...settings import StudySettings
 from ..base import OpenedStudy, StudyPlace, StudyTrials
 from ..salvage import Salvage
 from ..settings_file import DATABASE, SETTINGS, parse_settings, write_settings
-from .database import Database
+from .database import SIDE_FILES, Database
 from .files import FolderFiles
-from .lock import LOCK_FILES, hold
+from .lock import LOCK_FILES, hold, unusable
 
-_LEFT_BY_A_KILL = (DATABASE, *(DATABASE + suffix for suffix in ("-journal", "-wal", "-shm")), *LOCK_FILES)
+_LEFT_BY_A_KILL = (DATABASE, *(DATABASE + suffix for suffix in SIDE_FILES), *LOCK_FILES)
 """What a folder may hold that is to become a study, besides drafts of `atomic_write`."""
 
 
@@ -61,7 +61,7 @@ class FolderStudy(StudyPlace):
                 raise StudyError(f"--study must be a folder, got {path} (a file). Name another.")
             foreign = sorted(entry.name for entry in path.iterdir() if not _is_left_by_a_kill(entry.name))
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         if foreign and fresh:
             raise StudyError(f"--fresh deletes a study, got {path}, which holds none. Nothing was changed.")
         if foreign:
@@ -91,7 +91,7 @@ class FolderStudy(StudyPlace):
                 # Last: a database without settings is what a kill leaves between the two.
                 write_settings(files, settings)
         except OSError as error:
-            raise _unusable(self, error) from error
+            raise unusable(self, error) from error
         return OpenedStudy(settings, database, files)
 
     def open(self, *, salvage: bool = False) -> OpenedStudy:
@@ -149,9 +149,3 @@ def _changed(study: Path) -> float:
 
 def _is_left_by_a_kill(name: str) -> bool:
     return name in _LEFT_BY_A_KILL or is_draft(name)
-
-
-def _unusable(place: object, error: OSError) -> StudyError:
-    return StudyError(
-        f"the study's folder must be writable, got {place} ({error.strerror or error}). Name another with --study."
-    )

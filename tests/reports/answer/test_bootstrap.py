@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +8,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import binom, t
 
 from tlsearch.reports.answer.bootstrap import Resampled, holm, percentile_interval, resample, two_sided_p
-from tlsearch.search.metrics import METRICS, scores
+from tlsearch.search.metrics import scores
+from tlsearch.search.trial import Metric
 from tlsearch.spaces.recipe import Technique
 
 from ..factory import predict, study
@@ -76,7 +79,7 @@ def test_the_interval_holds_the_central_95_percent():
     assert percentile_interval(np.arange(1001.0)) == (25, 975)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", get_args(Metric))
 def test_scores_are_those_of_the_metric(metric):
     rng = np.random.default_rng(3)
     labels = rng.choice(3, 300, p=[0.7, 0.2, 0.1])
@@ -87,7 +90,7 @@ def test_scores_are_those_of_the_metric(metric):
         assert found.ci95[0] < expected < found.ci95[1]
 
 
-@given(st.integers(0, 2**32), st.sampled_from(METRICS), st.integers(2, 40), st.integers(1, 3), st.integers(2, 4))
+@given(st.integers(0, 2**32), st.sampled_from(get_args(Metric)), st.integers(2, 40), st.integers(1, 3), st.integers(2, 4))
 def test_the_interval_contains_the_score_unless_it_is_an_extreme_one(seed, metric, n, seeds, classes):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, n)
@@ -105,7 +108,7 @@ def test_resamples_are_those_of_a_plain_loop():
     rng = np.random.default_rng(6)
     labels = rng.choice(3, 120, p=[0.6, 0.3, 0.1])
     (probabilities,) = predict(rng, labels, 0.8, seeds=1, classes=3)
-    for metric in METRICS:
+    for metric in get_args(Metric):
         fast = resample({FROZEN: probabilities[None]}, labels, metric, resamples=4000)[FROZEN].draws
         rows = rng.integers(0, 120, (150, 120))
         slow = np.array([scores(probabilities[row], labels[row])[metric] for row in rows])
@@ -114,7 +117,7 @@ def test_resamples_are_those_of_a_plain_loop():
         assert fast.std() == pytest.approx(slow.std(), rel=5 / np.sqrt(2 * len(slow)))
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", get_args(Metric))
 def test_the_order_of_techniques_does_not_matter(metric):
     predictions, labels = study(np.random.default_rng(7), (0.8, 0.85, 0.9), n=60)
     by_technique = {technique: one.probabilities for technique, one in predictions.items()}

@@ -9,7 +9,7 @@ from optuna.distributions import distribution_to_json
 
 from tlsearch.search.engines import WAIT, make_engine
 from tlsearch.search.engines.fair_start import fair_start
-from tlsearch.search.storage.distributions import distributions
+from tlsearch.search.storage.records import distributions
 from tlsearch.spaces.ranges import Between, OneOf
 from tlsearch.spaces.space import SearchSpace
 
