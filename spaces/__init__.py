@@ -1,5 +1,6 @@
 """What may be tried: recipes, the search space, and the models that they describe."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .presets import Preset, load_preset
@@ -27,12 +28,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # These two need NumPy and KerasTuner, which the command line's help should not wait for.
-    if name == "BackboneSpec":
-        from .backbone.spec import BackboneSpec
-
-        return BackboneSpec
-    if name == "TransferHyperModel":
-        from .hypermodel import TransferHyperModel
-
-        return TransferHyperModel
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    modules = {"BackboneSpec": ".backbone.spec", "TransferHyperModel": ".hypermodel"}
+    if name not in modules:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(modules[name], __name__), name)

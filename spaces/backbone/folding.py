@@ -20,9 +20,10 @@ from .network import Network, Step
 
 
 def fold(network: Network) -> Network:
-    """The same function without BatchNorm and padding. Steps keep the original numbers; those of the folded ones are gone.
+    """The network without BatchNorm and padding, which computes the same.
 
-    A folded convolution stands at its own number: it trains from ``fine_tune_at`` at or below the convolution's.
+    The steps that remain keep their numbers. A convolution and the BatchNorm folded into it train together: where
+    ``fine_tune_at`` is at most the convolution's number.
     """
     moved: dict[int, int] = {}
     folded: dict[int, Step] = {}
@@ -57,7 +58,7 @@ def _same_as_padded(source: Step, padding: Step, network: Network) -> bool:
 
 
 def _same_padding(extent: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after, so that the output is ``⌈extent / stride⌉`` long; an odd one goes behind."""
+    """Zeros before and after that make the output ``⌈extent / stride⌉`` long; of an odd number the larger half goes after."""
     total = max((-(-extent // stride) - 1) * stride + kernel - extent, 0)
     return total // 2, total - total // 2
 

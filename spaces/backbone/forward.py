@@ -1,4 +1,4 @@
-"""The frozen pass of some images: pixels in, the outputs of chosen steps out, as fast as the backend can."""
+"""The forward pass through frozen layers: pixels in, the outputs of chosen steps out, as fast as the backend can."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .network import IMAGE, Network
 from .pieces import in_pieces
 
 BATCH = 8
-"""Images a call, small enough for the activations of the early layers to stay in the processor's cache: measured at α = 0.35 on
-one core, 950 images/s at 160 px (32 at a time: 840) and 2,660 at 96 px (16 at a time: 2,830)."""
+"""Images per call and thread, few enough for the activations of early layers to stay in the processor's cache. On one core at
+α = 0.35: 950 images/s at 160 px (32 at a time: 840) and 2,660 at 96 px (16 at a time: 2,830)."""
 
 Forward = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
 """From at most `images_a_call` images ``(n, size, size, 3)`` to the outputs of the steps, each ``(n, …)``, or ``(n, channels)``
@@ -22,7 +22,7 @@ where they are averaged over their positions."""
 
 
 def images_a_call(threads: int | None) -> int:
-    """Most images of a call of what `compile_forward` gives with so many threads."""
+    """The most images that one call of a function of `compile_forward` takes."""
     return BATCH * (threads or 1)
 
 
@@ -33,9 +33,9 @@ def forward_rows(
 
     Args:
         forward: As `compile_forward` gives it.
-        images_of: Gives the images of some rows.
+        images_of: Loads the images of some rows.
         rows: At least one.
-        threads: That ``forward`` was compiled for.
+        threads: As given to `compile_forward`.
     """
     size = images_a_call(threads)
     parts = [forward(images_of(rows[at : at + size])) for at in range(0, len(rows), size)]
@@ -45,14 +45,14 @@ def forward_rows(
 def compile_forward(network: Network, steps: Sequence[int], *, averaged: bool = False, threads: int | None = 1) -> Forward:
     """The forward pass from pixels to the outputs of ``steps``.
 
-    With BatchNorm folded and the TensorFlow backend it is one graph with the weights as constants, which the library folds and
-    packs; otherwise a Keras model.
+    For a folded network under TensorFlow it is one graph, whose weights are constants that TensorFlow can optimise; otherwise
+    it is a Keras model.
 
     Args:
         network: Folded or not.
-        steps: Whose outputs are wanted, at least one.
-        averaged: Whether only their means over the positions are wanted.
-        threads: Processor cores that it may keep busy, None for a GPU.
+        steps: Those whose outputs are returned; at least one.
+        averaged: Whether to return their means over the positions instead.
+        threads: Processor cores to use; None for a GPU.
     """
     import keras
 
@@ -84,7 +84,7 @@ def _keras(network: Network, steps: Sequence[int], averaged: bool, threads: int)
     model = network.build(IMAGE, max(steps) + 1, outputs=list(steps), name="prefix")
 
     def forward(images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        # Filled up: a smaller batch would be traced anew.
+        # Always a full batch: a smaller one would be traced anew.
         outputs = model.predict_on_batch(np.resize(images, (images_a_call(threads), *images.shape[1:])))
         tensors = outputs if isinstance(outputs, list) else [outputs]
         # On a GPU layers compute in half precision.

@@ -52,7 +52,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A backbone between its input image and its pooled features.
+    """A backbone from its input image to its pooled features.
 
     Attributes:
         size: Side of the input image, pixels.
@@ -67,7 +67,7 @@ class Network:
         return max((step for step in self.steps if step.index <= index), key=lambda step: step.index)
 
     def frontier(self, cut: int) -> tuple[int, ...]:
-        """Indices of the steps before ``cut`` whose outputs steps from ``cut`` on take: what a cache must hold."""
+        """Indices of the steps before ``cut`` whose outputs the steps from ``cut`` on need: what a cache must hold."""
         if cut > POOL:
             return (POOL,)
         needed = {source for step in self.steps if step.index >= cut for source in step.inputs if source < cut}
@@ -112,18 +112,18 @@ class Network:
         batch_norm: BatchNorm = "folded",
         name: str | None = None,
     ) -> Any:
-        """A fresh ``keras.Model`` of the steps from ``start`` up to, without, ``stop``.
+        """A new ``keras.Model`` of the steps from ``start`` up to but not including ``stop``.
 
         Args:
-            start: 0 takes images ``(n, size, size, 3)``, pixels from 0 to 255. Any other takes the list of the outputs of
-                `frontier` of ``start``.
+            start: From 0 the model takes images ``(n, size, size, 3)``, pixels from 0 to 255; from any other step it takes a
+                list, the outputs of the `frontier` of ``start``.
             stop: ``POOL + 1`` includes the pooling.
-            outputs: Steps whose outputs to give, by default the last one's: as a list, or as the tensor itself where there
-                is one. A step that lies before ``start`` must belong to its frontier.
+            outputs: The steps whose outputs the model returns, by default the last one: a list, or a single tensor for a
+                single step. A step before ``start`` must belong to its frontier.
             first_trained_layer: Steps from here on are trainable, all others are not.
-            batch_norm: ``train`` lets trainable BatchNorm layers use and update batch statistics; otherwise they keep to
-                their moving statistics while γ and β train.
-            name: Of the model.
+            batch_norm: With ``train``, trainable BatchNorm layers use and update batch statistics; otherwise they use their
+                moving statistics while γ and β train.
+            name: The model's name.
         """
         import keras
 
@@ -140,7 +140,7 @@ class Network:
             sources = [tensors[index] for index in step.inputs]
             tensors[step.index] = layer(sources[0] if len(sources) == 1 else sources)
         wanted = [tensors[index] for index in (outputs or [max(tensors)])]
-        # Keras itself is of two minds about a list of one output.
+        # Keras does not always keep a list of one output a list.
         model = keras.Model(inputs, wanted if len(wanted) > 1 else wanted[0], name=name)
         for layer, step in zip(layers, steps, strict=True):
             layer.set_weights(list(step.weights))

@@ -9,14 +9,14 @@ from typing import Any
 def in_pieces(
     compute: Callable[[list[Any]], Sequence[Any]], tensors: Sequence[Any], *, outputs: int, most: int, threads: int
 ) -> list[Any]:
-    """What ``compute`` gives of tensors ``(n, …)``, itself tensors ``(n, …)`` in float32, from pieces of at most ``most`` rows.
+    """Runs ``compute`` on pieces of ``tensors`` and returns its outputs for all rows.
 
     Args:
-        compute: Called once, while a graph is traced.
-        tensors: Of one length.
-        outputs: Tensors that ``compute`` gives.
-        most: Rows of a piece.
-        threads: Pieces that are computed at once. A single thread computes all rows as one piece.
+        compute: From tensors ``(n, …)`` to tensors ``(n, …)`` in float32. Called once, while a graph is traced.
+        tensors: Its input, all with the same number of rows.
+        outputs: How many tensors ``compute`` returns.
+        most: The most rows of a piece.
+        threads: How many pieces are computed at once. A single thread computes all rows as one piece.
     """
     import tensorflow as tf
 

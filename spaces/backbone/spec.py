@@ -38,7 +38,7 @@ _RELEASE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilen
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """Which MobileNetV2.
+    """A MobileNetV2 by its width, image size and weights.
 
     Attributes:
         alpha: Width multiplier, one of `ALPHAS`.
@@ -72,7 +72,7 @@ class BackboneSpec:
         return self.weights != "imagenet" or _imagenet_file(self).is_file()
 
     def locate(self) -> Path | None:
-        """The file that holds the weights, downloaded by Keras where need be; None for ``random``.
+        """The file that holds the weights, which Keras downloads if it must; None for ``random``.
 
         Raises:
             WeightsError: There is no such file, and it cannot be downloaded.

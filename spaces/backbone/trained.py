@@ -1,4 +1,4 @@
-"""A trained model as one list of arrays, and back: what a worker sends home, a study keeps and an export is made of."""
+"""A trained model as one list of arrays, and back: what a worker returns, a study keeps and an export is made from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def whole_weights(
     layers: Mapping[str, Sequence[NDArray[np.float32]]],
     head: Sequence[NDArray[np.float32]],
 ) -> Weights:
-    """What a training run gave, with the layers that stayed as they were.
+    """The weights of the whole model after training: trained layers, layers that stayed as they were, and head.
 
     Args:
         recipe: What was trained.
@@ -57,7 +57,7 @@ def trained_model(recipe: Recipe, network: Network, classes: int, weights: Weigh
 
 
 def deployable_model(recipe: Recipe, network: Network, classes: int, weights: Weights) -> Any:
-    """The same function as `trained_model` for deployment: BatchNorm folded away, no dropout, layers of Keras alone.
+    """A model for deployment that computes the same as `trained_model`: BatchNorm folded, no dropout, only Keras' own layers.
 
     The arguments are those of `trained_model`.
     """
