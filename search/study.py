@@ -181,7 +181,9 @@ class Study:
             began = time.monotonic()
             with self._timed("extract"):
                 cached = filler.fill("search")
-                test_seconds = self._test_seconds(time.monotonic() - began)
+                # In proportion to the images.
+                test_share = len(self._context.dataset.test) / len(self._context.search_rows())
+                test_seconds = test_share * (time.monotonic() - began)
                 suggested_cut = self._suggested_cut(pool, listener)
             progress = Progress.of(self.store.trials(), self.space, trials)
             if not progress.complete:
@@ -207,10 +209,6 @@ class Study:
                 with self._phase("confirm", plan.total, plan.total - len(plan.remaining()), listener):
                     confirming = dataclasses.replace(conditions, cached_cuts=cached & tested)
                     Confirmer(plan, self._context.dataset, confirming).run(pool)
-
-    def _test_seconds(self, seconds: float) -> float:
-        """How long the frozen pass over the test split will take if that over the search's images took ``seconds``."""
-        return seconds * len(self._context.dataset.test) / len(self._context.search_rows())
 
     def _suggested_cut(self, pool: WorkerPool, listener: Listener) -> int | None:
         """Where the depth profile would cut; the profile is measured unless the study has it."""

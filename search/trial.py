@@ -59,6 +59,22 @@ class Trial:
 class RunningTrial(Trial):
     """Being trained, or cut off by a kill that nobody has recorded yet."""
 
+    def at_end(self, seconds: float | None = None) -> dict[str, Any]:
+        """The fields of a `FinishedTrial` if the trial ends now, whatever its result is.
+
+        Args:
+            seconds: Wall time that the worker spent on it; None for the time since its start.
+        """
+        ended = datetime.now(UTC)
+        if seconds is None:
+            seconds = max(0.0, (ended - self.started).total_seconds())
+        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(Trial)}
+        return {**known, "ended": ended, "seconds": seconds}
+
+    def interrupted(self, error: str) -> FailedTrial:
+        """The trial if it ends now, through no fault of its own."""
+        return FailedTrial(**self.at_end(), error=error, interrupted=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedTrial(Trial):
@@ -116,25 +132,6 @@ class FailedTrial(FinishedTrial):
 
     error: str
     interrupted: bool = False
-
-
-def at_end(trial: RunningTrial, seconds: float | None = None) -> dict[str, Any]:
-    """The fields that a trial which ends now has whatever its result is.
-
-    Args:
-        trial: As it was until now.
-        seconds: Wall time that the worker spent on it; None for the time since its start.
-    """
-    ended = datetime.now(UTC)
-    if seconds is None:
-        seconds = max(0.0, (ended - trial.started).total_seconds())
-    known = {field.name: getattr(trial, field.name) for field in dataclasses.fields(Trial)}
-    return {**known, "ended": ended, "seconds": seconds}
-
-
-def interrupted(trial: RunningTrial, error: str) -> FailedTrial:
-    """A running trial that ends now, through no fault of its own."""
-    return FailedTrial(**at_end(trial), error=error, interrupted=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,17 +17,7 @@ from ..selection import maximized
 from ..storage.records import Proposal
 from ..storage.store import StudyStore
 from ..training.trainer import Job
-from ..trial import (
-    CompleteTrial,
-    FailedTrial,
-    FinishedTrial,
-    Measurement,
-    PrunedTrial,
-    RunningTrial,
-    Trial,
-    at_end,
-    interrupted,
-)
+from ..trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
 from ..workers.messages import Failed, Train
 from ..workers.pool import Died, RunEnd, WorkerPool
 from .pruning import falls_behind
@@ -152,7 +142,7 @@ class Searcher(TrainingPhase):
             self._train(pool)
         finally:
             for running in self._running.values():
-                self._record(interrupted(running.trial, "stopped before it was finished"))
+                self._record(running.trial.interrupted("stopped before it was finished"))
         check_success(self._finished)
 
     def goes_on(self, run: Train, measurement: Measurement) -> bool:
@@ -231,11 +221,11 @@ class Searcher(TrainingPhase):
         trial = dataclasses.replace(running.trial, curve=tuple(running.curve))
         if isinstance(end, Failed | Died):
             if self._may_retry(trial.seed, end):
-                return interrupted(trial, end.error)
-            return FailedTrial(**at_end(trial), error=end.error)
+                return trial.interrupted(end.error)
+            return FailedTrial(**trial.at_end(), error=end.error)
         if (outcome := end.outcome) is not None:
             return CompleteTrial(
-                **at_end(trial, outcome.seconds),
+                **trial.at_end(outcome.seconds),
                 setup_seconds=outcome.setup_seconds,
                 best_epoch=outcome.best.epoch,
                 score=outcome.best.score,
@@ -245,10 +235,10 @@ class Searcher(TrainingPhase):
                 trained_from=outcome.trained_from,
             )
         if not running.pruned:
-            return interrupted(trial, "the time limit was reached")
+            return trial.interrupted("the time limit was reached")
         pick = max if maximized(self._metric) else min
         best = pick((m for m in trial.curve if m.epoch > 0), key=lambda m: m.score)
-        return PrunedTrial(**at_end(trial), score=best.score, val_accuracy=best.val_accuracy)
+        return PrunedTrial(**trial.at_end(), score=best.score, val_accuracy=best.val_accuracy)
 
     def _record(self, trial: FinishedTrial, traceback: str = "") -> None:
         if not self._store.finish(trial):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ...spaces.errors import DamagedStudyError
 from ...spaces.parameters import given, walk
 from ...spaces.ranges import Between, Range, Values
 from ...spaces.recipe import Recipe
@@ -65,11 +69,32 @@ def distributions(space: SearchSpace, values: Values) -> dict[str, BaseDistribut
     return {parameter.name: _distribution(parameter.values) for parameter in active}
 
 
-def result_of(trial: FinishedTrial) -> dict[str, Any]:
-    """A finished trial's results as user attributes."""
+def end_of(trial: FinishedTrial) -> tuple[dict[str, Any], TrialState, list[float] | None]:
+    """A finished trial's results as they are stored: its user attributes, its state, and its score if it has one."""
+    state = next(state for state, kind in _KINDS.items() if isinstance(trial, kind))
+    score = [trial.score] if isinstance(trial, CompleteTrial | PrunedTrial) else None
     fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(trial) if field.name not in _STORED_APART}
     curve = [{name: finite(value) for name, value in dataclasses.asdict(m).items()} for m in trial.curve]
-    return {name: finite(value) for name, value in fields.items()} | {"curve": curve}
+    return {**{name: finite(value) for name, value in fields.items()}, "curve": curve}, state, score
+
+
+@contextlib.contextmanager
+def reading_trials(study: object, damage: str) -> Iterator[None]:
+    """For the time in which Optuna reads stored trials: one that it cannot parse is a `DamagedStudyError`.
+
+    Args:
+        study: Where the study is.
+        damage: What the error says.
+    """
+    verbosity = optuna.logging.get_verbosity()
+    # It would warn of what is raised here.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    except (ValueError, LookupError, TypeError) as error:
+        raise DamagedStudyError(study, damage) from error
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def record_of(frozen: FrozenTrial) -> Trial:

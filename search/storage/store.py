@@ -28,19 +28,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from ...spaces.errors import DamagedStudyError
 from ...spaces.ranges import Values
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
 from ..settings import StudySettings
-from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial, interrupted
+from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, RunningTrial, Trial
 from .base import OpenedStudy, StudyPlace, StudyTrials
 from .decoding import RecordError, decode, load_arrays
 from .notes import StudyNotes
 from .places import as_place
-from .records import Proposal, begun_trial, record_of, result_of
+from .records import Proposal, begun_trial, end_of, record_of
 from .salvage import Salvage
 
 
@@ -117,10 +117,7 @@ class StudyStore:
 
     def finish(self, trial: FinishedTrial) -> bool:
         """Records a trial's end; returns False and records nothing where another driver has taken it over."""
-        if isinstance(trial, FailedTrial):
-            return self.recorder.finish(trial.number, result_of(trial), TrialState.FAIL, None)
-        state = TrialState.PRUNED if isinstance(trial, PrunedTrial) else TrialState.COMPLETE
-        return self.recorder.finish(trial.number, result_of(trial), state, [trial.score])  # type: ignore[attr-defined]
+        return self.recorder.finish(trial.number, *end_of(trial))
 
     def keep_traceback(self, number: int, text: str) -> str:
         """Keeps the traceback of a failed trial, and says where, for messages."""
@@ -168,7 +165,7 @@ class StudyStore:
         trials = self.trials() if trials is None else trials
         running = {trial.number: trial for trial in trials if isinstance(trial, RunningTrial) and trial.number not in own}
         taken_over = self.recorder.take_over([*running])
-        swept = [interrupted(running[number], "cut off: the search was killed") for number in taken_over]
+        swept = [running[number].interrupted("cut off: the search was killed") for number in taken_over]
         return tuple(trial for trial in swept if self.finish(trial))
 
     def confirm(

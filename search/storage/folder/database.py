@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from ....spaces.errors import DamagedStudyError, StudyError
 from ..base import Notify, StudyTrials
-from ..records import Proposal
+from ..records import Proposal, reading_trials
 from .lock import hold
 
 LOCK_SECONDS = 60.0
@@ -108,17 +108,9 @@ class Database(StudyTrials):
         return [*running]
 
     def trials(self) -> list[FrozenTrial]:
-        verbosity = optuna.logging.get_verbosity()
-        # It would warn of what is raised here.
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        try:
-            with _explained(self._path):
-                return self._study.get_trials(deepcopy=False)
-        except (ValueError, LookupError, TypeError) as error:
-            # From the parsers of what the rows hold.
-            raise DamagedStudyError(self._path.parent, f"{self._path.name} cannot be read (a trial is damaged)") from error
-        finally:
-            optuna.logging.set_verbosity(verbosity)
+        damage = f"{self._path.name} cannot be read (a trial is damaged)"
+        with reading_trials(self._path.parent, damage), _explained(self._path):
+            return self._study.get_trials(deepcopy=False)
 
     def _id(self, number: int) -> int:
         if number not in self._ids:

@@ -1,4 +1,4 @@
-"""The files of a study beside its trials, by name: in its folder, or in the database that it is shared through."""
+"""The files of a study beside its trials, in its folder."""
 
 from __future__ import annotations
 

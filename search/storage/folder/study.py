@@ -59,7 +59,7 @@ class FolderStudy(StudyPlace):
                 return
             if not path.is_dir():
                 raise StudyError(f"--study must be a folder, got {path} (a file). Name another.")
-            foreign = sorted(entry.name for entry in path.iterdir() if not _is_left_by_a_kill(entry.name))
+            foreign = sorted(name for name in os.listdir(path) if name not in _LEFT_BY_A_KILL and not is_draft(name))
         except OSError as error:
             raise unusable(path, error) from error
         if foreign and fresh:
@@ -145,7 +145,3 @@ def _changed(study: Path) -> float:
         with contextlib.suppress(OSError):
             times.append(path.stat().st_mtime)
     return max(times)
-
-
-def _is_left_by_a_kill(name: str) -> bool:
-    return name in _LEFT_BY_A_KILL or is_draft(name)

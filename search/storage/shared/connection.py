@@ -105,11 +105,7 @@ class Connection:
         return engine
 
     def storage_of(self, kind: type[RDBStorage]) -> RDBStorage:
-        """Another storage of Optuna's in the same database.
-
-        Args:
-            kind: Its class.
-        """
+        """Another of Optuna's storages in the same database, of the class ``kind``."""
         return _open(self._opener, create=False, kind=kind)
 
     def persist(self, operation: Callable[[], Result]) -> Result:
@@ -198,20 +194,16 @@ class Connection:
             self.engine.dispose()
 
     def _words(self, error: BaseException) -> str:
-        return self.storage.redact(words(error))
+        """What the database itself said, in one line."""
+        cause = _cause(error)
+        said = str(getattr(cause, "orig", None) or cause)
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        # psycopg tries every address of a host, and heads what each said with the same words.
+        lines = [line.removeprefix("- ") for line in lines if "Multiple connection attempts failed" not in line]
+        return self.storage.redact((lines[0] if lines else type(cause).__name__).rstrip("."))
 
 
 _GOES_ON = "What was finished is kept, and the same command goes on."
-
-
-def words(error: BaseException) -> str:
-    """What the database itself said, in one line."""
-    cause = _cause(error)
-    said = str(getattr(cause, "orig", None) or cause)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    # psycopg tries every address of a host, and heads what each said with the same words.
-    lines = [line.removeprefix("- ") for line in lines if "Multiple connection attempts failed" not in line]
-    return (lines[0] if lines else type(cause).__name__).rstrip(".")
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import func, insert, select, text, update
 
-from ....spaces.errors import DamagedStudyError, StorageError
+from ....spaces.errors import StorageError
 from ..base import Notify, StudyPlace, StudyTrials
-from ..records import Proposal
+from ..records import Proposal, reading_trials
 from .connection import STUCK_SECONDS, Connection
 from .leases import BEATS_A_LEASE, Leases
 from .optuna_tables import ATTRIBUTES, PARAMETERS, STUDIES, TRIALS, VALUES, utc_now, value_row
@@ -57,16 +57,8 @@ class SharedTrials(StudyTrials):
             yield
 
     def trials(self) -> list[FrozenTrial]:
-        verbosity = optuna.logging.get_verbosity()
-        # It would warn of what is raised here.
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        try:
+        with reading_trials(self._place, "a trial cannot be read"):
             return self._connection.persist(lambda: self._study.get_trials(deepcopy=False))
-        except (ValueError, LookupError, TypeError) as error:
-            # From the parsers of what the rows hold.
-            raise DamagedStudyError(self._place, "a trial cannot be read") from error
-        finally:
-            optuna.logging.set_verbosity(verbosity)
 
     def begin(
         self, propose: Callable[[], Proposal | None], as_stored: Callable[[Proposal], FrozenTrial]
