@@ -71,7 +71,7 @@ class RunningTrial(Trial):
         known = {field.name: getattr(self, field.name) for field in dataclasses.fields(Trial)}
         return {**known, "ended": ended, "seconds": seconds}
 
-    def interrupted(self, error: str) -> FailedTrial:
+    def as_interrupted(self, error: str) -> FailedTrial:
         """The trial if it ends now, through no fault of its own."""
         return FailedTrial(**self.at_end(), error=error, interrupted=True)
 

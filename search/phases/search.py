@@ -142,7 +142,7 @@ class Searcher(TrainingPhase):
             self._train(pool)
         finally:
             for running in self._running.values():
-                self._record(running.trial.interrupted("stopped before it was finished"))
+                self._record(running.trial.as_interrupted("stopped before it was finished"))
         check_success(self._finished)
 
     def goes_on(self, run: Train, measurement: Measurement) -> bool:
@@ -221,7 +221,7 @@ class Searcher(TrainingPhase):
         trial = dataclasses.replace(running.trial, curve=tuple(running.curve))
         if isinstance(end, Failed | Died):
             if self._may_retry(trial.seed, end):
-                return trial.interrupted(end.error)
+                return trial.as_interrupted(end.error)
             return FailedTrial(**trial.at_end(), error=end.error)
         if (outcome := end.outcome) is not None:
             return CompleteTrial(
@@ -235,7 +235,7 @@ class Searcher(TrainingPhase):
                 trained_from=outcome.trained_from,
             )
         if not running.pruned:
-            return trial.interrupted("the time limit was reached")
+            return trial.as_interrupted("the time limit was reached")
         pick = max if maximized(self._metric) else min
         best = pick((m for m in trial.curve if m.epoch > 0), key=lambda m: m.score)
         return PrunedTrial(**trial.at_end(), score=best.score, val_accuracy=best.val_accuracy)

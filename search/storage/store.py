@@ -165,7 +165,7 @@ class StudyStore:
         trials = self.trials() if trials is None else trials
         running = {trial.number: trial for trial in trials if isinstance(trial, RunningTrial) and trial.number not in own}
         taken_over = self.recorder.take_over([*running])
-        swept = [running[number].interrupted("cut off: the search was killed") for number in taken_over]
+        swept = [running[number].as_interrupted("cut off: the search was killed") for number in taken_over]
         return tuple(trial for trial in swept if self.finish(trial))
 
     def confirm(
