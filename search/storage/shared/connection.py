@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import optuna
 from optuna.storages import RDBStorage
 from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, Select, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool, QueuePool
@@ -73,19 +73,18 @@ class Connection:
         optuna.logging.disable_default_handler()
         try:
             # Of Optuna's engine all connections are in one pool; these are closed as soon as they are done with.
-            self._opener = engine = create_engine(storage.url, **{**_options(storage), "poolclass": NullPool})
-            with engine.connect() as connection:
-                if write:
-                    with _creating(connection):
-                        self.optuna = _open(engine, create=True)
-                        METADATA.create_all(connection)
-                        connection.commit()
-                elif not {"studies", FILES.name} <= set(inspect(connection).get_table_names()):
-                    raise NoStudiesError(
-                        f"{storage} must hold studies, got none of tlsearch's. `tlsearch run --storage` makes one."
-                    )
-                else:
-                    self.optuna = _open(engine, create=False)
+            self._opener = create_engine(storage.url, **{**_options(storage), "poolclass": NullPool})
+            if write:
+                with self.alone() as connection:
+                    self.optuna = _open(self._opener, create=True)
+                    METADATA.create_all(connection)
+                    connection.commit()
+            elif not {"studies", FILES.name} <= set(inspect(self._opener).get_table_names()):
+                raise NoStudiesError(
+                    f"{storage} must hold studies, got none of tlsearch's. `tlsearch run --storage` makes one."
+                )
+            else:
+                self.optuna = _open(self._opener, create=False)
             self.engine.dispose()
         except RuntimeError as error:
             raise StorageError(
@@ -127,6 +126,15 @@ class Connection:
             self._local.depth = 0
             if not self._kept:
                 self.engine.dispose()
+
+    def rows(self, query: Select[Any]) -> list[Any]:
+        """All rows that a query finds; retried as by `persist`."""
+
+        def read() -> list[Any]:
+            with self.engine.connect() as sql:
+                return list(sql.execute(query).all())
+
+        return self.persist(read)
 
     def _persist(self, operation: Callable[[], Result]) -> Result:
         gone_since, pause = 0.0, FIRST_PAUSE
@@ -170,10 +178,21 @@ class Connection:
             self.notify(f"{self.storage} answers again after {self._back_since - gone_since:.0f} s.")
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """While no other driver makes tables or studies. The lock ends with the connection that it is taken on."""
-        with self._opener.connect() as connection, _creating(connection):
-            yield
+    def alone(self) -> Iterator[SqlConnection]:
+        """While no other driver makes tables or studies: those that start together would make the same.
+
+        The lock belongs to the connection that this gives, and ends with it at the latest.
+        """
+        with self._opener.connect() as connection:
+            postgresql = connection.dialect.name == "postgresql"
+            lock = "SELECT pg_advisory_lock(:name)" if postgresql else "SELECT GET_LOCK(:name, 60)"
+            unlock = "SELECT pg_advisory_unlock(:name)" if postgresql else "SELECT RELEASE_LOCK(:name)"
+            name = {"name": _CREATION_LOCK if postgresql else f"tlsearch {_CREATION_LOCK}"}
+            connection.execute(text(lock), name)
+            try:
+                yield connection
+            finally:
+                connection.execute(text(unlock), name)
 
     def answering_for(self) -> float:
         """Seconds since the database came back; infinite where it was never away."""
@@ -257,17 +276,3 @@ def _open(engine: Engine, *, create: bool, kind: type[RDBStorage] = RDBStorage) 
         for connection in [*made]:
             connection.close()
         raise
-
-
-@contextlib.contextmanager
-def _creating(connection: SqlConnection) -> Iterator[None]:
-    """One at a time: drivers that start together would make the same tables. The lock ends with the connection, too."""
-    postgresql = connection.dialect.name == "postgresql"
-    lock = "SELECT pg_advisory_lock(:name)" if postgresql else "SELECT GET_LOCK(:name, 60)"
-    unlock = "SELECT pg_advisory_unlock(:name)" if postgresql else "SELECT RELEASE_LOCK(:name)"
-    name = {"name": _CREATION_LOCK if postgresql else f"tlsearch {_CREATION_LOCK}"}
-    connection.execute(text(lock), name)
-    try:
-        yield
-    finally:
-        connection.execute(text(unlock), name)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import IntegrityError
 
@@ -34,7 +33,7 @@ class SharedFiles(StudyFiles):
         self._study = study_id
 
     def read(self, name: str) -> bytes:
-        rows = self._all(select(FILES.c.content).where(*self._is(name)))
+        rows = self._connection.rows(select(FILES.c.content).where(*self._is(name)))
         if not rows:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         return bytes(rows[0].content)
@@ -57,13 +56,13 @@ class SharedFiles(StudyFiles):
                 continue  # another driver has made the same file at this moment: it is there now, and is replaced
 
     def names(self, folder: str) -> list[str]:
-        return sorted(name for (name,) in self._all(select(FILES.c.name).where(*self._in(folder))))
+        return sorted(name for (name,) in self._connection.rows(select(FILES.c.name).where(*self._in(folder))))
 
     def where(self, name: str) -> str:
         return f"{name} of {self._place}"
 
     def total_bytes(self, folder: str) -> int:
-        return sum(size for (size,) in self._all(select(func.length(FILES.c.content)).where(*self._in(folder))))
+        return sum(size for (size,) in self._connection.rows(select(func.length(FILES.c.content)).where(*self._in(folder))))
 
     def _put(self, sql: SqlConnection, name: str, content: bytes) -> None:
         replaced = update(FILES).where(*self._is(name)).values(content=content, changed=now())
@@ -73,13 +72,6 @@ class SharedFiles(StudyFiles):
     def _content(self, sql: SqlConnection, name: str) -> bytes | None:
         content: bytes | None = sql.execute(select(FILES.c.content).where(*self._is(name))).scalar()
         return content
-
-    def _all(self, query: Select[Any]) -> list[Any]:
-        def attempt() -> list[Any]:
-            with self._connection.engine.connect() as sql:
-                return list(sql.execute(query).all())
-
-        return self._connection.persist(attempt)
 
     def _is(self, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return FILES.c.study_id == self._study, FILES.c.name == name

@@ -112,18 +112,12 @@ class SharedStudy(StudyPlace):
         trials = exists().where(TRIALS.c.study_id == STUDIES.c.study_id)
         settings = exists().where(FILES.c.study_id == STUDIES.c.study_id, FILES.c.name == SETTINGS)
         query = select(STUDIES.c.study_id, settings, trials).where(STUDIES.c.study_name == self.name)
-
-        def read() -> tuple[int, bool, bool] | None:
-            with connection.engine.connect() as sql:
-                row = sql.execute(query).one_or_none()
-                return None if row is None else (row[0], bool(row[1]), bool(row[2]))
-
-        if (found := connection.persist(read)) is None:
+        if not (found := connection.rows(query)):
             return None
-        study_id, ours, tried = found
-        if not ours and tried:
+        study_id, ours, tried = found[0]
+        if tried and not ours:
             raise self._foreign()
-        return study_id if ours else None
+        return int(study_id) if ours else None
 
     def _make(self, connection: Connection, direction: StudyDirection) -> int:
         try:
@@ -158,9 +152,4 @@ def list_shared(storage: Storage) -> list[SharedStudy]:
         .group_by(STUDIES.c.study_name)
         .order_by(func.max(FILES.c.changed).desc(), STUDIES.c.study_name)
     )
-
-    def read() -> list[str]:
-        with connection.engine.connect() as sql:
-            return list(sql.execute(names).scalars())
-
-    return [SharedStudy(storage, name) for name in connection.persist(read)]
+    return [SharedStudy(storage, name) for (name,) in connection.rows(names)]
