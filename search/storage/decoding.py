@@ -32,9 +32,9 @@ def decode(content: bytes, kind: type[T], what: object) -> T:
     """The record in a JSON document.
 
     Args:
-        content: Of the document.
-        kind: Of record.
-        what: What it is, for the message.
+        content: The document.
+        kind: The type of the record.
+        what: How an error names the record.
 
     Raises:
         StudyError: A later version of tlsearch wrote it.
@@ -75,8 +75,8 @@ def check_schema(fields: Any, what: object) -> None:
     """Refuses a record of a later version.
 
     Args:
-        fields: Of the record.
-        what: What it is, for the message.
+        fields: The record's fields.
+        what: How an error names the record.
 
     Raises:
         StudyError: A later version of tlsearch wrote it.

@@ -64,7 +64,7 @@ def begun_trial(proposal: Proposal, space: SearchSpace) -> FrozenTrial:
 
 
 def distributions(space: SearchSpace, values: Values) -> dict[str, BaseDistribution]:
-    """Optuna's distribution of each parameter that is active under ``values``; its tools so read a study of any engine."""
+    """Optuna's distribution of each parameter that is active under ``values``: its tools need them, whatever the engine."""
     active = [parameter for parameter, _ in walk(space.parameters, given(values)) if not parameter.fixed]
     return {parameter.name: _distribution(parameter.values) for parameter in active}
 
@@ -80,11 +80,11 @@ def end_of(trial: FinishedTrial) -> tuple[dict[str, Any], TrialState, list[float
 
 @contextlib.contextmanager
 def reading_trials(study: object, damage: str) -> Iterator[None]:
-    """For the time in which Optuna reads stored trials: one that it cannot parse is a `DamagedStudyError`.
+    """While Optuna reads stored trials, makes a `DamagedStudyError` of a trial that it cannot parse.
 
     Args:
-        study: Where the study is.
-        damage: What the error says.
+        study: Where the study is, for the error.
+        damage: What is wrong, for the error.
     """
     verbosity = optuna.logging.get_verbosity()
     # It would warn of what is raised here.

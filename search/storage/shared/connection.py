@@ -179,9 +179,9 @@ class Connection:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[SqlConnection]:
-        """While no other driver makes tables or studies: those that start together would make the same.
+        """Keeps other drivers from making tables or studies: drivers that start together would make the same ones.
 
-        The lock belongs to the connection that this gives, and ends with it at the latest.
+        The database releases the lock when the connection that this yields is closed, however the driver ends.
         """
         with self._opener.connect() as connection:
             postgresql = connection.dialect.name == "postgresql"
