@@ -8,7 +8,22 @@ from ..answer.cost import pareto_front
 from ..answer.summary import Summary
 from ..text import count, describe, duration, listed, metric_name, score
 from ..words.cells import interval
-from .figure import MOST_POINTS, SHOWN, Figure, Sheet, Spec, chart, colour, logarithmic, scores, shape, tooltip, validation
+from .figure import (
+    COLOUR,
+    MOST_POINTS,
+    SHAPE,
+    SHOWN,
+    Figure,
+    Sheet,
+    chart,
+    encode,
+    layer,
+    logarithmic,
+    scores,
+    tooltip,
+    validation,
+    where,
+)
 
 
 def techniques(summary: Summary) -> Figure | None:
@@ -33,38 +48,18 @@ def techniques(summary: Summary) -> Figure | None:
         for technique, test in tests.items()
         for value in test.by_seed
     ]
-    y = {"field": "technique", "type": "nominal", "sort": list(map(str, tests)), "title": None, "axis": {"domain": False}}
+    y = encode("technique", "nominal", sort=list(map(str, tests)), title=None, axis={"domain": False})
     x = scores("low", metric, f"test {metric_name(metric)}")
     hover = tooltip("technique", "label", "interval")
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "rule", "strokeWidth": 8, "opacity": 0.35, "strokeCap": "round"},
-            "encoding": {"y": y, "x": x, "x2": {"field": "high"}, "color": colour(), "tooltip": hover},
-        },
-        {
-            "data": {"values": seeds},
-            "mark": {"type": "tick", "thickness": 2, "size": 16, "opacity": 0.8},
-            "encoding": {
-                "y": y,
-                "x": {"field": "score", "type": "quantitative"},
-                "color": colour(),
-                "tooltip": tooltip("technique", "seed"),
-            },
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 130, "opacity": 1},
-            "encoding": {
-                "y": y,
-                "x": {"field": "mean", "type": "quantitative"},
-                "color": colour(),
-                "shape": shape(),
-                "tooltip": hover,
-            },
-        },
-        {
-            "mark": {"type": "text", "dy": -17, "fontSize": 13, "fontWeight": 600, "color": "var(--ink)"},
-            "encoding": {"y": y, "x": {"field": "mean", "type": "quantitative"}, "text": {"field": "label"}},
-        },
+    mean = {"y": y, "x": encode("mean")}
+    seed = {"y": y, "x": encode("score"), "color": COLOUR, "tooltip": tooltip("technique", "seed")}
+    interval_bar = {"y": y, "x": x, "x2": {"field": "high"}, "color": COLOUR, "tooltip": hover}
+    point = {**mean, "color": COLOUR, "shape": SHAPE, "tooltip": hover}
+    layers = [
+        layer("rule", interval_bar, strokeWidth=8, opacity=0.35, strokeCap="round"),
+        layer("tick", seed, rows=seeds, thickness=2, size=16, opacity=0.8),
+        layer("point", point, filled=True, size=130, opacity=1),
+        layer("text", {**mean, "text": {"field": "label"}}, dy=-17, fontSize=13, fontWeight=600, color="var(--ink)"),
     ]
     words = listed([f"{row['technique']} {row['label']} (95% interval {row['interval']})" for row in rows])
     return Figure(
@@ -104,32 +99,22 @@ def cost(summary: Summary) -> Figure | None:
         }
         for trial in (*best, *(t for t in summary.ranked[:MOST_POINTS] if t not in best))
     ]
-    x = logarithmic("seconds", "seconds of training", "~s", 5)
-    y = scores("score", metric, validation(metric))
-    layers: list[Spec] = [
-        {
-            "transform": [{"filter": "datum.front"}],
-            "mark": {
-                "type": "line",
-                "interpolate": "step-after",
-                "color": "var(--muted)",
-                "strokeDash": [4, 3],
-                "opacity": 0.8,
-            },
-            "encoding": {"x": x, "y": y},
-        },
-        {
-            "transform": [SHOWN],
-            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 0.9, "stroke": "var(--ink)"},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": colour(),
-                "shape": shape(),
-                "strokeWidth": {"condition": {"test": "datum.front", "value": 2}, "value": 0},
-                "tooltip": tooltip("technique", "trial", "result"),
-            },
-        },
+    place = {
+        "x": logarithmic("seconds", "seconds of training", "~s", 5),
+        "y": scores("score", metric, validation(metric)),
+    }
+    point = {
+        **place,
+        "color": COLOUR,
+        "shape": SHAPE,
+        "strokeWidth": where("datum.front", 2, 0),
+        "tooltip": tooltip("technique", "trial", "result"),
+    }
+    layers = [
+        layer(
+            "line", place, only="datum.front", interpolate="step-after", color="var(--muted)", strokeDash=[4, 3], opacity=0.8
+        ),
+        layer("point", point, only=SHOWN, filled=True, size=90, opacity=0.9, stroke="var(--ink)"),
     ]
     quickest, highest = best[0], best[-1]
     words = (

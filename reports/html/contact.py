@@ -1,4 +1,4 @@
-"""A folder of images as a page: what is in it, what is wrong with it, and a contact sheet."""
+"""What `inspect` found in a folder of images, as a page with a contact sheet."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from ..answer.insight import Similarity
 from ..text import count, listed, literal
 from ..words.inspection import class_counts, headline, inspection_facts, warnings
 from . import insight_charts
-from .figure import Figure, Sheet, chart, tooltip
+from .figure import Figure, Sheet, chart, class_axis, encode, layer, tooltip
 from .page import render
 from .pictures import Picture, class_samples, picture
 
 EACH = 18
-"""Pictures of a class, where there are few classes."""
+"""At most so many pictures of a class are shown."""
 
 MOST = 400
-"""Pictures in all: 1.6 MB."""
+"""At most so many pictures are shown in all: 1.6 MB."""
 
 MOST_DUPLICATES = 40
-"""Groups of duplicates that are shown with their picture: 0.2 MB."""
+"""At most so many groups of duplicates are shown, each with its picture: 0.2 MB."""
 
 
 def render_contact(found: Inspection, similarity: Similarity | None) -> str:
-    """The page of a folder."""
+    """The page, as HTML."""
     classes = list(found.found)
     figures = [_balance(found), *([insight_charts.depth(similarity)] if similarity else [])]
+    groups = len(found.duplicates)
     samples = class_samples(found.layout, classes, EACH, MOST)
     return render(
         "contact.html.jinja",
@@ -39,7 +40,7 @@ def render_contact(found: Inspection, similarity: Similarity | None) -> str:
             "facts": [(label, value) for label, value in inspection_facts(found, similarity) if "(" not in label],
             "figures_shown": figures,
             "duplicates": _duplicates(found),
-            "duplicates_note": _more(len(found.duplicates)),
+            "duplicates_note": f"The first {MOST_DUPLICATES} of {groups:,} are shown." if groups > MOST_DUPLICATES else "",
             "skipped": Sheet(("file", "reason"), [(file.path, file.reason) for file in found.skipped]),
             "samples": samples,
             "samples_note": f"{len(samples)} of {count(len(classes), 'class')}" if len(samples) < len(classes) else "",
@@ -57,21 +58,15 @@ def _balance(found: Inspection) -> Figure:
         for place, row in enumerate(rows)
         for order, split in enumerate(splits)
     ]  # fmt: skip
-    opacities = [1.0, 0.6, 0.35][: len(splits)]
-    layer = {
-        "mark": {"type": "bar", "color": "var(--accent)", "stroke": "var(--card)"},
-        "encoding": {
-            "y": {"field": "class", "type": "ordinal", "title": None,
-                  "axis": {"labelExpr": "names[datum.value]", "labelLimit": 140, "labelOverlap": True, "domain": False,
-                           "ticks": False}},
-            "x": {"field": "images", "type": "quantitative", "stack": "zero", "title": "images",
-                  "axis": {"tickMinStep": 1, "tickCount": 6}},
-            "order": {"field": "order"},
-            "fillOpacity": {"field": "order", "type": "ordinal", "legend": None,
-                            "scale": {"domain": list(range(len(splits))), "range": opacities}},
-            "tooltip": tooltip("reading"),
-        },
-    }  # fmt: skip
+    opacities = {"domain": list(range(len(splits))), "range": [1.0, 0.6, 0.35][: len(splits)]}
+    bar = {
+        "y": encode("class", "ordinal", title=None, axis=class_axis(label_limit=140)),
+        "x": encode("images", stack="zero", title="images", axis={"tickMinStep": 1, "tickCount": 6}),
+        "order": {"field": "order"},
+        "fillOpacity": encode("order", "ordinal", legend=None, scale=opacities),
+        "tooltip": tooltip("reading"),
+    }
+    bars = layer("bar", bar, color="var(--accent)", stroke="var(--card)")
     totals = sorted((sum(row[1 : 1 + len(splits)]), str(row[0])) for row in rows)
     (fewest, rare), (most, frequent) = totals[0], totals[-1]
     return Figure(
@@ -79,20 +74,16 @@ def _balance(found: Inspection) -> Figure:
         "How many images does each class have?",
         f"From strong to pale: {listed(splits)}.",
         f"From {fewest:,} ({literal(rare)}) to {most:,} ({literal(frequent)}).",
-        chart(values, [layer], height=min(900, max(60, 26 * len(rows))), names=[str(row[0]) for row in rows]),
+        chart(values, [bars], height=min(900, max(60, 26 * len(rows))), names=[str(row[0]) for row in rows]),
         Sheet((columns[0], *(f"#{column}" for column in columns[1:])),
               [(str(row[0]), *(f"{number:,}" for number in row[1:])) for row in rows]),
     )  # fmt: skip
 
 
 def _duplicates(found: Inspection) -> list[tuple[str, tuple[str, ...], Picture | None]]:
-    """Of each group its kind, its files and its picture."""
+    """The kind, the files and the picture of each group of duplicates."""
     return [
         (group.kind, tuple(literal(name) for name in group.files),
          picture(found.layout.root, group.files[0], f"{group.kind}: {listed([literal(name) for name in group.files])}"))
         for group in found.duplicates[:MOST_DUPLICATES]
     ]  # fmt: skip
-
-
-def _more(groups: int) -> str:
-    return f"The first {MOST_DUPLICATES} of {groups:,} are shown." if groups > MOST_DUPLICATES else ""

@@ -1,14 +1,13 @@
-"""A chart with the words and the table that say the same, and what all charts are drawn with.
+"""A chart together with a text and a table that say the same, and the pieces that all charts are made of.
 
-Charts are Vega-Lite specifications, drawn in the browser as SVG. Their colours are the page's own variables, so that they
-follow it from light to dark without being drawn again.
+Charts are Vega-Lite specifications, which the browser draws as SVG. Their colours are CSS variables of the page, so they change
+between light and dark without being drawn again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from ...search.trial import Metric
@@ -17,20 +16,14 @@ from ..text import literal, metric_name
 
 Spec = dict[str, Any]
 
-COLOURS: MappingProxyType[str, str] = MappingProxyType({str(technique): f"var(--{technique})" for technique in Technique})
-SHAPES: MappingProxyType[str, str] = MappingProxyType(
-    {Technique.FROZEN: "circle", Technique.FINE_TUNE: "square", Technique.FULL: "triangle-up"}
-)
-"""Of the techniques, for those who cannot tell the colours apart."""
-
 MOST_LINES = 150
-"""Trials that are drawn as lines, the best ones: more can neither be told apart nor kept in a small page."""
+"""At most so many trials are drawn as lines, the best ones: more could not be told apart and would make the page large."""
 
 MOST_POINTS = 1000
-"""Trials that are drawn as points or bars: 0.2 MB a chart."""
+"""At most so many trials are drawn as points or bars: 0.2 MB a chart."""
 
 MOST_EPOCHS = 40
-"""Points of a curve; of a longer one every second, third … is drawn."""
+"""At most so many points of a curve are drawn: of a longer one every second, every third and so on."""
 
 _SETTINGS = {"fine_tune_at": "from layer", "learning_rate": "learning rate", "head_layers": "hidden layers",
              "head_units": "hidden units", "batch_size": "batch size"}  # fmt: skip
@@ -41,8 +34,8 @@ class Sheet:
     """A table.
 
     Attributes:
-        columns: Headings; one that begins with ``#`` is that of a column of numbers.
-        rows: Cells, as they are to be read.
+        columns: Headings; ``#`` in front of one marks a column of numbers.
+        rows: Cells, ready to be shown.
     """
 
     columns: Sequence[str]
@@ -55,11 +48,11 @@ class Figure:
 
     Attributes:
         name: Unique on the page.
-        title: What is asked.
-        note: How it is to be read.
+        title: The question that it answers.
+        note: How to read it.
         words: What it shows, for those who cannot see it.
-        spec: Vega-Lite.
-        sheet: The same numbers.
+        spec: In Vega-Lite.
+        sheet: The same numbers as a table.
     """
 
     name: str
@@ -70,14 +63,14 @@ class Figure:
     sheet: Sheet
 
 
-def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, height: int, names: Sequence[str] = ()) -> Spec:
-    """A specification of layers over one table, as wide as the page lets it be.
+def chart(rows: Sequence[Spec], layers: Sequence[Spec], *, height: int, names: Sequence[str] = ()) -> Spec:
+    """The specification of a chart that is as wide as its place on the page.
 
     Args:
         rows: The data.
-        layers: Marks and their encodings.
-        height: Pixels.
-        names: What axes may call by number: names that come from the user's files.
+        layers: As `layer` makes them, the lowest first.
+        height: In pixels.
+        names: Labels of an axis whose data are their indices. So names from the user's files stay out of the data.
     """
     params: list[Spec] = [{"name": "shown", "value": [str(technique) for technique in Technique]}]
     if names:
@@ -92,60 +85,78 @@ def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, height: 
     }
 
 
-SHOWN: Spec = {"filter": "indexof(shown, datum.technique) >= 0"}
-"""Leaves out the techniques that the page's own boxes switch off."""
+def layer(kind: str, encoding: Spec, *, rows: Sequence[Spec] | None = None, only: str = "", **mark: Any) -> Spec:
+    """One kind of mark and how it is placed.
+
+    Args:
+        kind: Vega-Lite's name of the mark.
+        encoding: What the mark's position, colour and so on show.
+        rows: Data of its own; None for the chart's.
+        only: Expression that is true of the rows to draw; empty for all.
+        **mark: Properties that are the same for every row.
+    """
+    made: Spec = {"mark": {"type": kind, **mark}, "encoding": encoding}
+    if rows is not None:
+        made["data"] = {"values": list(rows)}
+    if only:
+        made["transform"] = [{"filter": only}]
+    return made
 
 
-def colour() -> Spec:
-    """By technique; the page has one legend for all charts."""
-    return {
-        "field": "technique",
-        "type": "nominal",
-        "scale": {"domain": list(COLOURS), "range": list(COLOURS.values())},
-        "legend": None,
-    }
+SHOWN = "indexof(shown, datum.technique) >= 0"
+"""True of the techniques that the page's checkboxes have not switched off."""
 
 
-def shape() -> Spec:
-    """By technique."""
-    return {
-        "field": "technique",
-        "type": "nominal",
-        "scale": {"domain": list(COLOURS), "range": [SHAPES[Technique(name)] for name in COLOURS]},
-        "legend": None,
-    }
+def encode(field: str, kind: str = "quantitative", **options: Any) -> Spec:
+    """An encoding of a column of the data, with options of Vega-Lite."""
+    return {"field": field, "type": kind, **options}
+
+
+def where(test: str, value: Any, otherwise: Any) -> Spec:
+    """An encoding with one value where an expression is true and another elsewhere."""
+    return {"condition": {"test": test, "value": value}, "value": otherwise}
+
+
+def _by_technique(values: Sequence[str]) -> Spec:
+    return encode("technique", "nominal", scale={"domain": list(map(str, Technique)), "range": list(values)}, legend=None)
+
+
+# The page has one legend for all charts.
+COLOUR = _by_technique([f"var(--{technique})" for technique in Technique])
+SHAPE = _by_technique(["circle", "square", "triangle-up"])
+"""In the order of `Technique`, for those who cannot tell the colours apart."""
+
+BARE: Spec = {"domain": False, "ticks": False}
+"""Of an axis that shows labels only."""
+
+
+def class_axis(label_limit: int) -> Spec:
+    """An axis of classes, whose names are those of `chart`; labels are cut at ``label_limit`` pixels."""
+    return {**BARE, "labelExpr": "names[datum.value]", "labelLimit": label_limit, "labelOverlap": True}
 
 
 def scores(field: str, metric: Metric, title: str) -> Spec:
     """A position by the study's metric."""
-    return {
-        "field": field,
-        "type": "quantitative",
-        "title": title,
-        "scale": {"zero": False, "nice": True},
-        "axis": {"format": ".2f" if metric == "log_loss" else "~%", "tickCount": 5},
-    }
+    axis = {"format": ".2f" if metric == "log_loss" else "~%", "tickCount": 5}
+    return encode(field, title=title, scale={"zero": False, "nice": True}, axis=axis)
 
 
 def logarithmic(field: str, title: str, format_: str, ticks: int) -> Spec:
-    """A position on a logarithmic scale; ``format_`` is D3's, and ``ticks`` about how many are labelled."""
-    return {
-        "field": field,
-        "type": "quantitative",
-        "title": f"{title} (logarithmic)",
-        "scale": {"type": "log", "nice": False, "padding": 16},
-        "axis": {"format": format_, "tickCount": ticks, "grid": False},
-    }
+    """A position on a logarithmic scale; ``format_`` is D3's, and about ``ticks`` of its ticks have labels."""
+    scale = {"type": "log", "nice": False, "padding": 16}
+    return encode(
+        field, title=f"{title} (logarithmic)", scale=scale, axis={"format": format_, "tickCount": ticks, "grid": False}
+    )
+
+
+def tooltip(*fields: str) -> list[Spec]:
+    """What is shown when the pointer is on a mark: columns that hold text."""
+    return [encode(field, "nominal", title=field.replace("_", " ")) for field in fields]
 
 
 def validation(metric: Metric) -> str:
     """What a score of the search is called."""
     return f"validation {metric_name(metric)}"
-
-
-def tooltip(*fields: str) -> list[Spec]:
-    """What is said of a mark under the pointer: columns of the data that hold text."""
-    return [{"field": field, "type": "nominal", "title": field.replace("_", " ")} for field in fields]
 
 
 def setting(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Charts of what goes beyond the verdict: which classes are confused, at which depth the features tell classes apart."""
+"""Charts beside the verdict: the confusion matrix, and how well features at each depth tell the classes apart."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 from ..answer.insight import Confusion, Similarity
 from ..text import listed, literal, percent
 from ..words.cells import recall
-from .figure import Figure, Sheet, Spec, chart, scores, tooltip
+from .figure import Figure, Sheet, chart, class_axis, encode, layer, scores, tooltip, where
 
 MOST_NUMBERED = 12
-"""Classes up to which a confusion matrix has room for its numbers."""
+"""A confusion matrix of more classes has no room for numbers in its cells."""
 
 MOST_CELLS = 5000
-"""Of a confusion matrix, those with the largest shares of their true class: 0.6 MB."""
+"""At most so many cells of a confusion matrix are drawn, those with the largest share of their true class: 0.6 MB."""
 
 MOST_TABLED = 25
-"""Classes up to which a confusion matrix makes a table that can be read."""
+"""Of more classes the table below the matrix leaves the cells out: it would be too wide to read."""
 
 
 def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
-    """True classes against predicted ones."""
+    """The confusion matrix."""
     totals = [sum(row) for row in found.matrix]
     few = len(classes) <= MOST_NUMBERED
     names = [literal(name) for name in classes]
@@ -38,32 +38,18 @@ def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
         if number or few
     ]
     rows = sorted(rows, key=lambda row: -row["share"])[:MOST_CELLS]
-    axis = {"labelExpr": "names[datum.value]", "labelLimit": 110, "labelOverlap": True, "ticks": False, "domain": False}
-    domain = list(range(len(classes)))
-    y = {"field": "true", "type": "ordinal", "title": "true class", "scale": {"domain": domain}, "axis": axis}
-    x = {
-        "field": "predicted",
-        "type": "ordinal",
-        "title": "predicted class",
-        "scale": {"domain": domain},
-        "axis": {**axis, "labelAngle": 0 if len(classes) <= 4 else -60, "orient": "top"},
+    axis = class_axis(label_limit=110)
+    domain = {"domain": list(range(len(classes)))}
+    top = {**axis, "labelAngle": 0 if len(classes) <= 4 else -60, "orient": "top"}
+    place = {
+        "x": encode("predicted", "ordinal", title="predicted class", scale=domain, axis=top),
+        "y": encode("true", "ordinal", title="true class", scale=domain, axis=axis),
     }
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "rect", "color": "var(--accent)"},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "fillOpacity": {"field": "share", "type": "quantitative", "scale": {"domain": [0, 1], "range": [0.06, 1]},
-                                "legend": None},
-                "tooltip": tooltip("reading"),
-            },
-        }
-    ]  # fmt: skip
+    strength = encode("share", scale={"domain": [0, 1], "range": [0.06, 1]}, legend=None)
+    layers = [layer("rect", {**place, "fillOpacity": strength, "tooltip": tooltip("reading")}, color="var(--accent)")]
     if few:
-        on_dark = {"condition": {"test": "datum.share > 0.55", "value": "var(--on-accent)"}, "value": "var(--ink)"}
-        layers.append({"mark": {"type": "text", "fontSize": 13}, "encoding": {"x": x, "y": y, "text": {"field": "label"},
-                                                                               "color": on_dark}})  # fmt: skip
+        ink = where("datum.share > 0.55", "var(--on-accent)", "var(--ink)")
+        layers.append(layer("text", {**place, "text": {"field": "label"}, "color": ink}, fontSize=13))
     recalls = [
         (name, recall(share), f"{row[place]:,} of {total:,}")
         for place, (name, share, row, total) in enumerate(zip(names, found.recall, found.matrix, totals, strict=True))
@@ -83,7 +69,7 @@ def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
 
 
 def depth(found: Similarity) -> Figure:
-    """How far the features at each depth tell the classes apart."""
+    """Nearest-neighbour accuracy of the frozen features at each depth."""
     rows = [
         {
             "layer": point.layer,
@@ -95,32 +81,17 @@ def depth(found: Similarity) -> Figure:
         }
         for point in found.profile.points
     ]
-    x = {"field": "layer", "type": "quantitative", "title": "layer of MobileNetV2", "scale": {"nice": False, "padding": 8},
-         "axis": {"tickCount": 8, "grid": False}}  # fmt: skip
-    y = scores("low", "accuracy", "nearest-neighbour accuracy")
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "area", "color": "var(--accent)", "opacity": 0.18},
-            "encoding": {"x": x, "y": y, "y2": {"field": "high"}},
-        },
-        {
-            "mark": {"type": "line", "color": "var(--accent)", "point": {"size": 60, "color": "var(--accent)", "filled": True}},
-            "encoding": {
-                "x": x,
-                "y": {"field": "accuracy", "type": "quantitative"},
-                "tooltip": tooltip("block", "layer", "reading"),
-            },
-        },
+    x = encode("layer", title="layer of MobileNetV2", scale={"nice": False, "padding": 8}, axis={"tickCount": 8, "grid": False})
+    band = {"x": x, "y": scores("low", "accuracy", "nearest-neighbour accuracy"), "y2": {"field": "high"}}
+    line = {"x": x, "y": encode("accuracy"), "tooltip": tooltip("block", "layer", "reading")}
+    accent = "var(--accent)"
+    layers = [
+        layer("area", band, color=accent, opacity=0.18),
+        layer("line", line, color=accent, point={"size": 60, "color": accent, "filled": True}),
     ]
     cut = found.profile.suggested_cut
     if cut is not None:
-        layers.append(
-            {
-                "data": {"values": [{"layer": cut}]},
-                "mark": {"type": "rule", "strokeDash": [5, 4], "color": "var(--ink)"},
-                "encoding": {"x": {"field": "layer", "type": "quantitative"}},
-            }
-        )
+        layers.append(layer("rule", {"x": encode("layer")}, rows=[{"layer": cut}], strokeDash=[5, 4], color="var(--ink)"))
     dashed = "" if cut is None else f" Dashed: layer {cut}, where fine-tuning may well begin."
     return Figure(
         "depth",

@@ -1,8 +1,8 @@
-"""Puts a page together: one file that opens from disk and asks no server for anything.
+"""Puts a page together: one file that opens from disk and makes no request.
 
-Everything that comes from the data is escaped twice: `text.literal` shows what would act on a reader's eyes (direction of
-writing, line breaks), Jinja2 what would act on the browser. Above that, the page's Content-Security-Policy lets only those
-scripts and styles run that it was made with, by their hashes, and forbids every request.
+Text from the data is escaped twice: `text.literal` shows control characters (line breaks, changes of the writing direction) as
+escapes, then Jinja2 escapes HTML. Besides, the page's Content-Security-Policy allows only the scripts and styles that the page
+was made with, by their hashes, and forbids every request.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CONFIG: dict[str, Any] = {
     "axis": _AXIS,
     "text": {"color": "var(--ink)"},
 }
-"""Of every chart, for Vega-Lite."""
+"""Vega-Lite's configuration of every chart."""
 
 
 def render(
@@ -51,11 +51,11 @@ def render(
     """The page as HTML.
 
     Args:
-        template: Name of the template.
-        title: Of the window.
-        sections: Anchor and name of each part, for the navigation.
-        figures: Every chart that the template shows.
-        values: What else it shows; every text of it is escaped.
+        template: File name of the template.
+        title: Title of the window.
+        sections: Anchor and name of each section, for the navigation.
+        figures: All charts of the page.
+        values: Variables of the template; their texts are escaped.
     """
     templates = environment()
     css, scripts = _asset("page.css"), [_vega(), _asset("page.js")]
@@ -84,7 +84,7 @@ def render(
 
 
 def environment() -> Environment:
-    """Of the templates: every text that they show is made literal, then escaped."""
+    """The templates' environment, which makes every text literal and then escapes it."""
     return Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=True,
@@ -96,7 +96,7 @@ def environment() -> Environment:
 
 
 def embedded(value: object) -> Markup:
-    """JSON that stays within its script element whatever it holds."""
+    """JSON for a script element, which no text in ``value`` can end."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")

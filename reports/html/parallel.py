@@ -1,4 +1,4 @@
-"""The chart of parallel coordinates: every trial's settings side by side, a line a trial."""
+"""The chart of parallel coordinates: one axis for each setting, one line for each trial."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...spaces.recipe import LAYERS, Recipe, Technique
 from ..answer.importance import SETTINGS
 from ..answer.summary import Summary
 from ..text import describe, metric_name, rate, score
-from .figure import MOST_LINES, SHOWN, Figure, Sheet, Spec, chart, colour, setting, tooltip, validation
+from .figure import BARE, COLOUR, MOST_LINES, SHOWN, Figure, Sheet, Spec, chart, encode, layer, setting, tooltip, validation
 
 
 def parallel(summary: Summary) -> Figure | None:
-    """Parallel coordinates: every complete trial's settings side by side; None where fewer than two settings vary."""
+    """The settings and scores of the complete trials; None where fewer than two settings vary."""
     metric = summary.settings.metric
     drawn = summary.ranked[:MOST_LINES]
     axes = [axis for axis in (_Axis(name, [t.recipe for t in drawn]) for name in SETTINGS) if axis.varies]
@@ -41,49 +41,30 @@ def parallel(summary: Summary) -> Figure | None:
     ends = {low: 0.0, high: 1.0} if high > low else {low: 0.5}
     marks += [{"axis": result, "place": place, "label": score(value, metric)} for value, place in ends.items()]
     names = [*(axis.title for axis in axes), metric_name(metric)]
-    x = {
-        "field": "axis",
-        "type": "ordinal",
-        "title": None,
-        "scale": {"type": "point", "padding": 0.35},
-        "axis": {"labelExpr": "split(names[datum.value], ' ')", "labelAngle": 0, "orient": "top", "domain": False,
-                 "ticks": False, "labelFontWeight": 600, "labelFontSize": 11, "labelColor": "var(--ink)",
-                 "labelBaseline": "bottom", "labelPadding": 14},
-    }  # fmt: skip
-    y = {"field": "place", "type": "quantitative", "axis": None, "scale": {"domain": [-0.04, 1.04], "nice": False}}
-    layers: list[Spec] = [
-        {
-            "data": {"values": [{"axis": n, "low": 0, "high": 1} for n in range(len(names))]},
-            "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 2},
-            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-        },
-        {
-            "transform": [SHOWN],
-            "mark": {"type": "line", "interpolate": "monotone"},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "detail": {"field": "trial"},
-                "color": colour(),
-                "opacity": {"field": "merit", "type": "quantitative", "scale": {"domain": [0, 1], "range": [0.25, 0.95]},
-                            "legend": None},
-                "strokeWidth": {"field": "merit", "type": "quantitative", "scale": {"domain": [0, 1], "range": [1, 3]},
-                                "legend": None},
-                "tooltip": tooltip("technique", "reading"),
-            },
-        },
-        {
-            "data": {"values": marks},
-            "mark": {"type": "text", "align": "left", "dx": 5, "fontSize": 11, "color": "var(--ink)", "stroke": "var(--card)",
-                     "strokeWidth": 3, "strokeJoin": "round"},
-            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-        },
-        {
-            "data": {"values": marks},
-            "mark": {"type": "text", "align": "left", "dx": 5, "fontSize": 11, "color": "var(--ink)"},
-            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-        },
-    ]  # fmt: skip
+    header = {**BARE, "labelExpr": "split(names[datum.value], ' ')", "labelAngle": 0, "orient": "top", "labelFontWeight": 600,
+              "labelFontSize": 11, "labelColor": "var(--ink)", "labelBaseline": "bottom", "labelPadding": 14}  # fmt: skip
+    x = encode("axis", "ordinal", title=None, scale={"type": "point", "padding": 0.35}, axis=header)
+    y = encode("place", axis=None, scale={"domain": [-0.04, 1.04], "nice": False})
+    line = {
+        "x": x,
+        "y": y,
+        "detail": {"field": "trial"},
+        "color": COLOUR,
+        "opacity": encode("merit", scale={"domain": [0, 1], "range": [0.25, 0.95]}, legend=None),
+        "strokeWidth": encode("merit", scale={"domain": [0, 1], "range": [1, 3]}, legend=None),
+        "tooltip": tooltip("technique", "reading"),
+    }
+    verticals = [{"axis": number, "low": 0, "high": 1} for number in range(len(names))]
+    vertical = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+    label = {"x": x, "y": y, "text": {"field": "label"}}
+    style: Spec = {"align": "left", "dx": 5, "fontSize": 11, "color": "var(--ink)"}
+    halo: Spec = {"stroke": "var(--card)", "strokeWidth": 3, "strokeJoin": "round"}
+    layers = [
+        layer("rule", vertical, rows=verticals, color="var(--line)", strokeWidth=2),
+        layer("line", line, only=SHOWN, interpolate="monotone"),
+        layer("text", label, rows=marks, **style, **halo),
+        layer("text", label, rows=marks, **style),
+    ]
     best = drawn[0]
     return Figure(
         "parallel",
@@ -107,11 +88,11 @@ def parallel(summary: Summary) -> Figure | None:
 
 
 class _Axis:
-    """One setting as an axis from 0 to 1.
+    """The axis of one setting; positions on it go from 0 to 1.
 
     Args:
-        name: Of the recipe's field.
-        recipes: That are drawn.
+        name: Name of the setting's field in `Recipe`.
+        recipes: Recipes of the trials that are drawn.
     """
 
     def __init__(self, name: str, recipes: Sequence[Recipe]) -> None:
@@ -121,23 +102,23 @@ class _Axis:
 
     @property
     def varies(self) -> bool:
-        """Whether the trials differ in it."""
+        """Whether the trials differ in the setting."""
         return len(self._values) > 1
 
     def value(self, recipe: Recipe) -> Any:
-        """Of a recipe; where training begins is a number under every technique."""
+        """The setting of a recipe. As ``fine_tune_at`` every technique has a number: the first layer that it trains."""
         if self._name == "fine_tune_at":
             return {Technique.FROZEN: LAYERS, Technique.FULL: 0}.get(recipe.technique, recipe.fine_tune_at)
         return getattr(recipe, self._name)
 
     def label(self, value: Any) -> str:
-        """In words."""
+        """The text of a value."""
         if self._name == "fine_tune_at":
             return {LAYERS: "head only", 0: "all"}.get(value, str(value))
         return rate(value) if self._name == "learning_rate" else f"{value:g}" if isinstance(value, float) else str(value)
 
     def place(self, recipe: Recipe) -> float:
-        """From 0 to 1: by the logarithm of a learning rate, else by rank, so that values that lie close stay apart."""
+        """Position of a recipe: learning rates by their logarithm, other settings by rank, so that close values stay apart."""
         return self._place(self.value(recipe))
 
     def _place(self, value: Any) -> float:
@@ -147,8 +128,10 @@ class _Axis:
         return self._values.index(value) / (len(self._values) - 1)
 
     def marks(self) -> list[tuple[float, str]]:
-        """Places that are labelled: all of a few, else the ends and the middle."""
-        few = self._values if len(self._values) <= 7 and self._name != "learning_rate" else [self._values[0], self._values[-1]]
-        if len(few) < len(self._values) and self._name != "learning_rate":
-            few.insert(1, self._values[len(self._values) // 2])
-        return [(self._place(value), self.label(value)) for value in few]
+        """Positions with their labels: every value of a few, else the lowest, the middle and the highest."""
+        values = self._values
+        if self._name == "learning_rate":
+            values = [values[0], values[-1]]
+        elif len(values) > 7:
+            values = [values[0], values[len(values) // 2], values[-1]]
+        return [(self._place(value), self.label(value)) for value in values]

@@ -26,11 +26,11 @@ from ..answer.summary import Summary
 from ..text import literal, percent
 
 SIDE = 112
-"""Pixels: what a phone shows three of beside each other. About 4 kB each as JPEG."""
+"""Pixels. A phone shows three pictures of this width beside each other; each takes about 4 kB as JPEG."""
 
 SAMPLES = 6
 MOST_SAMPLES = 160
-"""Pictures of samples in all: 0.6 MB."""
+"""At most so many samples are shown in all: 0.6 MB."""
 
 MISTAKES = 24
 
@@ -42,9 +42,9 @@ class Picture:
     """A picture of the page.
 
     Attributes:
-        source: A ``data:`` address.
-        text: What stands below it, and is read in its place.
-        name: Of its file, relative to the data folder.
+        source: The picture as a ``data:`` URL.
+        text: Caption, which is also the alternative text.
+        name: File name, relative to the data folder.
     """
 
     source: str
@@ -57,7 +57,7 @@ class Mistake:
     """A test image that the model takes for another class.
 
     Attributes:
-        place: In the test split.
+        place: Index in the test split.
         true, predicted: Labels.
         confidence: Mean probability of the predicted class over the training seeds.
     """
@@ -70,12 +70,12 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """What there is to see.
+    """The pictures of a study.
 
     Attributes:
-        samples: Of some classes, each with its name.
+        samples: Names of classes, each with pictures of the class.
         mistakes: The most confident first.
-        missing: Why there are fewer than there might be, in sentences.
+        missing: Sentences that say which pictures are missing and why.
     """
 
     samples: tuple[tuple[str, tuple[Picture, ...]], ...] = ()
@@ -84,7 +84,7 @@ class Album:
 
 
 def album(summary: Summary) -> Album:
-    """The pictures of a study; of what cannot be read it says so."""
+    """Reads the pictures of a study."""
     data = summary.settings.data
     try:
         layout = read_layout(data_folder(summary), data.labels or None)
@@ -138,10 +138,10 @@ def class_samples(
     """Some pictures of each class, evenly over its training files; fewer of each, and of fewer classes, where there are many.
 
     Args:
-        layout: Of the data folder.
-        classes: Whose pictures are wanted.
-        each: Pictures of a class, at most.
-        most: Pictures in all, at most.
+        layout: The data folder.
+        classes: Names of the classes.
+        each: At most so many pictures of a class.
+        most: At most so many pictures in all.
     """
     each = max(2, min(each, most // max(len(classes), 1)))
     files: dict[str, list[Candidate]] = {}

@@ -1,8 +1,8 @@
-"""A study's report as a page: the same summary as everywhere, with charts and pictures beside the numbers."""
+"""A study's report as a page: what the other formats say, with charts and pictures."""
 
 from __future__ import annotations
 
-from ...search.trial import CompleteTrial, PrunedTrial
+from ...search.trial import PrunedTrial
 from ..answer.summary import Summary
 from ..text import count, describe, duration, gap, metric_name, score
 from ..words.cells import NOTHING, TechniqueCells, best_epoch, differences, gap_interval, interval, recall, tested
@@ -15,7 +15,7 @@ from .parallel import parallel
 from .pictures import album
 
 MOST_TRIALS = 500
-"""Rows of the table of trials, the best ones: 0.1 MB."""
+"""At most so many trials are in the table of trials, the best ones: 0.1 MB."""
 
 _SECTIONS = (
     ("verdict", "Verdict"),
@@ -27,58 +27,55 @@ _SECTIONS = (
 
 
 def render_report(summary: Summary) -> str:
-    """The page of a study."""
+    """The page of a study, as HTML."""
     classes = summary.settings.data.classes
-    answer = _present(charts.techniques(summary), charts.cost(summary))
-    searching = _present(
+    answer = _drawn(charts.techniques(summary), charts.cost(summary))
+    searching = _drawn(
         search_charts.curves(summary),
         search_charts.learning_rates(summary),
         search_charts.importance(summary),
         parallel(summary),
         search_charts.timeline(summary),
     )
-    confusion = [insight_charts.confusion(summary.confusion, classes)] if summary.confusion else []
-    depth = [insight_charts.depth(summary.similarity)] if summary.similarity else []
-    title = f"{headline(summary)} · {summary.settings.name}"
+    confusion = _drawn(insight_charts.confusion(summary.confusion, classes) if summary.confusion else None)
+    depth = _drawn(insight_charts.depth(summary.similarity) if summary.similarity else None)
     return render(
         "report.html.jinja",
-        title,
+        f"{headline(summary)} · {summary.settings.name}",
         _SECTIONS,
         [*answer, *searching, *confusion, *depth],
         {
-            "verdict": summary.verdict,
-            "headline": headline(summary),
+            "summary": summary,
             "data": summary.settings.data,
+            "headline": headline(summary),
             "recipe": best_recipe(summary),
-            "cost_sentence": summary.cost_sentence,
-            "demonstration": DEMONSTRATION if summary.is_demonstration else "",
+            "demonstration": DEMONSTRATION,
             "next_step": next_step(summary),
-            "tiles": list(_tiles(summary)),
+            "tiles": _tiles(summary),
             "answer": answer,
             "techniques_table": _techniques(summary),
             "pareto_note": _pareto_note(summary),
-            "differences": _differences(summary),
+            "differences": Sheet(("better", "worse", "#by", "#95% interval", "#p", "finding"), list(differences(summary))),
             "searching": searching,
-            "techniques_shown": [str(technique.technique) for technique in summary.techniques],
             "trials": _trials(summary),
             "trials_title": _trials_title(summary),
             "failures": _failures(summary),
             "confusion": confusion,
             "album": album(summary),
             "depth": depth,
-            "facts": list(study_facts(summary)),
+            "facts": study_facts(summary),
             "classes": _classes(summary),
             "skipped": Sheet(("file", "reason"), [(file.path, file.reason) for file in summary.settings.data.skipped]),
         },
     )
 
 
-def _present(*figures: Figure | None) -> list[Figure]:
+def _drawn(*figures: Figure | None) -> list[Figure]:
     return [figure for figure in figures if figure is not None]
 
 
 def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
-    """The numbers that one looks for first: a label, a value, a remark."""
+    """The most important numbers, each as label, value and remark."""
     metric, verdict, data = summary.settings.metric, summary.verdict, summary.settings.data
     tiles = []
     chosen = verdict.recommended
@@ -122,10 +119,6 @@ def _pareto_note(summary: Summary) -> str:
     return "On the Pareto front by time, or by parameters: no other technique has a better test score for less of it."
 
 
-def _differences(summary: Summary) -> Sheet:
-    return Sheet(("better", "worse", "#by", "#95% interval", "#p", "finding"), list(differences(summary)))
-
-
 def _trials_title(summary: Summary) -> str:
     complete = count(len(summary.ranked), "complete trial")
     shown = min(MOST_TRIALS, len(summary.ranked))
@@ -135,19 +128,20 @@ def _trials_title(summary: Summary) -> str:
 def _trials(summary: Summary) -> Sheet:
     metric = summary.settings.metric
 
-    def row(trial: CompleteTrial) -> tuple[str, ...]:
-        return (
+    columns = ("#trial", "technique", f"#{validation(metric)}", "#epoch", "#time", "#trained parameters", "recipe")
+    rows = [
+        (
             str(trial.number),
-            str(trial.recipe.technique),
+            trial.recipe.technique,
             score(trial.score, metric),
             best_epoch(trial),
             duration(trial.seconds),
             f"{trial.trainable_params:,}",
             describe(trial.recipe),
         )
-
-    columns = ("#trial", "technique", f"#{validation(metric)}", "#epoch", "#time", "#trained parameters", "recipe")
-    return Sheet(columns, [row(trial) for trial in summary.ranked[:MOST_TRIALS]])
+        for trial in summary.ranked[:MOST_TRIALS]
+    ]
+    return Sheet(columns, rows)
 
 
 def _failures(summary: Summary) -> Sheet:

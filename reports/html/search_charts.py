@@ -1,4 +1,4 @@
-"""Charts of the search: learning curves, learning rates, what mattered, who trained what when."""
+"""Charts of the search: learning curves, learning rates, importance of the settings, timeline."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from ..answer.importance import FEWEST, importances
 from ..answer.summary import Summary
 from ..text import count, describe, duration, listed, percent, rate, score
 from .figure import (
+    BARE,
+    COLOUR,
     MOST_EPOCHS,
     MOST_LINES,
     MOST_POINTS,
+    SHAPE,
     SHOWN,
     Figure,
     Sheet,
     chart,
-    colour,
+    encode,
+    layer,
     logarithmic,
     scores,
     setting,
-    shape,
     tooltip,
     validation,
+    where,
 )
 
 PAUSE = 60.0
-"""Seconds without a running trial that the timeline cuts out: the study was resumed later."""
+"""Seconds. A longer time without a running trial is cut out of the timeline: the study was stopped and resumed."""
 
 
 def curves(summary: Summary) -> Figure | None:
-    """The score by epoch; None where nothing was measured."""
+    """Score by epoch; None where nothing was measured."""
     metric = summary.settings.metric
     pruned = [t for t in summary.trials if isinstance(t, PrunedTrial)]
     tried: list[CompleteTrial | PrunedTrial] = [*summary.ranked, *pruned]
@@ -57,36 +61,26 @@ def curves(summary: Summary) -> Figure | None:
     ]
     if not rows:
         return None
-    x = {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1, "format": "d", "grid": False}}
-    y = scores("score", metric, validation(metric))
-    layers = [
-        {
-            "transform": [SHOWN],
-            "mark": {"type": "line"},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "detail": {"field": "trial"},
-                "color": colour(),
-                "strokeDash": {"condition": {"test": "datum.pruned", "value": [3, 3]}, "value": [1, 0]},
-                "strokeWidth": {"condition": {"test": "datum.finalist", "value": 3}, "value": 1.5},
-                "opacity": {"condition": {"test": "datum.finalist", "value": 1}, "value": 0.45},
-            },
-        },
-        {
-            "transform": [SHOWN],
-            "mark": {"type": "point", "filled": True},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": colour(),
-                "shape": shape(),
-                "size": {"condition": {"test": "datum.finalist", "value": 70}, "value": 22},
-                "opacity": {"condition": {"test": "datum.finalist", "value": 1}, "value": 0.6},
-                "tooltip": tooltip("technique", "reading", "recipe"),
-            },
-        },
-    ]
+    place = {
+        "x": encode("epoch", title="epoch", axis={"tickMinStep": 1, "format": "d", "grid": False}),
+        "y": scores("score", metric, validation(metric)),
+        "color": COLOUR,
+    }
+    line = {
+        **place,
+        "detail": {"field": "trial"},
+        "strokeDash": where("datum.pruned", [3, 3], [1, 0]),
+        "strokeWidth": where("datum.finalist", 3, 1.5),
+        "opacity": where("datum.finalist", 1, 0.45),
+    }
+    point = {
+        **place,
+        "shape": SHAPE,
+        "size": where("datum.finalist", 70, 22),
+        "opacity": where("datum.finalist", 1, 0.6),
+        "tooltip": tooltip("technique", "reading", "recipe"),
+    }
+    layers = [layer("line", line, only=SHOWN), layer("point", point, only=SHOWN, filled=True)]
     left_out = len(tried) - len(drawn)
     more = f" The {left_out} others are left out." if left_out else ""
     words = listed(
@@ -129,20 +123,14 @@ def learning_rates(summary: Summary) -> Figure | None:
         }
         for t in summary.ranked[:MOST_POINTS]
     ]
-    x = logarithmic("rate", "learning rate", "~e", 4)
-    layers = [
-        {
-            "transform": [SHOWN],
-            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 0.85},
-            "encoding": {
-                "x": x,
-                "y": scores("score", metric, validation(metric)),
-                "color": colour(),
-                "shape": shape(),
-                "tooltip": tooltip("technique", "trial", "result"),
-            },
-        }
-    ]
+    point = {
+        "x": logarithmic("rate", "learning rate", "~e", 4),
+        "y": scores("score", metric, validation(metric)),
+        "color": COLOUR,
+        "shape": SHAPE,
+        "tooltip": tooltip("technique", "trial", "result"),
+    }
+    layers = [layer("point", point, only=SHOWN, filled=True, size=90, opacity=0.85)]
     best = [one.best for one in summary.techniques if one.best]
     cells = []
     for one in summary.techniques:
@@ -164,7 +152,7 @@ def learning_rates(summary: Summary) -> Figure | None:
 
 
 def importance(summary: Summary) -> Figure | None:
-    """What mattered within each technique; None where none has had trials enough."""
+    """Importance of the settings within each technique; None where no technique has enough trials."""
     found = importances(summary)
     rows: list[dict[str, Any]] = [
         {
@@ -178,23 +166,15 @@ def importance(summary: Summary) -> Figure | None:
     ]
     if not rows:
         return None
-    layers = [
-        {
-            "transform": [SHOWN],
-            "mark": {"type": "bar", "cornerRadiusEnd": 3},
-            "encoding": {
-                "y": {"field": "setting", "type": "nominal", "sort": "-x", "title": None,
-                      "axis": {"domain": False, "ticks": False}},
-                "yOffset": {"field": "technique", "sort": [str(technique) for technique in Technique]},
-                "x": {"field": "share", "type": "quantitative", "title": "share of the importance", "axis": {"format": "~%",
-                      "tickCount": 5}},
-                "color": colour(),
-                "tooltip": tooltip("technique", "reading"),
-            },
-        }
-    ]  # fmt: skip
-    most = [f"{setting(name)} for {technique}" for technique, shares in found.items()
-            for name in [max(shares, key=shares.__getitem__)]]  # fmt: skip
+    bar = {
+        "y": encode("setting", "nominal", sort="-x", title=None, axis=BARE),
+        "yOffset": {"field": "technique", "sort": list(map(str, Technique))},
+        "x": encode("share", title="share of the importance", axis={"format": "~%", "tickCount": 5}),
+        "color": COLOUR,
+        "tooltip": tooltip("technique", "reading"),
+    }
+    layers = [layer("bar", bar, only=SHOWN, cornerRadiusEnd=3)]
+    most = [f"{setting(max(shares, key=shares.__getitem__))} for {technique}" for technique, shares in found.items()]
     return Figure(
         "importance",
         "Which settings matter?",
@@ -207,7 +187,7 @@ def importance(summary: Summary) -> Figure | None:
 
 
 def timeline(summary: Summary) -> Figure | None:
-    """Which worker trained what when; None where no trial has ended."""
+    """Which worker trained which trial when; None where no trial has ended."""
     ended = sorted((t for t in summary.trials if isinstance(t, FinishedTrial) and t.worker), key=lambda t: t.started)
     if not ended:
         return None
@@ -235,22 +215,15 @@ def timeline(summary: Summary) -> Figure | None:
             }
         )
     workers = sorted({str(row["worker"]) for row in rows}, key=lambda name: (len(name), name))
-    layers = [
-        {
-            "transform": [SHOWN],
-            "mark": {"type": "bar", "cornerRadius": 2, "height": {"band": 0.8}, "stroke": "var(--card)", "strokeWidth": 1},
-            "encoding": {
-                "y": {"field": "worker", "type": "nominal", "sort": workers, "title": None,
-                      "axis": {"domain": False, "ticks": False}},
-                "x": {"field": "begins", "type": "quantitative", "title": "seconds since the first trial",
-                      "scale": {"nice": False}},
-                "x2": {"field": "ends"},
-                "color": colour(),
-                "opacity": {"condition": {"test": "datum.state != 'complete'", "value": 0.45}, "value": 1},
-                "tooltip": tooltip("technique", "reading", "recipe"),
-            },
-        }
-    ]  # fmt: skip
+    bar = {
+        "y": encode("worker", "nominal", sort=workers, title=None, axis=BARE),
+        "x": encode("begins", title="seconds since the first trial", scale={"nice": False}),
+        "x2": {"field": "ends"},
+        "color": COLOUR,
+        "opacity": where("datum.state != 'complete'", 0.45, 1),
+        "tooltip": tooltip("technique", "reading", "recipe"),
+    }
+    layers = [layer("bar", bar, only=SHOWN, cornerRadius=2, height={"band": 0.8}, stroke="var(--card)", strokeWidth=1)]
     return Figure(
         "timeline",
         "When was what trained?",
@@ -261,14 +234,7 @@ def timeline(summary: Summary) -> Figure | None:
         Sheet(
             ("#trial", "technique", "worker", "#begins after", "#takes", "state"),
             [
-                (
-                    str(t.number),
-                    str(r["technique"]),
-                    str(r["worker"]),
-                    duration(r["begins"]),
-                    duration(t.seconds),
-                    str(r["state"]),
-                )
+                (str(t.number), r["technique"], r["worker"], duration(r["begins"]), duration(t.seconds), r["state"])
                 for t, r in zip(ended, rows, strict=True)
             ],
         ),
@@ -276,7 +242,7 @@ def timeline(summary: Summary) -> Figure | None:
 
 
 def thinned(curve: Sequence[Measurement]) -> Sequence[Measurement]:
-    """At most `MOST_EPOCHS` of a curve's points, evenly, the last one among them."""
+    """At most `MOST_EPOCHS` points of a curve, evenly spaced, with the last one."""
     every = max(1, math.ceil(len(curve) / MOST_EPOCHS))
     return curve[::-every][::-1]
 
@@ -287,7 +253,6 @@ def _state(trial: Trial) -> str:
     return "pruned" if isinstance(trial, PrunedTrial) else "complete"
 
 
-def _outcome(trial: FinishedTrial, metric: Any) -> str:
-    return (
-        f"{_state(trial)} at {score(trial.score, metric)}" if isinstance(trial, CompleteTrial | PrunedTrial) else _state(trial)
-    )
+def _outcome(trial: FinishedTrial, metric: str) -> str:
+    reached = f" at {score(trial.score, metric)}" if isinstance(trial, CompleteTrial | PrunedTrial) else ""
+    return _state(trial) + reached
