@@ -14,7 +14,7 @@ from ..spaces.errors import OptionError
 from ..spaces.recipe import Technique
 from .answer.paired import difference
 from .answer.summary import Summary
-from .files.markdown import escape
+from .files.markdown import escape, table
 from .terminal.drawing import colored, heading, indented, plain, plain_table, stacked
 from .text import count, duration, gap, in_words, literal, metric_name
 from .words.cells import NOTHING, gap_interval, tested
@@ -52,8 +52,7 @@ class SideBySide:
         yield self._scores()
         differing = self.differing()
         if self.same_data and differing:
-            table = plain_table()
-            table.add_column("setting", no_wrap=True)
+            table = plain_table("setting", no_wrap=["setting"])
             for name in self.names:
                 table.add_column(Text(name), overflow="fold")
             for setting, values in differing.items():
@@ -75,11 +74,8 @@ class SideBySide:
         return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, start=1)]
 
     def _verdicts(self) -> RenderableType:
-        table = plain_table()
-        for column in ("study", "data", "verdict"):
-            table.add_column(column, overflow="fold")
-        for column in ("trials", "time"):
-            table.add_column(column, justify="right", no_wrap=True)
+        named = "study", "data", "verdict"
+        table = plain_table(*named, "#trials", "#time", fold=named, no_wrap=("trials", "time"))
         for name, summary in zip(self.names, self.summaries, strict=True):
             data = summary.settings.data
             images = f"{literal(data.path)}, {data.train + data.val + data.test:,} images, {count(len(data.classes), 'class')}"
@@ -88,8 +84,7 @@ class SideBySide:
 
     def _scores(self) -> RenderableType:
         compared = self.comparable
-        table = plain_table()
-        table.add_column("technique", no_wrap=True)
+        table = plain_table("technique", no_wrap=["technique"])
         for name in self.names:
             table.add_column(Text(f"{name}\ntest score"), justify="right", overflow="fold")
         if compared:
@@ -174,9 +169,9 @@ def _dict(beside: SideBySide) -> dict[str, Any]:
 
 def _markdown(beside: SideBySide) -> str:
     names = [escape(name) for name in beside.names]
-    lines = [f"| technique | {' | '.join(names)} |", f"|---|{'--:|' * len(names)}"]
-    lines += [f"| {technique} | {' | '.join(beside.test_scores(technique))} |" for technique in beside.asked]
-    lines.append(f"| verdict | {' | '.join(headline(summary) for summary in beside.summaries)} |")
+    rows = [(technique, *beside.test_scores(technique)) for technique in beside.asked]
+    verdicts = ("verdict", *(headline(summary) for summary in beside.summaries))
+    lines = table(("technique", *(f"#{name}" for name in names)), [*rows, verdicts])
     best = [(name, summary.recommended_recipe) for name, summary in zip(names, beside.summaries, strict=True)]
     recipes = [f"- {name}: {recipe.technique}, {in_words(recipe)}" for name, recipe in best if recipe]
     return "\n".join([*lines, "", *recipes]) + "\n"

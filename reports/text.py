@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rich import filesize
 
 from ..spaces.recipe import Recipe, Technique
+
+T = TypeVar("T")
 
 
 def literal(text: str) -> str:
@@ -84,6 +87,12 @@ def and_more(named: Sequence[str], most: int) -> str:
     """``a; b; and 3 more``: so many of ``named`` at most."""
     more = f"; and {len(named) - most:,} more" if len(named) > most else ""
     return "; ".join(named[:most]) + more
+
+
+def thinned(values: Sequence[T], most: int) -> Sequence[T]:
+    """At most ``most`` of the values, evenly spaced, with the last one."""
+    every = max(1, math.ceil(len(values) / most))
+    return values[::-every][::-1]
 
 
 def rate(value: float) -> str:

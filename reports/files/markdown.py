@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..answer.summary import Summary
 from ..text import count, literal, metric_name
@@ -17,14 +18,12 @@ def study_markdown(summary: Summary) -> str:
     lines = [f"### tlsearch: {headline(summary)}", "", verdict.reason, ""]
     if summary.is_demonstration:
         lines += [DEMONSTRATION, ""]
-    lines += [
-        f"| technique | trials | time | best validation {name} | test {name} (95% interval) | best recipe |",
-        "|---|--:|--:|--:|--:|---|",
-    ]
+    headings = ("technique", "#trials", "#time", f"#best validation {name}", f"#test {name} (95% interval)", "best recipe")
+    rows = []
     for one in summary.techniques:
         cells = TechniqueCells.of(one, summary)
-        row = (one.technique, cells.trials, cells.seconds, cells.validation, tested(one.test, metric), cells.recipe)
-        lines.append(f"| {' | '.join(row)} |")
+        rows.append((one.technique, cells.trials, cells.seconds, cells.validation, tested(one.test, metric), cells.recipe))
+    lines += table(headings, rows)
     classes = ", ".join(map(escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
     facts = {
         "Cost": summary.cost_sentence,
@@ -41,6 +40,14 @@ def study_markdown(summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table; ``#`` in front of a heading marks a column of numbers."""
+    yield f"| {' | '.join(heading.removeprefix('#') for heading in headings)} |"
+    yield f"|{'|'.join('--:' if heading.startswith('#') else '---' for heading in headings)}|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
 def escape(text: str) -> str:
-    """Text from the user's files within Markdown."""
+    """Text from the user's files, without effect on the Markdown around it."""
     return "".join(f"\\{char}" if char in string.punctuation else char for char in literal(text))

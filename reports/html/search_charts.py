@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, Trial
+from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, Trial
 from ...spaces.recipe import Technique
 from ..answer.importance import FEWEST, importances
 from ..answer.summary import Summary
-from ..text import count, describe, duration, listed, percent, rate, score
+from ..text import count, describe, duration, listed, percent, rate, score, thinned
 from .figure import (
     BARE,
     COLOUR,
@@ -56,7 +55,7 @@ def curves(summary: Summary) -> Figure | None:
             "recipe": describe(trial.recipe),
         }
         for trial in drawn
-        for point in thinned(trial.curve)
+        for point in thinned(trial.curve, MOST_EPOCHS)
         if math.isfinite(point.score)
     ]
     if not rows:
@@ -100,7 +99,7 @@ def curves(summary: Summary) -> Figure | None:
                     str(t.number),
                     str(t.recipe.technique),
                     "pruned" if isinstance(t, PrunedTrial) else "complete",
-                    ", ".join(score(m.score, metric) if math.isfinite(m.score) else "–" for m in thinned(t.curve)),
+                    ", ".join(score(m.score, metric) if math.isfinite(m.score) else "–" for m in thinned(t.curve, MOST_EPOCHS)),
                 )
                 for t in drawn
             ],
@@ -239,12 +238,6 @@ def timeline(summary: Summary) -> Figure | None:
             ],
         ),
     )
-
-
-def thinned(curve: Sequence[Measurement]) -> Sequence[Measurement]:
-    """At most `MOST_EPOCHS` points of a curve, evenly spaced, with the last one."""
-    every = max(1, math.ceil(len(curve) / MOST_EPOCHS))
-    return curve[::-every][::-1]
 
 
 def _state(trial: Trial) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -16,6 +16,7 @@ from rich.text import Text
 from ...search.selection import maximized
 from ...search.trial import Measurement, Metric
 from ...spaces.recipe import Technique
+from ..text import thinned
 
 COLOURS = {Technique.FROZEN: "cyan", Technique.FINE_TUNE: "magenta", Technique.FULL: "yellow"}
 """Of the techniques, in every report; all three are readable on dark and on light grounds."""
@@ -52,9 +53,7 @@ def heading(title: str, note: str = "", metric: str = "") -> Text:
 
 def sparkline(curve: Sequence[Measurement], metric: Metric) -> str:
     """The score by epoch as a row of bars, from the curve's worst to its best; an epoch without a finite score leaves a gap."""
-    every = math.ceil(len(curve) / _MOST_BARS)
-    thinned = list(curve)[::-every][::-1] if curve else []
-    return sparks([m.score if maximized(metric) else -m.score for m in thinned])
+    return sparks([m.score if maximized(metric) else -m.score for m in thinned(curve, _MOST_BARS)])
 
 
 def sparks(values: Sequence[float]) -> str:
@@ -72,9 +71,24 @@ def _bar(value: float, low: float, high: float) -> str:
     return _SPARKS[min(int((value - low) / (high - low) * len(_SPARKS)), len(_SPARKS) - 1)]
 
 
-def plain_table() -> Table:
-    """A table in the style of all of them, still without columns."""
-    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="")
+def plain_table(*headings: str, no_wrap: Collection[str] = (), fold: Collection[str] = ()) -> Table:
+    """A table in the style of all reports.
+
+    Args:
+        *headings: Headings of the columns; ``#`` in front of one marks a column of numbers.
+        no_wrap: Headings of the columns whose cells are never wrapped.
+        fold: Headings of the columns where a word that is too long is broken, not cut off.
+    """
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="")
+    for heading in headings:
+        name = heading.removeprefix("#")
+        table.add_column(
+            name,
+            justify="left" if name == heading else "right",
+            no_wrap=name in no_wrap,
+            overflow="fold" if name in fold else "ellipsis",
+        )
+    return table
 
 
 def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:

@@ -55,11 +55,8 @@ def recall_table(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
     """The classes with the lowest recall, and what they are taken for."""
     rated = [place for place, share in enumerate(found.recall) if not math.isnan(share)]
     worst = sorted(rated, key=lambda place: (found.recall[place], place))[:MOST_CLASSES]
-    table = plain_table()
-    table.add_column("class", overflow="fold")
-    table.add_column("recall", justify="right")
-    table.add_column("right", justify="right", no_wrap=True)
-    table.add_column("most often taken for", overflow="fold")
+    headings = "class", "#recall", "#right", "most often taken for"
+    table = plain_table(*headings, no_wrap=["right"], fold=("class", "most often taken for"))
     for place in worst:
         row = found.matrix[place]
         others = sorted((n for n in range(len(row)) if n != place and row[n]), key=lambda n: (-row[n], n))

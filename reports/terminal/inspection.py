@@ -51,10 +51,7 @@ class InspectionReport:
 
     def _classes(self) -> RenderableType:
         columns, rows = class_counts(self.found)
-        table = plain_table()
-        for column in columns:
-            table.add_column(column, justify="left" if column == "class" else "right", overflow="fold")
-        table.add_column("")
+        table = plain_table("class", *(f"#{column}" for column in columns[1:]), "", fold=columns)
         most = max((total for *_, total in rows), default=1)
         for name, *numbers in rows[:SHOWN_CLASSES]:
             bar = Text("█" * max(1, round(_BAR * numbers[-1] / max(most, 1))), style="cyan") if numbers[-1] else Text()

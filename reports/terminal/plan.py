@@ -33,11 +33,7 @@ class PlanReport:
 
     def _cache(self) -> RenderableType:
         found = self.found
-        table = plain_table()
-        table.add_column("cut", justify="right")
-        table.add_column("for")
-        table.add_column("on disk", justify="right")
-        table.add_column("")
+        table = plain_table("#cut", "for", "#on disk", "")
         for cut in found.cuts:
             state = "there already" if cut.kept and not cut.missing else "" if cut.kept else "does not fit"
             table.add_row(str(cut.cut), purpose(cut), file_size(cut.bytes), state)
@@ -50,9 +46,7 @@ class PlanReport:
         forecast = self.found.forecast
         if forecast is None:
             return Text(f"How long it would take could not be measured: {self.found.unmeasured}.")
-        table = plain_table()
-        for column in ("technique", "trials", "a trial", "with confirmation"):
-            table.add_column(column, justify="left" if column == "technique" else "right")
+        table = plain_table("technique", "#trials", "#a trial", "#with confirmation")
         for one in forecast.techniques:
             table.add_row(colored(one.technique), str(one.trials), about(one.trial_seconds), about(one.seconds))
         each = [f"{name} {about(seconds)}" for name, seconds in phases(self.found) if round(seconds, 1)]

@@ -19,16 +19,10 @@ WIDE = 110
 def techniques(summary: Summary, width: int) -> RenderableType:
     """What each technique got and gave; where there is little room, the recipes stand below."""
     wide, metric = width >= WIDE, summary.settings.metric
-    table = plain_table()
-    table.add_column("technique", no_wrap=True)
-    table.add_column("trials", justify="right")
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column(f"validation\n{metric_name(metric)}", justify="right")
-    table.add_column(f"test {metric_name(metric)}\n(95% interval)", justify="right", no_wrap=True)
-    table.add_column("trained\nparameters", justify="right")
-    if wide:
-        table.add_column("validation\nby epoch", no_wrap=True)
-        table.add_column("best recipe")
+    tested_as = f"test {metric_name(metric)}\n(95% interval)"
+    numbers = ["#trials", "#time", f"#validation\n{metric_name(metric)}", f"#{tested_as}", "#trained\nparameters"]
+    beside = ["validation\nby epoch", "best recipe"] if wide else []
+    table = plain_table("technique", *numbers, *beside, no_wrap=("technique", "time", tested_as, "validation\nby epoch"))
     recipes = Table.grid(padding=(0, 2))
     recipes.add_column(no_wrap=True)
     recipes.add_column(no_wrap=True)
@@ -76,13 +70,7 @@ def intervals(summary: Summary, width: int) -> RenderableType:
 
 def difference_table(summary: Summary) -> RenderableType:
     """Every pair of techniques."""
-    table = plain_table()
-    table.add_column("better")
-    table.add_column("worse")
-    table.add_column("by", justify="right")
-    table.add_column("95% interval", justify="right")
-    table.add_column("p", justify="right")
-    table.add_column("finding")
+    table = plain_table("better", "worse", "#by", "#95% interval", "#p", "finding")
     for better, worse, *cells in differences(summary):
         table.add_row(colored(better), colored(worse), *cells)
     return Group(heading("Differences on the test split", "p adjusted for all comparisons (Holm)"), indented(table))
@@ -90,11 +78,7 @@ def difference_table(summary: Summary) -> RenderableType:
 
 def beside_the_post(summary: Summary) -> RenderableType:
     """The validation accuracies that the blog post got, beside those of this study."""
-    table = plain_table()
-    table.add_column("technique", no_wrap=True)
-    table.add_column("the post", justify="right")
-    table.add_column("here", justify="right")
-    table.add_column("difference", justify="right")
+    table = plain_table("technique", "#the post", "#here", "#difference", no_wrap=["technique"])
     for technique in summary.techniques:
         there = POST_ACCURACY.get(technique.technique)
         here = technique.best.val_accuracy if technique.best else None
@@ -113,13 +97,8 @@ def beside_the_post(summary: Summary) -> RenderableType:
 def leaderboard(summary: Summary, top: int) -> RenderableType:
     """The best trials of all techniques."""
     metric, shown = summary.settings.metric, summary.ranked[:top]
-    table = plain_table()
-    table.add_column("trial", justify="right")
-    table.add_column("technique", no_wrap=True)
-    table.add_column(metric_name(metric), justify="right")
-    table.add_column("epoch", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("recipe")
+    headings = "#trial", "technique", f"#{metric_name(metric)}", "#epoch", "#time", "recipe"
+    table = plain_table(*headings, no_wrap=("technique", "epoch", "time"))
     for trial in shown:
         table.add_row(
             str(trial.number),

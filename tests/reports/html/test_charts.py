@@ -13,6 +13,7 @@ from tlsearch.reports.html.figure import MOST_EPOCHS
 from tlsearch.reports.html.page import CONFIG
 from tlsearch.reports.html.parallel import parallel
 from tlsearch.reports.html.report import render_report
+from tlsearch.reports.text import thinned
 
 from ...search.factory import START, complete, measurement
 from ..factory import store_of
@@ -105,6 +106,6 @@ def test_a_study_of_thousands_makes_a_page_that_is_small(busy):
 @given(st.integers(0, 500))
 def test_a_thinned_curve_keeps_its_end(length):
     curve = [measurement(epoch) for epoch in range(length)]
-    found = search_charts.thinned(curve)
+    found = thinned(curve, MOST_EPOCHS)
     assert len(found) <= MOST_EPOCHS and found[-1:] == curve[-1:]
     assert len({b.epoch - a.epoch for a, b in itertools.pairwise(found)}) <= 1
