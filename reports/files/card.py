@@ -23,7 +23,7 @@ from ..text import count, in_words, metric_name, percent, score
 from ..words.cells import TechniqueCells, interval, recall, tested
 from ..words.sentences import DEMONSTRATION
 from .loading import loading
-from .markdown import escape
+from .markdown import escape, table
 
 NAME = "MODEL_CARD.md"
 MOST_CLASSES = 12
@@ -95,17 +95,18 @@ def model_card(summary: Summary, store: StudyStore, exports: Mapping[str, Mappin
     about = next(iter(exports.values()))
     technique = summary.of(Technique(about["technique"]))
     assert technique is not None, "what was exported is a technique of the study"
-    parts = [
-        _title(summary, about),
-        _files(exports),
-        _model(about),
-        _data(summary),
-        _test(summary, store, technique, about),
-        _others(summary),
-        _limits(summary, about),
-        loading(exports),
-    ]
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+    sections = {
+        "Files": _files(exports),
+        "Model": _model(about),
+        "Data": _data(summary),
+        "Test results": _test(summary, store, technique, about),
+        "The techniques that were compared": _others(summary),
+        "Limits": _limits(summary, about),
+        "How to load it": loading(exports),
+    }
+    parts = ["\n".join(_title(summary, about))]
+    parts += [f"## {heading}\n\n" + "\n".join(lines) for heading, lines in sections.items()]
+    return "\n\n".join(parts) + "\n"
 
 
 def _mark(identity: str) -> str:
@@ -127,18 +128,22 @@ def _title(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    yield "## Files"
-    yield ""
-    yield "| file | numbers | size | one image | accuracy | same class | largest difference |"
-    yield "|---|---|--:|--:|--:|--:|--:|"
+    headings = ("file", "numbers", "#size", "#one image", "#accuracy", "#same class", "#largest difference")
+    rows = []
     for name, about in exports.items():
         measured = about["measured"]
-        numbers = "float32" if about["quantize"] == "none" else about["quantize"]
-        yield (
-            f"| {escape(name)} | {numbers} | {measured['megabytes']:.2f} MB | {measured['milliseconds']:.1f} ms in "
-            f"{measured['runtime']} | {percent(measured['accuracy'])} | {percent(measured['agreement'])} | "
-            f"{measured['largest_difference']:.1g} |"
+        rows.append(
+            (
+                escape(name),
+                "float32" if about["quantize"] == "none" else about["quantize"],
+                f"{measured['megabytes']:.2f} MB",
+                f"{measured['milliseconds']:.1f} ms in {measured['runtime']}",
+                percent(measured["accuracy"]),
+                percent(measured["agreement"]),
+                f"{measured['largest_difference']:.1g}",
+            )
         )
+    yield from table(headings, rows)
     measured = next(iter(exports.values()))["measured"]
     yield ""
     yield (
@@ -150,8 +155,6 @@ def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _model(about: Mapping[str, Any]) -> Iterator[str]:
     backbone, recipe = about["backbone"], Recipe.from_dict(about["recipe"])
-    yield "## Model"
-    yield ""
     yield (
         f"- Backbone: MobileNetV2, α = {backbone['alpha']:g}, {escape(backbone['weights'])} weights; BatchNorm is folded "
         "into the convolutions."
@@ -172,22 +175,17 @@ def _model(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _data(summary: Summary) -> Iterator[str]:
     data = summary.settings.data
-    yield "## Data"
-    yield ""
     yield (
         f"{data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{count(len(data.skipped), 'file')} skipped. Fingerprint {data.fingerprint}."
     )
     yield ""
-    yield "| class | training images | test images |"
-    yield "|---|--:|--:|"
-    for name, train, test in zip(data.classes, data.train_per_class, data.test_per_class, strict=True):
-        yield f"| {escape(name)} | {train:,} | {test:,} |"
+    counts = zip(data.classes, data.train_per_class, data.test_per_class, strict=True)
+    rows = [(escape(name), f"{train:,}", f"{test:,}") for name, train, test in counts]
+    yield from table(("class", "#training images", "#test images"), rows)
 
 
 def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, about: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Test results"
-    yield ""
     refit = about["trained_on"] != "training images"
     if refit:
         yield (
@@ -213,12 +211,11 @@ def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, abou
 
 
 def _confusion(found: Confusion, names: Sequence[str]) -> Iterator[str]:
-    """Rows are the true classes."""
+    """The confusion matrix with the true classes as rows, or of many classes the recall and the most frequent mistakes."""
     tabled = len(names) <= MOST_CLASSES
-    yield " | ".join(["| true class", "recall", *(f"as {name}" for name in names if tabled)]) + " |"
-    yield f"|---|--:|{'--:|' * len(names) if tabled else ''}"
-    for name, share, row in zip(names, found.recall, found.matrix, strict=True):
-        yield " | ".join([f"| {name}", recall(share), *(f"{n:,}" for n in row if tabled)]) + " |"
+    headings = ("true class", "#recall", *(f"#as {name}" for name in names if tabled))
+    classes = zip(names, found.recall, found.matrix, strict=True)
+    yield from table(headings, [(name, recall(share), *(f"{n:,}" for n in row if tabled)) for name, share, row in classes])
     pairs = [f"{names[true]} taken for {names[other]} ({images:,})" for true, other, images in found.most_confused]
     if pairs and not tabled:
         yield ""
@@ -226,22 +223,17 @@ def _confusion(found: Confusion, names: Sequence[str]) -> Iterator[str]:
 
 
 def _others(summary: Summary) -> Iterator[str]:
-    yield "## The techniques that were compared"
-    yield ""
     yield summary.verdict.reason
     yield ""
-    yield "| technique | trials | test accuracy (95% interval) | trained parameters | best recipe |"
-    yield "|---|--:|--:|--:|---|"
+    rows = []
     for one in summary.techniques:
         cells = TechniqueCells.of(one, summary)
-        test = tested(one.test_accuracy, "accuracy")
-        yield f"| {one.technique} | {cells.trials} | {test} | {cells.parameters} | {cells.recipe} |"
+        rows.append((one.technique, cells.trials, tested(one.test_accuracy, "accuracy"), cells.parameters, cells.recipe))
+    yield from table(("technique", "#trials", "#test accuracy (95% interval)", "#trained parameters", "best recipe"), rows)
 
 
 def _limits(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:
     data = summary.settings.data
-    yield "## Limits"
-    yield ""
     yield f"- It gives one of its {count(len(data.classes), 'class')} for every image, also for one that shows none of them."
     yield (
         "- The test images come from the same folder as the training images; on images from elsewhere the accuracy may be "

@@ -59,14 +59,12 @@ probabilities = model.serve(images)[0].numpy()""",
 
 
 def loading(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The card's part on loading: how an image is made ready, then each format that is there.
+    """How to prepare an image, and how to load each format of the exports.
 
     Args:
-        exports: File name → metadata.
+        exports: Metadata of each export, by file name.
     """
     about = next(iter(exports.values()))
-    yield "## How to load it"
-    yield ""
     yield "Nothing here needs tlsearch. An image:"
     yield ""
     yield from _block(_IMAGE.format(size=about["input"]["size"], classes=_names(about["classes"])))
