@@ -25,11 +25,7 @@ _SETTINGS = ("engine", "algorithm", "seed", "metric", "alpha", "size", "weights"
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Studies beside each other, the first being what the others are compared with.
-
-    Attributes:
-        summaries: At least two.
-    """
+    """At least two studies beside each other; the others are compared with the first."""
 
     summaries: Sequence[Summary]
 
@@ -44,7 +40,6 @@ class SideBySide:
         return self.same_data and len({summary.settings.metric for summary in self.summaries}) == 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Renders the parts one below the other."""
         yield from stacked(self._parts())
 
     def _parts(self) -> Iterator[RenderableType]:

@@ -40,7 +40,6 @@ class Listing:
     runs: object
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Renders the table, or a line where there is none."""
         if not self.studies:
             yield Text(f"No studies in {literal(str(self.runs))}. `tlsearch run` makes one.")
             return

@@ -71,8 +71,7 @@ class Resampled:
     @property
     def ci95(self) -> tuple[float, float]:
         """The 95% interval of the score, over images and seeds."""
-        low, high = percentile_interval(_with_seeds(self.draws, [self]))
-        return max(low, 0.0), min(high, self.highest)
+        return percentile_interval(_with_seeds(self.draws, [self]), 0.0, self.highest)
 
     def minus(self, other: Resampled) -> NDArray[np.float64]:
         """What the difference to another technique's score might have been, over images and seeds, ``(resamples,)``."""
@@ -112,9 +111,11 @@ def resample(
     return found
 
 
-def percentile_interval(draws: NDArray[np.float64]) -> tuple[float, float]:
-    """The central 95% of ``draws``."""
-    low, high = np.percentile(draws, (2.5, 97.5))
+def percentile_interval(
+    draws: NDArray[np.float64], lowest: float = -math.inf, highest: float = math.inf
+) -> tuple[float, float]:
+    """The central 95% of ``draws``, cut off at the lowest and the highest value that is possible: few seeds have long tails."""
+    low, high = np.percentile(draws, (2.5, 97.5)).clip(lowest, highest)
     return float(low), float(high)
 
 

@@ -10,7 +10,7 @@ import math
 
 from ...search.selection import maximized
 from ...search.trial import CompleteTrial
-from ...spaces.recipe import Recipe, Technique
+from ...spaces.recipe import Technique
 from .summary import Summary
 
 FEWEST = 8
@@ -49,12 +49,12 @@ def _importances(trials: list[CompleteTrial], varied: dict[str, set[object]], me
         direction="maximize" if maximized(metric) else "minimize",  # type: ignore[arg-type]
     )
     study.add_trials(
-        [optuna.trial.create_trial(value=t.score, params=_settings(t.recipe, distributions), distributions=distributions)
-         for t in trials]
-    )  # fmt: skip
+        [
+            optuna.trial.create_trial(
+                value=t.score, params={name: getattr(t.recipe, name) for name in distributions}, distributions=distributions
+            )
+            for t in trials
+        ]
+    )
     shares = optuna.importance.get_param_importances(study)
     return {name: float(share) for name, share in shares.items() if math.isfinite(share)}
-
-
-def _settings(recipe: Recipe, names: object) -> dict[str, object]:
-    return {name: getattr(recipe, name) for name in names}  # type: ignore[attr-defined]

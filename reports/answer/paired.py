@@ -10,6 +10,7 @@ from ...search.storage.store import StudyStore
 from ...spaces.recipe import Technique
 from .bootstrap import percentile_interval, resample
 from .summary import Summary
+from .technique import load_predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,12 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
         return None
     observed = two.test.mean - one.test.mean
     stores = StudyStore.open(first.path), StudyStore.open(other.path)
-    loaded = [[store.predictions(c) for c in found.confirmations] for store, found in zip(stores, (one, two), strict=True)]
-    labels = loaded[0][0][1]
-    same_order = stores[0].notes.test_files() == stores[1].notes.test_files() and np.array_equal(labels, loaded[1][0][1])
-    if not same_order:
+    before, labels = load_predictions(stores[0], one.confirmations)
+    after, other_labels = load_predictions(stores[1], two.confirmations)
+    if stores[0].notes.test_files() != stores[1].notes.test_files() or not np.array_equal(labels, other_labels):
         return Difference(observed, None)
-    before, after = (np.stack([probabilities for probabilities, _ in seeds]) for seeds in loaded)
     # What is resampled together is paired by image, whatever names the two have: these are places, not techniques.
     places = Technique.FROZEN, Technique.FULL
     found = resample({places[0]: before, places[1]: after}, labels, first.settings.metric, seed=first.settings.seed)
-    low, high = percentile_interval(found[places[1]].minus(found[places[0]]))
-    # Few seeds have long tails; no two scores differ by more than this.
     most = found[places[0]].highest
-    return Difference(observed, (max(low, -most), min(high, most)))
+    return Difference(observed, percentile_interval(found[places[1]].minus(found[places[0]]), -most, most))

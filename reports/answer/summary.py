@@ -22,7 +22,7 @@ from .bootstrap import resample
 from .cost import cost_sentence, pareto_front
 from .dataset import RuleOfThumb, rule_of_thumb
 from .insight import Confusion, Similarity, confusion_of, similarity_of
-from .technique import TechniqueSummary, TestScore
+from .technique import TechniqueSummary, TestScore, load_predictions
 from .timing import Timing
 from .verdict import Predictions, Verdict, judge
 
@@ -209,10 +209,8 @@ def _predictions(
     predictions: dict[Technique, Predictions] = {}
     labels = None
     for technique, confirmations in confirmed.items():
-        loaded = [store.predictions(confirmation) for confirmation in confirmations]
-        labels = loaded[0][1]
-        seconds = float(np.mean([confirmation.seconds for confirmation in confirmations]))
-        predictions[technique] = Predictions(np.stack([probabilities for probabilities, _ in loaded]), seconds)
+        probabilities, labels = load_predictions(store, confirmations)
+        predictions[technique] = Predictions(probabilities, float(np.mean([c.seconds for c in confirmations])))
     return predictions, labels
 
 

@@ -234,22 +234,18 @@ def _compare(resampled: Mapping[Technique, Resampled], metric: Metric) -> tuple[
     sign = 1.0 if maximized(metric) else -1.0
     pairs = list(combinations(resampled, 2))
     draws = [sign * resampled[a].minus(resampled[b]) for a, b in pairs]
-    intervals = [percentile_interval(drawn) for drawn in draws]
-    adjusted = holm([two_sided_p(drawn) for drawn in draws])
-    return tuple(
-        Comparison(
-            a=a,
-            b=b,
-            difference=sign * (resampled[a].score - resampled[b].score),
-            ci95=_within(interval, resampled[a].highest),
-            p=p,
-            detectable=_POWER_FACTOR * (interval[1] - interval[0]) / _INTERVAL_FACTOR,
+    comparisons = []
+    for (a, b), drawn, p in zip(pairs, draws, holm([two_sided_p(drawn) for drawn in draws]), strict=True):
+        low, high = percentile_interval(drawn)
+        most = resampled[a].highest
+        comparisons.append(
+            Comparison(
+                a=a,
+                b=b,
+                difference=sign * (resampled[a].score - resampled[b].score),
+                ci95=percentile_interval(drawn, -most, most),
+                p=p,
+                detectable=_POWER_FACTOR * (high - low) / _INTERVAL_FACTOR,
+            )
         )
-        for (a, b), interval, p in zip(pairs, intervals, adjusted, strict=True)
-    )
-
-
-def _within(interval: tuple[float, float], limit: float) -> tuple[float, float]:
-    """The part of an interval that a difference of two scores from 0 to ``limit`` can reach."""
-    low, high = interval
-    return max(low, -limit), min(high, limit)
+    return tuple(comparisons)

@@ -23,6 +23,7 @@ from ...search.storage.store import StudyStore
 from ...search.trial import Confirmation
 from ...spaces.errors import TlsearchError
 from ..answer.summary import Summary
+from ..answer.technique import load_predictions
 from ..text import literal, percent
 
 SIDE = 112
@@ -87,7 +88,8 @@ def album(summary: Summary) -> Album:
     """Reads the pictures of a study."""
     data = summary.settings.data
     try:
-        layout = read_layout(data_folder(summary), data.labels or None)
+        folder = write_demo(data.path.removeprefix("demo:"), cache_root()) if summary.is_demonstration else Path(data.path)
+        layout = read_layout(folder, data.labels or None)
     except TlsearchError as error:
         return Album(missing=(f"No pictures: the study's images cannot be read any more. {error}",))
     missing = []
@@ -112,19 +114,12 @@ def album(summary: Summary) -> Album:
     return Album(samples, tuple(pictures), tuple(missing))
 
 
-def data_folder(summary: Summary) -> Path:
-    """Where the study's images are, or were."""
-    path = summary.settings.data.path
-    return write_demo(path.removeprefix("demo:"), cache_root()) if summary.is_demonstration else Path(path)
-
-
 def mistakes(store: StudyStore, confirmations: Sequence[Confirmation], most: int = MISTAKES) -> tuple[Mistake, ...]:
     """Test images that the mean prediction over seeds gets wrong, the most confident first."""
     if not confirmations:
         return ()
-    loaded = [store.predictions(confirmation) for confirmation in confirmations]
-    labels = loaded[0][1]
-    mean = np.mean([probabilities for probabilities, _ in loaded], axis=0)
+    probabilities, labels = load_predictions(store, confirmations)
+    mean = probabilities.mean(axis=0)
     predicted = mean.argmax(axis=1)
     confidence = mean.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)

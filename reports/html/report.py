@@ -17,13 +17,7 @@ from .pictures import album
 MOST_TRIALS = 500
 """At most so many trials are in the table of trials, the best ones: 0.1 MB."""
 
-_SECTIONS = (
-    ("verdict", "Verdict"),
-    ("answer", "Techniques"),
-    ("search", "Search"),
-    ("mistakes", "Mistakes"),
-    ("data", "Data"),
-)
+_SECTIONS = (("verdict", "Verdict"), ("answer", "Techniques"), ("search", "Search"), ("mistakes", "Mistakes"), ("data", "Data"))
 
 
 def render_report(summary: Summary) -> str:

@@ -16,18 +16,12 @@ from ..text import count, literal, percent
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """An export.
-
-    Attributes:
-        export: What was exported.
-        card: The model card beside it.
-    """
+    """An export, with the path of the model card beside it."""
 
     export: Export
     card: Path
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Renders a title, a table and what lies beside it."""
         about = self.export.metadata
         kind = about["format"] + ("" if about["quantize"] == "none" else f", {about['quantize']}")
         yield Text(f"{about['technique']} → {literal(str(self.export.path))} ({kind})", style="bold", overflow="fold")

@@ -22,18 +22,12 @@ _BAR = 24
 
 @dataclass(frozen=True, slots=True)
 class InspectionReport:
-    """The report of a folder.
-
-    Attributes:
-        found: What was found.
-        similarity: To what the weights were trained on; None where it was not asked for.
-    """
+    """The report of a folder; ``similarity`` is None where it was not asked for."""
 
     found: Inspection
     similarity: Similarity | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Renders the parts one below the other."""
         yield from stacked(self._parts())
 
     def _parts(self) -> Iterator[RenderableType]:

@@ -21,7 +21,6 @@ class PlanReport:
     found: DryRun
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Renders the parts one below the other."""
         yield from stacked(self._parts())
 
     def _parts(self) -> Iterator[RenderableType]:

@@ -25,18 +25,12 @@ _COLOURS = {"win": "green", "tie": "blue", "insufficient": "yellow"}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report of a study.
-
-    Attributes:
-        summary: What is reported.
-        top: Trials in the leaderboard.
-    """
+    """The report of a study, with so many trials in its leaderboard as ``top`` says."""
 
     summary: Summary
     top: int = 10
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Renders the parts one below the other."""
         yield from stacked(self._parts(options.max_width))
 
     def _parts(self, width: int) -> Iterator[RenderableType]:
