@@ -29,12 +29,7 @@ the report, each with its best recipe and scores: what a script needs to choose 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One row a study.
-
-    Attributes:
-        studies: Where they are, in the order of the rows.
-        runs: The folder or database that was looked in.
-    """
+    """Studies, one row each, and ``runs``, the folder or database that they were found in."""
 
     studies: Sequence[StudyPlace]
     runs: object

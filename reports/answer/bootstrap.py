@@ -99,7 +99,9 @@ def resample(
     ordered = [(technique, probabilities[technique]) for technique in Technique if technique in probabilities]
     outcomes = np.stack([_outcome(one, labels, metric) for _, seeds in ordered for one in seeds], axis=1)
     # Images with the same outcome everywhere are interchangeable: how many of each kind a resample holds is all that counts.
-    kinds, counts = np.unique(np.column_stack([_relevant(labels, metric), outcomes]), axis=0, return_counts=True)
+    # Accuracy and log loss need no labels beside the outcomes.
+    relevant = labels if metric in ("balanced_accuracy", "macro_f1") else np.zeros_like(labels)
+    kinds, counts = np.unique(np.column_stack([relevant, outcomes]), axis=0, return_counts=True)
     chunk = max(1, _CELLS // len(kinds))
     drawn = [_scores(_draw(rng, counts, min(chunk, resamples - start)), kinds, metric) for start in range(0, resamples, chunk)]
     by_model, observed = np.concatenate(drawn), _scores(counts[None], kinds, metric)[0]
@@ -142,11 +144,6 @@ def _outcome(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metr
         return np.asarray(-np.log(np.maximum(likelihood, np.finfo(np.float32).eps)))
     predicted = probabilities.argmax(axis=1)
     return np.asarray(predicted == labels if metric == "accuracy" else predicted, np.float64)
-
-
-def _relevant(labels: NDArray[np.int64], metric: Metric) -> NDArray[np.int64]:
-    """The labels where the metric needs them beside the outcomes, else zeros."""
-    return labels if metric in ("balanced_accuracy", "macro_f1") else np.zeros_like(labels)
 
 
 def _draw(rng: np.random.Generator, counts: NDArray[np.int64], resamples: int) -> NDArray[np.int64]:

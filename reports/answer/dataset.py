@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 from ...search.depth_profile import Label
@@ -21,14 +20,12 @@ IMBALANCED = 1.5
 """Ratio of the largest class to the smallest from which the data set is imbalanced: of two classes the rarer then has less than
 40% of the images, where Google's guide to imbalanced data begins to call it mild."""
 
-RULE: MappingProxyType[tuple[Size, Label], Technique] = MappingProxyType(
-    {
-        ("large", "different"): Technique.FULL,
-        ("large", "similar"): Technique.FINE_TUNE,
-        ("small", "different"): Technique.FINE_TUNE,
-        ("small", "similar"): Technique.FROZEN,
-    }
-)
+RULE: dict[tuple[Size, Label], Technique] = {
+    ("large", "different"): Technique.FULL,
+    ("large", "similar"): Technique.FINE_TUNE,
+    ("small", "different"): Technique.FINE_TUNE,
+    ("small", "similar"): Technique.FROZEN,
+}
 """The post's table."""
 
 

@@ -17,12 +17,7 @@ MOST_PAIRS = 5
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """How the data set relates to what the weights were trained on.
-
-    Attributes:
-        profile: What was measured.
-        sentence: It in one sentence, and how certain it is.
-    """
+    """How similar the data set is to what the weights were trained on: what was measured, and the conclusion in a sentence."""
 
     profile: DepthProfile
     sentence: str

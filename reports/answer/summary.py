@@ -159,7 +159,8 @@ def summarize(study: StudyPlace | Path | str | StudyStore) -> Summary:
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
     untried = [technique for technique, own in by_technique.items() if not own]
     verdict = judge(predictions, labels, settings.metric, untried=untried, seed=settings.seed)
-    accuracy = _accuracy_intervals(verdict, predictions, labels, settings)
+    tests = _test_scores(confirmed, settings.metric, verdict.intervals)
+    accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, settings))
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
     sign = -1 if maximized(settings.metric) else 1
     profile = store.notes.profile()
@@ -176,8 +177,8 @@ def summarize(study: StudyPlace | Path | str | StudyStore) -> Summary:
                 technique=technique,
                 trials=own,
                 best=best.get(technique),
-                test=_test_score(technique, confirmed, settings.metric, verdict.intervals),
-                test_accuracy=_test_score(technique, confirmed, "accuracy", accuracy),
+                test=tests.get(technique),
+                test_accuracy=accuracies.get(technique),
                 confirmations=confirmed.get(technique, ()),
             )
             for technique, own in by_technique.items()
@@ -226,12 +227,12 @@ def _accuracy_intervals(
     return {technique: one.ci95 for technique, one in resampled.items()}
 
 
-def _test_score(
-    technique: Technique,
+def _test_scores(
     confirmed: Mapping[Technique, tuple[Confirmation, ...]],
     metric: str,
     intervals: Mapping[Technique, tuple[float, float]],
-) -> TestScore | None:
-    if technique not in confirmed:
-        return None
-    return TestScore.of([confirmation.scores[metric] for confirmation in confirmed[technique]], intervals[technique])
+) -> dict[Technique, TestScore]:
+    return {
+        technique: TestScore.of([confirmation.scores[metric] for confirmation in confirmations], intervals[technique])
+        for technique, confirmations in confirmed.items()
+    }

@@ -42,12 +42,7 @@ Decision = Literal["win", "tie", "insufficient"]
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Test predictions of one technique.
-
-    Attributes:
-        probabilities: ``(seeds, n, classes)``.
-        seconds: Mean training time of a seed.
-    """
+    """Test predictions of one technique, ``(seeds, n, classes)``, and the mean seconds of training with one seed."""
 
     probabilities: NDArray[np.float32]
     seconds: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 _IMAGE = """\
@@ -16,19 +15,18 @@ classes = {classes}"""
 
 _LAST = "print(classes[probabilities.argmax()], probabilities.max())"
 
-_CODE: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
-    {
-        "keras": (
-            "Keras (`pip install keras tensorflow`)",
-            """\
+_CODE: dict[str, tuple[str, str]] = {
+    "keras": (
+        "Keras (`pip install keras tensorflow`)",
+        """\
 import keras
 
 model = keras.models.load_model({name})
 probabilities = model.predict(images)[0]""",
-        ),
-        "tflite": (
-            "LiteRT (`pip install ai-edge-litert`)",
-            """\
+    ),
+    "tflite": (
+        "LiteRT (`pip install ai-edge-litert`)",
+        """\
 from ai_edge_litert.interpreter import Interpreter
 
 interpreter = Interpreter(model_path={name})
@@ -37,25 +35,24 @@ taken, given = interpreter.get_input_details()[0], interpreter.get_output_detail
 interpreter.set_tensor(taken["index"], images.astype(taken["dtype"]))
 interpreter.invoke()
 probabilities = interpreter.get_tensor(given["index"])[0]""",
-        ),
-        "onnx": (
-            "ONNX Runtime (`pip install onnxruntime`)",
-            """\
+    ),
+    "onnx": (
+        "ONNX Runtime (`pip install onnxruntime`)",
+        """\
 import onnxruntime
 
 session = onnxruntime.InferenceSession({name})
 probabilities = session.run(None, {{"image": images}})[0][0]""",
-        ),
-        "saved-model": (
-            "TensorFlow (`pip install tensorflow`)",
-            """\
+    ),
+    "saved-model": (
+        "TensorFlow (`pip install tensorflow`)",
+        """\
 import tensorflow as tf
 
 model = tf.saved_model.load({name})
 probabilities = model.serve(images)[0].numpy()""",
-        ),
-    }
-)
+    ),
+}
 
 
 def loading(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

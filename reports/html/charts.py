@@ -8,22 +8,8 @@ from ..answer.cost import pareto_front
 from ..answer.summary import Summary
 from ..text import count, describe, duration, listed, metric_name, score
 from ..words.cells import interval
-from .figure import (
-    COLOUR,
-    MOST_POINTS,
-    SHAPE,
-    SHOWN,
-    Figure,
-    Sheet,
-    chart,
-    encode,
-    layer,
-    logarithmic,
-    scores,
-    tooltip,
-    validation,
-    where,
-)
+from .figure import MOST_POINTS, Figure, Sheet, validation
+from .vega import COLOUR, SHAPE, SHOWN, Spec, chart, encode, layer, logarithmic, scores, tooltip, where
 
 
 def techniques(summary: Summary) -> Figure | None:
@@ -86,7 +72,8 @@ def cost(summary: Summary) -> Figure | None:
     if not summary.ranked:
         return None
     trials = {trial.number: trial for trial in summary.ranked}
-    scored, seconds = ({n: getattr(trial, name) for n, trial in trials.items()} for name in ("score", "seconds"))
+    scored = {number: trial.score for number, trial in trials.items()}
+    seconds = {number: trial.seconds for number, trial in trials.items()}
     best = [trials[number] for number in pareto_front(scored, seconds, metric)]
     rows = [
         {
@@ -99,21 +86,12 @@ def cost(summary: Summary) -> Figure | None:
         }
         for trial in (*best, *(t for t in summary.ranked[:MOST_POINTS] if t not in best))
     ]
-    place = {
-        "x": logarithmic("seconds", "seconds of training", "~s", 5),
-        "y": scores("score", metric, validation(metric)),
-    }
-    point = {
-        **place,
-        "color": COLOUR,
-        "shape": SHAPE,
-        "strokeWidth": where("datum.front", 2, 0),
-        "tooltip": tooltip("technique", "trial", "result"),
-    }
+    x, y = logarithmic("seconds", "seconds of training", "~s", 5), scores("score", metric, validation(metric))
+    outline, hover = where("datum.front", 2, 0), tooltip("technique", "trial", "result")
+    point = {"x": x, "y": y, "color": COLOUR, "shape": SHAPE, "strokeWidth": outline, "tooltip": hover}
+    dashes: Spec = {"interpolate": "step-after", "color": "var(--muted)", "strokeDash": [4, 3], "opacity": 0.8}
     layers = [
-        layer(
-            "line", place, only="datum.front", interpolate="step-after", color="var(--muted)", strokeDash=[4, 3], opacity=0.8
-        ),
+        layer("line", {"x": x, "y": y}, only="datum.front", **dashes),
         layer("point", point, only=SHOWN, filled=True, size=90, opacity=0.9, stroke="var(--ink)"),
     ]
     quickest, highest = best[0], best[-1]

@@ -7,9 +7,10 @@ from ..answer.insight import Similarity
 from ..text import count, listed, literal
 from ..words.inspection import class_counts, headline, inspection_facts, warnings
 from . import insight_charts
-from .figure import Figure, Sheet, chart, class_axis, encode, layer, tooltip
+from .figure import Figure, Sheet
 from .page import render
 from .pictures import Picture, class_samples, picture
+from .vega import chart, class_axis, encode, layer, tooltip
 
 EACH = 18
 """At most so many pictures of a class are shown."""

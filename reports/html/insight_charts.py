@@ -7,7 +7,8 @@ from typing import Any
 from ..answer.insight import Confusion, Similarity
 from ..text import listed, literal, percent
 from ..words.cells import recall
-from .figure import Figure, Sheet, chart, class_axis, encode, layer, scores, tooltip, where
+from .figure import Figure, Sheet
+from .vega import chart, class_axis, encode, layer, scores, tooltip, where
 
 MOST_NUMBERED = 12
 """A confusion matrix of more classes has no room for numbers in its cells."""

@@ -10,7 +10,8 @@ from ...spaces.recipe import LAYERS, Recipe, Technique
 from ..answer.importance import SETTINGS
 from ..answer.summary import Summary
 from ..text import describe, metric_name, rate, score
-from .figure import BARE, COLOUR, MOST_LINES, SHOWN, Figure, Sheet, Spec, chart, encode, layer, setting, tooltip, validation
+from .figure import MOST_LINES, Figure, Sheet, setting, validation
+from .vega import BARE, COLOUR, SHOWN, Spec, chart, encode, layer, tooltip
 
 
 def parallel(summary: Summary) -> Figure | None:

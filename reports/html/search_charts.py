@@ -11,26 +11,8 @@ from ...spaces.recipe import Technique
 from ..answer.importance import FEWEST, importances
 from ..answer.summary import Summary
 from ..text import count, describe, duration, listed, percent, rate, score, thinned
-from .figure import (
-    BARE,
-    COLOUR,
-    MOST_EPOCHS,
-    MOST_LINES,
-    MOST_POINTS,
-    SHAPE,
-    SHOWN,
-    Figure,
-    Sheet,
-    chart,
-    encode,
-    layer,
-    logarithmic,
-    scores,
-    setting,
-    tooltip,
-    validation,
-    where,
-)
+from .figure import MOST_EPOCHS, MOST_LINES, MOST_POINTS, Figure, Sheet, setting, validation
+from .vega import BARE, COLOUR, SHAPE, SHOWN, chart, encode, layer, logarithmic, scores, tooltip, where
 
 PAUSE = 60.0
 """Seconds. A longer time without a running trial is cut out of the timeline: the study was stopped and resumed."""
@@ -122,15 +104,9 @@ def learning_rates(summary: Summary) -> Figure | None:
         }
         for t in summary.ranked[:MOST_POINTS]
     ]
-    point = {
-        "x": logarithmic("rate", "learning rate", "~e", 4),
-        "y": scores("score", metric, validation(metric)),
-        "color": COLOUR,
-        "shape": SHAPE,
-        "tooltip": tooltip("technique", "trial", "result"),
-    }
+    place = {"x": logarithmic("rate", "learning rate", "~e", 4), "y": scores("score", metric, validation(metric))}
+    point = {**place, "color": COLOUR, "shape": SHAPE, "tooltip": tooltip("technique", "trial", "result")}
     layers = [layer("point", point, only=SHOWN, filled=True, size=90, opacity=0.85)]
-    best = [one.best for one in summary.techniques if one.best]
     cells = []
     for one in summary.techniques:
         own = [t for t in one.trials if isinstance(t, CompleteTrial)]
@@ -144,7 +120,7 @@ def learning_rates(summary: Summary) -> Figure | None:
         "rates",
         "Which learning rates work?",
         "Each point is a complete trial. Its other settings differ too, so one point says little and the cloud says more.",
-        "Best learning rates: " + listed([f"{rate(b.recipe.learning_rate)} for {b.recipe.technique}" for b in best]) + ".",
+        "Best learning rates: " + listed([f"{best} for {technique}" for technique, _, _, best, _ in cells]) + ".",
         chart(rows, layers, height=280),
         Sheet(("technique", "#complete trials", "#rates tried", "#best rate", f"#its {validation(metric)}"), cells),
     )

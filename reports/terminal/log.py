@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from rich.console import Console
 from rich.text import Text
 
@@ -12,9 +10,13 @@ from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTr
 from ..text import count, describe, duration, literal, metric_name, score
 from ..words.sentences import PHASES, places
 
-_UNITS: MappingProxyType[Phase, str] = MappingProxyType(
-    {"decode": "image", "extract": "image", "profile": "image", "search": "trial", "confirm": "training run"}
-)
+_UNITS: dict[Phase, str] = {
+    "decode": "image",
+    "extract": "image",
+    "profile": "image",
+    "search": "trial",
+    "confirm": "training run",
+}
 
 
 class Log:

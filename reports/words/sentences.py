@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ...search.events import NodeState, Phase
@@ -13,15 +12,13 @@ if TYPE_CHECKING:
     # A log of a search's progress takes its words from here before anything has read a study.
     from ..answer.summary import Summary
 
-PHASES: MappingProxyType[Phase, str] = MappingProxyType(
-    {
-        "decode": "decoding",
-        "extract": "frozen features",
-        "profile": "depth profile",
-        "search": "search",
-        "confirm": "confirmation",
-    }
-)
+PHASES: dict[Phase, str] = {
+    "decode": "decoding",
+    "extract": "frozen features",
+    "profile": "depth profile",
+    "search": "search",
+    "confirm": "confirmation",
+}
 """What the phases are called in every report."""
 
 DEMONSTRATION = "A demonstration: the pictures are the built-in drawings, so this says nothing about photographs."
