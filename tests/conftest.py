@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from .platforms import require
 from .postgres import Server, binaries
 
 # Two slow cores are no reason to fail, and nothing is left in the checkout.
@@ -67,6 +68,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server, running; a test that stops it starts it again."""
+    require("os.geteuid")
     if (programs := binaries()) is None:
         pytest.skip("PostgreSQL is not installed")
     server = Server(programs)

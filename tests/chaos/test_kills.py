@@ -2,11 +2,13 @@
 
 import pytest
 
+from ..platforms import needs
 from .kills import Search, Tally, make_photos, run_to_the_end, torture
 
 pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 
+@needs("signal.SIGKILL")
 @pytest.mark.parametrize(("engine", "victim"), [("optuna", "both"), ("keras-tuner", "worker")])
 def test_nothing_is_lost_to_kills(tmp_path, engine, victim):
     photos = make_photos(tmp_path / "photos")

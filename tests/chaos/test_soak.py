@@ -2,9 +2,11 @@
 
 import multiprocessing
 
+from ..platforms import needs
 from .soak import search_many
 
 
+@needs("psutil.Process.num_fds")
 def test_neither_memory_nor_files_grow_with_the_number_of_trials(tmp_path):
     # In a process of its own: what other tests have left in this one is freed or opened at any time.
     with multiprocessing.get_context("spawn").Pool(1) as alone:

@@ -14,12 +14,13 @@ from PIL import Image
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial, FailedTrial
 
+from ..platforms import needs
 from ..search.factory import striped_dataset
 from .test_run import command, tlsearch
 
 pytest.importorskip("ray")
 
-pytestmark = [pytest.mark.trains, pytest.mark.slow]
+pytestmark = [pytest.mark.trains, pytest.mark.slow, needs("signal.SIGKILL", "os.sched_getaffinity")]
 TRIALS = 6
 OPTIONS = [
     *("--weights", "starter", "--alpha", 0.35, "--size", 32, "--space", "smoke"),

@@ -4,8 +4,11 @@ import pytest
 
 from tlsearch.search.data.decode import MAX_MEMORY
 
+from ..platforms import needs
 from .images import fuzz
 from .mutate import seeds
+
+pytestmark = needs("/proc")
 
 
 @pytest.mark.parametrize("form", sorted(seeds()))

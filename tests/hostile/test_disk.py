@@ -20,6 +20,7 @@ from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial
 from tlsearch.spaces.errors import DataError, StudyError
 
+from ..platforms import needs, require
 from ..search.factory import settings
 from ..search.fakes import FakePool, searcher
 
@@ -40,6 +41,7 @@ def finished(path):
 
 @contextlib.contextmanager
 def mounted(folder, size):
+    require("mount")
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)], capture_output=True)
     if done.returncode:
@@ -120,6 +122,7 @@ def test_a_disk_that_becomes_read_only(small_disk):
     assert finished(store.place.path)[:3] == kept and len(finished(store.place.path)) == 6
 
 
+@needs("os.geteuid")
 def test_permission_denied(tmp_path):
     """As a user without rights, since root has them all."""
     folder = tmp_path / "locked"

@@ -14,6 +14,7 @@ from PIL import Image
 from tlsearch.search.data.decode import MAX_MEMORY, UnreadableImageError, decode
 from tlsearch.search.data.folder import scan
 
+from ..platforms import needs
 from .names import NAMES, as_file_name
 
 
@@ -29,6 +30,7 @@ def test_very_many_empty_folders(make_folder, count):
     assert {file.reason for file in layout.skipped} == {"an empty folder"}
 
 
+@needs("rm")
 def test_a_path_of_ten_thousand_characters(make_folder, monkeypatch):
     root = make_folder({"cats": 1, "dogs": 1})
     monkeypatch.chdir(root / "cats")
@@ -45,6 +47,7 @@ def test_a_path_of_ten_thousand_characters(make_folder, monkeypatch):
     subprocess.run(["rm", "-rf", "cats"], check=True)  # what cleans up after pytest cannot
 
 
+@needs("os.mkfifo", "socket.AF_UNIX", "/dev/zero")
 def test_what_is_no_file_is_never_opened(make_folder, monkeypatch):
     root = make_folder({"cats": 1, "dogs": 1})
     monkeypatch.chdir(root / "cats")
@@ -65,6 +68,7 @@ def test_what_is_no_file_is_never_opened(make_folder, monkeypatch):
     assert {file.reason for file in layout.skipped} == {"not a regular file"}
 
 
+@needs("os.mkfifo", "/dev/zero")
 def test_what_takes_a_file_s_place_after_the_scan_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     os.symlink("/dev/zero", tmp_path / "zero.png")
@@ -102,6 +106,7 @@ BOMBS = {
 @pytest.mark.parametrize(
     "name", [name if name == "alpha.png" else pytest.param(name, marks=pytest.mark.slow) for name in BOMBS]
 )
+@needs("/proc")
 def test_a_bomb_takes_no_more_memory_than_is_allowed(tmp_path, name, side):
     """In a process of its own, since the peak is a process's. Files of kilobytes that stand for gigabytes."""
     mode, options = BOMBS[name]

@@ -17,6 +17,8 @@ from tlsearch.search.data.folder import scan
 from tlsearch.search.data.images import decode_all, open_images
 from tlsearch.search.events import Event, PhaseAdvanced, ignore
 
+from ...platforms import needs
+
 SIZE = 8
 
 
@@ -114,6 +116,7 @@ class TestProcesses:
 
         assert done.stdout == f"{ONE_PROCESS + 10}\n"
 
+    @needs("signal.SIGKILL", "/proc")
     def test_end_with_a_parent_that_is_killed(self):
         code = (
             "import multiprocessing, os, signal\n"

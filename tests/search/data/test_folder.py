@@ -10,6 +10,8 @@ from tlsearch.search.data import folder as folder_module
 from tlsearch.search.data.folder import printable, scan
 from tlsearch.spaces.errors import DataError
 
+from ...platforms import needs
+
 
 def reasons(root: Path) -> dict[str, str]:
     return {file.path: file.reason for file in scan(root).skipped}
@@ -181,6 +183,7 @@ class TestLinks:
         assert list(placed(tmp_path / "link")) == ["cats/0.png"]
 
 
+@needs("os.mkfifo", "socket.AF_UNIX")
 def test_pipes_and_sockets_are_never_opened(make_folder, monkeypatch):
     root = make_folder({"cats": 1})
     os.mkfifo(root / "cats" / "pipe.jpg")

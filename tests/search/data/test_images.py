@@ -20,6 +20,8 @@ from tlsearch.search.data.images import Decoded, decode_all, find_decoded, open_
 from tlsearch.search.events import Event, PhaseAdvanced, PhaseEnded, PhaseStarted, ignore
 from tlsearch.spaces.errors import DataError
 
+from ...platforms import needs
+
 SIZE = 8
 
 
@@ -231,6 +233,7 @@ class TestInterruption:
         assert decoded == first
         self.check(root, decoded)
 
+    @needs("signal.SIGKILL")
     def test_a_process_that_is_killed_for_real_is_gone_on_from(self, root, tmp_path, decode_folder):
         code = (
             "import os, signal, sys\n"

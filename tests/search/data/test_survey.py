@@ -32,8 +32,8 @@ def test_says_what_opening_the_folder_gives(make_folder, counts):
 def test_opens_no_image(make_folder):
     root = make_folder({"cats": 4, "dogs": 4})
     for path in root.rglob("*.png"):
-        path.chmod(0)
         path.write_bytes(b"no image")
+        path.chmod(0)
     assert survey_folder(root, size=8).images == 8
 
 

@@ -23,6 +23,8 @@ from tlsearch.search.machine.devices import (
 )
 from tlsearch.spaces.errors import OptionError
 
+from ...platforms import require
+
 TWO = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-11111111-aaaa-bbbb-cccc-000000000000)
 GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-22222222-aaaa-bbbb-cccc-000000000000)
 """
@@ -102,6 +104,7 @@ def test_here_is_no_gpu():
 @pytest.fixture
 def listing(tmp_path, monkeypatch):
     """A machine whose driver lists two GPUs."""
+    require("/bin/sh")
     command = tmp_path / "nvidia-smi"
     command.write_text(f"#!/bin/sh\ncat <<'END'\n{TWO}END\n")
     command.chmod(command.stat().st_mode | stat.S_IXUSR)

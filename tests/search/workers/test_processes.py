@@ -19,6 +19,7 @@ from tlsearch.spaces.backbone.spec import BackboneSpec, weights_fingerprint
 from tlsearch.spaces.errors import SearchFailedError, WeightsError
 from tlsearch.spaces.recipe import Recipe
 
+from ...platforms import needs
 from ..factory import striped_dataset
 
 SPEC = BackboneSpec(0.35, 32, "random")
@@ -69,6 +70,7 @@ class Driver:
 
 @pytest.mark.slow
 @pytest.mark.trains
+@needs("signal.SIGKILL")
 def test_a_worker_that_is_killed_costs_one_task(pool):
     killed = []
 
@@ -99,6 +101,7 @@ def test_a_task_that_fails_is_told_and_the_worker_lives(pool, context):
 
 @pytest.mark.slow
 @pytest.mark.trains
+@needs("psutil.RLIMIT_AS")
 def test_one_that_hangs_crashes_or_runs_out_of_memory_costs_one_task(pool, monkeypatch):
     """Really: a stopped process, a segmentation fault, an address space that is limited from outside."""
     monkeypatch.setattr(watchdog, "IDLE_SECONDS", 2.0)

@@ -13,6 +13,7 @@ from tlsearch.search.storage.places import list_studies
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.spaces.errors import StudyError
 
+from ....platforms import needs
 from ...factory import add, begin, complete, measurement, recipe, settings, values
 
 
@@ -55,8 +56,10 @@ def test_refuses_a_file(tmp_path):
         StudyStore.create(tmp_path / "file", settings())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@needs("os.geteuid")
 def test_refuses_a_folder_that_cannot_be_written(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
     tmp_path.chmod(0o500)
     with pytest.raises(StudyError, match="must be writable"):
         StudyStore.create(tmp_path / "study", settings())
