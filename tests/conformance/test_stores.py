@@ -78,6 +78,10 @@ def test_the_one_that_was_written_to_last_is_listed_first(place, store):
     add(newer, complete(0))
     newer.notes.keep_test_files(["a"])
     assert list_studies(where) == [other, place]
+    time.sleep(0.01)  # as much later as the clocks of file systems can tell
+    store.notes.keep_test_files(["a"])
+    add(store, complete(0))
+    assert list_studies(where) == [place, other]
 
 
 def test_gives_back_what_was_recorded(place, store):
@@ -178,6 +182,12 @@ def test_confirmations_keep_their_predictions(place, store):
     for kept, given in zip(again.predictions(stored), (probabilities, labels), strict=True):
         np.testing.assert_array_equal(kept, given)
         assert kept.dtype == given.dtype
+
+
+def test_a_damaged_confirmation_is_said(store):
+    store.files.write({"confirm/frozen-00003-17.json": b'{"trial": '})
+    with pytest.raises(DamagedStudyError, match=r"confirm/frozen-00003-17\.json cannot be read \(no JSON"):
+        store.confirmations()
 
 
 def test_predictions_that_are_missing_are_damage(store):

@@ -174,8 +174,9 @@ def resampled(draws, between=0.0, explained=0.0, seeds=1):
         ({"between": 3e-4, "explained": 1e-4, "seeds": 3}, {"between": 1e-4, "explained": 2e-4, "seeds": 2}),
         ({"between": 3e-4, "explained": 1e-4, "seeds": 3}, {}),
         ({"between": 9e-4, "explained": 8.9e-4, "seeds": 2}, {"between": 9e-4, "explained": 8.9e-4, "seeds": 5}),
+        ({"between": 9e-4, "explained": 8.9e-4, "seeds": 2}, {}),
     ],
-    ids=["both", "one makes up for the other", "one seed", "no less than the fewest"],
+    ids=["both", "one makes up for the other", "one seed", "no less than the fewest", "no less than the fewest, one seed"],
 )
 def test_seeds_widen_a_difference_by_the_formula_of_the_module(first, second):
     rng = np.random.default_rng(15)

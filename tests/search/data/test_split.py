@@ -140,6 +140,7 @@ def test_too_few_for_the_parts_are_an_error_beforehand_too(images):
         (300, (0.99,), [297, 3]),
         (300, (0.999, 0.5), [298, 1, 1]),
         (20, FLAT_SHARES, [3, 3, 14]),
+        (10, (0.3, 0.9, 0.9), [3, 5, 1, 1]),
     ],
 )
 def test_however_large_the_shares_every_later_part_keeps_a_picture(images, shares, sizes):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 from tlsearch.search.storage.folder.lock import hold
 from tlsearch.search.storage.places import list_studies
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.spaces.errors import StudyError
+from tlsearch.spaces.errors import DamagedStudyError, StudyError
 
 from ....platforms import needs
 from ...factory import add, begin, complete, measurement, recipe, settings, values
@@ -88,6 +89,15 @@ def test_a_damaged_study_is_refused_and_left_as_it_is(store, damage, message):
     with pytest.raises(StudyError, match=message):
         StudyStore.open(store.place.path)
     assert {path.name: path.read_bytes() for path in store.place.path.iterdir()} == before
+
+
+def test_a_trial_in_a_state_that_does_not_exist_is_damage(store):
+    add(store, complete(0))
+    with sqlite3.connect(store.place.path / "study.db") as connection:
+        connection.execute("UPDATE trials SET state = 'ODD'")
+    connection.close()
+    with pytest.raises(DamagedStudyError, match=r"study.db cannot be read \(a trial is damaged\)"):
+        StudyStore.open(store.place.path).trials()
 
 
 def test_a_second_search_is_refused_with_the_name_of_the_first(store):

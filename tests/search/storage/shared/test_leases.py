@@ -11,6 +11,7 @@ from sqlalchemy.pool import StaticPool
 
 from tlsearch.search.storage.address import parse_storage
 from tlsearch.search.storage.shared import leases as module
+from tlsearch.search.storage.shared import owner as owner_module
 from tlsearch.search.storage.shared.connection import Connection
 from tlsearch.search.storage.shared.leases import Leases
 from tlsearch.search.storage.shared.owner import known_dead, new_owner, shown
@@ -99,6 +100,16 @@ def test_a_process_that_has_ended_on_this_machine_is_known_to_be_dead(monkeypatc
     assert not known_dead("anything") and not known_dead("")
 
 
+def test_where_a_boot_cannot_be_told_from_another_nobody_is_known_to_be_dead(monkeypatch):
+    def missing(path):
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    monkeypatch.setattr(owner_module.os, "readlink", missing)
+    host, pid, scope, start, chance = new_owner().rsplit("/", 4)
+    assert scope == ""
+    assert not known_dead("/".join((host, pid, scope, str(int(start) - 1000), chance)))
+
+
 def test_whose_process_has_ended_loses_its_tasks_at_once(monkeypatch):
     engine = create_engine("sqlite://", poolclass=StaticPool)
     METADATA.create_all(engine)
@@ -129,20 +140,21 @@ def test_signs_of_life_come_from_a_thread_and_end_with_the_block(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'leases.db'}")
     METADATA.create_all(engine)
     now = 0.0
-    leases = Leases(engine, 1, "a", clock=lambda: literal(now), seconds=0.06)
+    leases, others = (Leases(engine, 1, name, clock=lambda: literal(now), seconds=0.06) for name in "ab")
+    assert others.claim("trial 2")
 
     def beats():
         with engine.connect() as connection:
-            return connection.execute(select(LEASES.c.beat)).scalars().all()
+            return dict(connection.execute(select(LEASES.c.task, LEASES.c.beat)).all())
 
     with leases.beating():
-        assert leases.claim("trial 1") and beats() == [0.0]
+        assert leases.claim("trial 1") and beats() == {"trial 1": 0.0, "trial 2": 0.0}
         now = 7.0
         deadline = time.monotonic() + 30
-        while beats() != [7.0]:
+        while beats() != {"trial 1": 7.0, "trial 2": 0.0}:
             assert time.monotonic() < deadline, "no sign of life has come"
             time.sleep(0.01)
-    assert beats() == []
+    assert beats() == {"trial 2": 0.0}
     engine.dispose()
 
 
