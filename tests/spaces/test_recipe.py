@@ -78,6 +78,25 @@ def test_refuses(changes, message):
         Recipe(**{"technique": "frozen", "learning_rate": 1e-3, **changes})
 
 
+def test_what_a_record_does_not_name_has_its_default():
+    assert Recipe.from_dict({"technique": "frozen", "learning_rate": 1e-3}).as_dict() == {
+        "technique": "frozen",
+        "learning_rate": 1e-3,
+        "fine_tune_at": None,
+        "head_units": 0,
+        "head_layers": 0,
+        "dropout": 0.0,
+        "optimizer": "adam",
+        "batch_size": 32,
+        "epochs": 10,
+        "head_learning_rate": 1e-3,
+        "head_epochs": 10,
+        "augment": False,
+        "batch_norm": "folded",
+        "class_weight": "none",
+    }
+
+
 def test_from_dict_names_what_is_unknown_or_missing():
     with pytest.raises(SpaceError, match="no field colour"):
         Recipe.from_dict({"technique": "frozen", "learning_rate": 1e-3, "colour": 1})

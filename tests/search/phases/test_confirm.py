@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tlsearch.search.events import Warned
+from tlsearch.search.events import PhaseAdvanced, Warned
 from tlsearch.search.phases.confirm import RESERVED_AT_MOST, ConfirmationPlan, Confirmer, expected_seconds
 from tlsearch.search.phases.time_limit import TimeLimit
 from tlsearch.search.phases.training import Conditions
@@ -121,7 +121,9 @@ def test_it_goes_on_after_being_cut_off(store, context):
         confirmer(store, context.dataset).run(pool(stop, count=1))
     kept = store.confirmations()
     assert len(kept) == 2
-    confirmer(StudyStore.open(store.place.path), context.dataset).run(pool())
+    heard = []
+    confirmer(StudyStore.open(store.place.path), context.dataset, listener=heard.append).run(pool())
+    assert [event.done for event in heard if isinstance(event, PhaseAdvanced)] == [3, 4]
     after = store.confirmations()
     assert len(after) == 4 and all(one in after for one in kept)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import threading
+import time
 
 import pytest
 
@@ -13,7 +14,7 @@ from tlsearch.search.activations.eviction import in_use
 from tlsearch.search.activations.extract import Extractor
 from tlsearch.search.activations.passes import passes
 from tlsearch.search.context import Context
-from tlsearch.search.events import PhaseAdvanced, PhaseStarted, Warned
+from tlsearch.search.events import PhaseAdvanced, PhaseEnded, PhaseStarted, Warned
 from tlsearch.search.machine.paths import folder_bytes
 from tlsearch.search.phases.extract import CacheFiller
 from tlsearch.search.workers.messages import Extracted
@@ -158,10 +159,12 @@ def test_a_cache_that_cannot_be_written_turns_caching_off_with_a_warning(fill, c
 
 
 def test_progress_counts_images(context, network):
-    heard, pool = [], Pool(context, network)
+    heard, pool, began = [], Pool(context, network), time.monotonic()
     with CacheFiller(pool, context, SPACE, cuts_that_pay(fold(network), SPACE.cuts), heard.append) as filler:
         filler.fill("search")
     assert [event.done for event in heard if isinstance(event, PhaseAdvanced)] == [len(context.search_rows())]
+    (ended,) = [event for event in heard if isinstance(event, PhaseEnded)]
+    assert 0 < ended.seconds < time.monotonic() - began
 
 
 class TestTwoSearchesAtOnce:
@@ -296,6 +299,17 @@ class TestResume:
         cuts, tasks, heard = self.run(limited, network)
         assert cuts == CUTS and len(tasks) == 2
         assert not [event for event in heard if isinstance(event, Warned)]
+
+    def test_what_was_begun_needs_no_room_twice(self, context, network):
+        """An older search's entries stay where what is missing fits beside them."""
+        older = dataclasses.replace(context, weights_fingerprint="other")
+        self.run(older, network)
+        taken = folder_bytes(context.cache)
+        self.cut_off(context, network, after=2)
+        # As much again, and what is written beside the values.
+        limited = dataclasses.replace(context, cache_limit=2 * taken + 1000)
+        cuts, _, _ = self.run(limited, network)
+        assert cuts == CUTS and len(entries(context.cache)) == 2 * len(CUTS)
 
     def test_a_begun_entry_that_no_longer_fits_makes_room_for_cheaper_ones(self, context, network):
         values_at = cuts_that_pay(fold(network), SPACE.cuts)

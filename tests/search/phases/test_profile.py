@@ -49,6 +49,8 @@ def test_the_profile_peaks_where_the_classes_are_told_apart():
 def test_the_last_two_points_are_both_the_end():
     found = profile_of(*features({"block_16": 3.0, "top": 3.0}))
     assert found.label == "similar"
+    before = profile_of(*features({"block_15": 3.0}))
+    assert before.label == "different" and before.last_share < 0.1
 
 
 def test_noise_is_no_similarity():

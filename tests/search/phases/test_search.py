@@ -120,8 +120,9 @@ def test_a_trial_that_is_lost_with_its_node_is_trained_again_once(store, tmp_pat
 
 
 def test_nothing_but_failures_ends_the_search_with_the_reason(store):
-    with pytest.raises(SearchFailedError, match="none of 5 trials succeeded; the last one: no luck"):
-        searcher(store, 20).run(FakePool(lambda job: Failed("no luck"), count=1))
+    number = itertools.count(1)
+    with pytest.raises(SearchFailedError, match="none of 5 trials succeeded; the last one: no luck 5"):
+        searcher(store, 20).run(FakePool(lambda job: Failed(f"no luck {next(number)}"), count=1))
 
 
 def test_a_hopeless_trial_is_pruned_within_its_technique_only(store):
@@ -149,6 +150,14 @@ def test_a_deadline_stops_it_without_a_failure(store):
     *whole, last = store.trials()
     assert [type(trial) for trial in whole] == [CompleteTrial] * 4
     assert last.interrupted and "time limit" in last.error
+
+
+def test_a_trial_that_another_driver_has_taken_over_is_not_trained_on(store, monkeypatch):
+    monkeypatch.setattr(store, "owns", lambda number: number != 0)
+    searcher(store, 4).run(FakePool(good, count=1))
+    lost, *others = store.trials()
+    assert lost.interrupted and len(lost.curve) == 1
+    assert [type(trial) for trial in others] == [CompleteTrial] * 4
 
 
 def test_time_that_is_reserved_is_left_over(store):

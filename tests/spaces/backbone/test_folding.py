@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,17 @@ def test_layers_keep_the_numbers_of_the_original(network):
     names = {step.index: step.config["name"] for step in network.steps}
     for step in fold(network).steps:
         assert names[step.index] == step.config["name"]
+
+
+def test_padding_stays_before_a_convolution_that_pads_by_itself(network):
+    padding = next(step for step in network.steps if step.kind == "ZeroPadding2D")
+    steps = (
+        replace(step, config={**step.config, "padding": "same"}) if padding.index in step.inputs else step
+        for step in network.steps
+    )
+    folded = fold(replace(network, steps=tuple(steps)))
+    assert folded.step(padding.index).kind == "ZeroPadding2D"
+    assert fold(network).step(padding.index).kind != "ZeroPadding2D"
 
 
 def test_a_batch_norm_behind_something_else_is_refused(network):

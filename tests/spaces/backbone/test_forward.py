@@ -58,6 +58,10 @@ def test_threads_change_nothing(fold_first, network):
         np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-5)
 
 
+def test_a_call_takes_a_batch_for_each_thread():
+    assert [images_a_call(threads) for threads in (None, 1, 3)] == [BATCH, BATCH, 3 * BATCH]
+
+
 def test_kept_batch_norm_goes_through_keras(network, pixels):
     (features,) = compile_forward(network, [POOL])(pixels)
     (folded,) = compile_forward(fold(network), [POOL])(pixels)
