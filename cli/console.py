@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..search.events import Event, Listener, TrialFinished
+from ..search.events import Event, Listener, TrialFinished, Warned
 from ..search.trial import Metric
 from ..spaces.errors import OptionError
 
@@ -36,7 +36,7 @@ def debugging() -> bool:
 
 @contextmanager
 def watching(metric: Metric = "accuracy", *, quiet: bool) -> Iterator[Listener]:
-    """Shows progress: redrawn in place on a terminal, lines elsewhere. With `--debug` failed trials show their traceback."""
+    """Shows progress: redrawn in place on a terminal, lines elsewhere. With `--debug` failures show their traceback."""
     from ..reports.terminal.live import LiveProgress
     from ..reports.terminal.log import Log
 
@@ -46,18 +46,19 @@ def watching(metric: Metric = "accuracy", *, quiet: bool) -> Iterator[Listener]:
 
         def listener(event: Event) -> None:
             progress(event)
-            if show_tracebacks and isinstance(event, TrialFinished) and event.traceback:
+            if show_tracebacks and isinstance(event, TrialFinished | Warned) and event.traceback:
                 _print_traceback(console, event)
 
         yield listener
 
 
-def _print_traceback(console: Console, event: TrialFinished) -> None:
+def _print_traceback(console: Console, event: TrialFinished | Warned) -> None:
     from rich.text import Text
 
     from ..reports.text import literal
 
-    for line in (f"Traceback of trial {event.trial.number}:", *event.traceback.splitlines()):
+    heading = f"Traceback of trial {event.trial.number}:" if isinstance(event, TrialFinished) else "Its traceback:"
+    for line in (heading, *event.traceback.splitlines()):
         console.print(Text(literal(line)), soft_wrap=True)
 
 

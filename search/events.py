@@ -59,7 +59,10 @@ class TrialMeasured:
 
 @dataclass(frozen=True, slots=True)
 class TrialFinished:
-    """A trial ended: complete, pruned or failed; ``traceback`` is that of an unexpected error, else empty."""
+    """A trial ended: complete, pruned or failed.
+
+    ``traceback`` is that of an unexpected error, or the last output of a process that died; empty otherwise.
+    """
 
     trial: FinishedTrial
     traceback: str = ""
@@ -74,9 +77,13 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the user should know and the search goes on without, in one sentence."""
+    """Something the user should know and the search goes on without, in one sentence.
+
+    ``traceback`` is that of the training run that the warning is about, as in `TrialFinished`; empty for other warnings.
+    """
 
     message: str
+    traceback: str = ""
 
 
 @dataclass(frozen=True, slots=True)

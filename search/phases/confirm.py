@@ -170,9 +170,10 @@ class Confirmer(TrainingPhase):
             return
         if not isinstance(end, Trained):
             self._store.recorder.release(_claim(trial, seed))
-            self._listener(
-                Warned(f"A confirmation run of {trial.recipe.technique} failed ({end.error}); its seed is left out.")
-            )
+            if end.details:
+                self._store.keep_traceback(trial.number, end.details, seed=seed)
+            failed = f"A confirmation run of {trial.recipe.technique} failed ({end.error}); its seed is left out."
+            self._listener(Warned(failed, end.details))
             return
         assert end.outcome is not None
         if (recorded := self._recorded(trial, seed, end.outcome)) is None:

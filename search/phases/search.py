@@ -161,7 +161,7 @@ class Searcher(TrainingPhase):
 
     def ended(self, run: Train, end: RunEnd) -> None:
         trial = self._finished_trial(self._running.pop(run.ticket), end)
-        self._record(trial, end.traceback if isinstance(end, Failed) else "")
+        self._record(trial, end.details if isinstance(end, Failed | Died) else "")
         failures = sum(isinstance(t, FailedTrial) and not t.interrupted for t in self._finished)
         if failures >= HOPELESS:
             check_success(self._finished)

@@ -7,7 +7,7 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
     ├── study.db        the trials: an Optuna storage that optuna-dashboard opens as it is
     ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
     ├── models/         each finalist's best seed by the validation split: see `models`
-    ├── errors/         tracebacks of failed trials
+    ├── errors/         tracebacks of failed trials and confirmation runs
     ├── timing.json     seconds by phase, over all runs
     ├── runs.json       what each run of the search trained on
     ├── similarity.json the depth profile of the training images
@@ -119,15 +119,16 @@ class StudyStore:
         """Records a trial's end; returns False and records nothing where another driver has taken it over."""
         return self.recorder.finish(trial.number, *end_of(trial))
 
-    def keep_traceback(self, number: int, text: str) -> str:
-        """Keeps the traceback of a failed trial, and says where, for messages."""
-        self.files.write({_traceback(number): text.encode("utf-8", "backslashreplace")})
-        return self.files.where(_traceback(number))
+    def keep_traceback(self, number: int, text: str, *, seed: int | None = None) -> str:
+        """Keeps the traceback of a failed trial, or of its confirmation with ``seed``, and says where, for messages."""
+        name = _traceback(number, seed)
+        self.files.write({name: text.encode("utf-8", "backslashreplace")})
+        return self.files.where(name)
 
-    def traceback_of(self, number: int) -> str | None:
-        """The traceback of a failed trial; None where none was kept."""
+    def traceback_of(self, number: int, *, seed: int | None = None) -> str | None:
+        """The traceback of a failed trial, or of its confirmation with ``seed``; None where none was kept."""
         try:
-            return self.files.read(_traceback(number)).decode("utf-8", "replace")
+            return self.files.read(_traceback(number, seed)).decode("utf-8", "replace")
         except OSError:
             return None
 
@@ -236,5 +237,5 @@ class StudyStore:
         self._unread[what] = str(error)[:100]
 
 
-def _traceback(number: int) -> str:
-    return f"errors/trial-{number:05}.txt"
+def _traceback(number: int, seed: int | None) -> str:
+    return f"errors/trial-{number:05}.txt" if seed is None else f"errors/confirm-{number:05}-{seed}.txt"

@@ -115,9 +115,9 @@ class Inside:
             if isinstance(message, Begin):
                 raise
             if is_out_of_memory(error):
-                return Failed("out of memory", traceback=traceback.format_exc(), spent=True)
+                return Failed("out of memory", details=traceback.format_exc(), spent=True)
             summary = (str(error).strip().splitlines() or [""])[0]
-            return Failed(f"{type(error).__name__}: {summary}"[:500], traceback=traceback.format_exc())
+            return Failed(f"{type(error).__name__}: {summary}"[:500], details=traceback.format_exc())
 
     def _begin(self, begin: Begin) -> Ready:
         context = begin.context

@@ -120,13 +120,13 @@ class Failed:
     Attributes:
         error: Why, in one line for reports.
         cause: The exception if it is a `TlsearchError`, to be raised again in the main process.
-        traceback: Of an unexpected exception; empty for an expected one.
+        details: The traceback of an unexpected exception; empty for an expected one.
         spent: Whether the process must be replaced: once out of memory, it will be again.
     """
 
     error: str
     cause: Exception | None = None
-    traceback: str = ""
+    details: str = ""
     spent: bool = False
 
 

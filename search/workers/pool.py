@@ -30,12 +30,12 @@ class Died:
     Attributes:
         error: Why, in one line for reports.
         with_node: Whether the whole machine was lost. The task is not to blame then, and worth a retry.
-        output: The end of what the process wrote to its standard streams.
+        details: The end of what the process wrote to its standard streams.
     """
 
     error: str
     with_node: bool = False
-    output: str = ""
+    details: str = ""
 
 
 RunEnd = Trained | Failed | Died
@@ -200,8 +200,8 @@ class WorkerPool(ABC):
                 yield task, message  # type: ignore[misc]
         if failed:
             error = TaskFailedError(failed[0].error)
-            if details := failed[0].traceback if isinstance(failed[0], Failed) else failed[0].output:
-                error.add_note(f"In the worker:\n{details}")
+            if failed[0].details:
+                error.add_note(f"In the worker:\n{failed[0].details}")
             raise error
 
     def train(self, runs: TrainingRuns) -> None:
@@ -261,7 +261,7 @@ class WorkerPool(ABC):
             error = SearchFailedError(
                 f"no worker process could be started, {died.error}. Try --workers 1, or --debug for its output."
             )
-            error.add_note(f"Its output ends with:\n{died.output or '(nothing)'}")
+            error.add_note(f"Its output ends with:\n{died.details or '(nothing)'}")
             raise error
 
     def _end_hanging(self) -> None:

@@ -69,15 +69,15 @@ class ProcessWorker(Worker):
 
     def death(self) -> Died:
         """Why its process has ended."""
-        if self.kill_reason:
-            return Died(self.kill_reason)
         self.process.join()
+        output = self._words.tail()
+        if self.kill_reason:
+            return Died(self.kill_reason, details=output)
         code = self.process.exitcode or 0
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         hint = " (out of memory?)" if code == -9 else ""
-        output = self._words.tail()
         last = f"; its last words: {output.splitlines()[-1][:200]}" if output and code != -9 else ""
-        return Died(f"the worker process died: {how}{hint}{last}", output=output)
+        return Died(f"the worker process died: {how}{hint}{last}", details=output)
 
     def hang_up(self) -> None:
         """Terminates its process: left to end by itself, an idle one takes a second to tear TensorFlow down."""

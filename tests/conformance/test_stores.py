@@ -231,7 +231,9 @@ def test_the_traceback_of_a_failed_trial_is_kept_and_said_where(place, store):
     assert store.traceback_of(7) is None
     where = store.keep_traceback(7, "Traceback: 'a\udcff'")
     assert where == store.files.where("errors/trial-00007.txt")
-    assert StudyStore.open(place).traceback_of(7) == "Traceback: 'a\\udcff'"
+    store.keep_traceback(7, "Fatal Python error", seed=12)
+    again = StudyStore.open(place)
+    assert again.traceback_of(7) == "Traceback: 'a\\udcff'" and again.traceback_of(7, seed=12) == "Fatal Python error"
 
 
 def test_files_are_replaced_whole_and_listed_by_folder(store):

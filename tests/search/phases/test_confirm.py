@@ -137,6 +137,20 @@ def test_a_run_that_fails_is_left_out_and_said(store, context):
     assert len(warnings) == 2 and all("frozen failed (no luck)" in warning for warning in warnings)
 
 
+@pytest.mark.parametrize(
+    "end", [Failed("broken", details="Traceback: in train"), Died("it died", details="Traceback: in train")]
+)
+def test_what_a_failed_run_leaves_is_kept_and_told(store, context, end):
+    heard = []
+    confirmer(store, context.dataset, 1, listener=heard.append).run(
+        pool(lambda job: end if job.recipe == TRIALS[2].recipe else 0.9)
+    )
+    ((trial, seed),) = plan(store, 1).remaining()
+    assert trial.number == 2 and store.traceback_of(2, seed=seed) == "Traceback: in train"
+    assert store.traceback_of(2) is None and store.traceback_of(1, seed=seed) is None
+    assert [event.traceback for event in heard if isinstance(event, Warned)] == ["Traceback: in train"]
+
+
 @pytest.mark.parametrize("losses", [1, 2])
 def test_a_run_that_is_lost_with_its_node_is_done_again_once(store, context, losses):
     heard, lost = [], []

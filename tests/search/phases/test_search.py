@@ -224,10 +224,13 @@ def test_a_search_of_failures_fails_again_when_it_is_asked_again(store):
 
 def test_the_traceback_of_an_unexpected_error_is_kept_and_told(store):
     heard = []
-    ends = iter(
-        [Failed("ValueError: broken", traceback="Traceback (most recent call last):\n  …"), Failed("the loss became nan")]
-    )
+    ends = iter([
+        Failed("ValueError: broken", details="Traceback (most recent call last):\n  …"),
+        Failed("the loss became nan"),
+        Died("the worker process died", details="Fatal Python error: Segmentation fault"),
+    ])  # fmt: skip
     searcher(store, 4, listener=heard.append).run(FakePool(lambda job: next(ends, 0.8), count=1))
-    unexpected, diverged, *_ = [event for event in heard if isinstance(event, TrialFinished)]
+    unexpected, diverged, crashed, *_ = [event for event in heard if isinstance(event, TrialFinished)]
     assert unexpected.traceback.startswith("Traceback") and store.traceback_of(unexpected.trial.number) == unexpected.traceback
     assert diverged.traceback == "" and store.traceback_of(diverged.trial.number) is None
+    assert crashed.traceback == store.traceback_of(crashed.trial.number) == "Fatal Python error: Segmentation fault"

@@ -94,7 +94,7 @@ def test_a_task_that_is_lost_with_its_machine_is_done_again(times):
     assert sum(worker.restarts for worker in pool.workers) == times and sum(worker.deaths for worker in pool.workers) == 0
 
 
-@pytest.mark.parametrize("failure", [Failed("no luck", traceback="why"), Died("no luck", output="why")])
+@pytest.mark.parametrize("failure", [Failed("no luck", details="why"), Died("no luck", details="why")])
 def test_after_a_failure_nothing_more_begins_but_what_is_under_way_is_kept(failure):
     """The last worker answers first, with a failure, while the first has a task."""
     asked = []
@@ -170,8 +170,8 @@ def test_training_goes_on_for_as_long_as_it_is_told(epochs, whole):
 def test_a_pool_whose_workers_die_at_the_start_ends_with_what_they_wrote():
     pool = ScriptedPool(features, count=1)
     pool.workers[0].ready = False
-    pool.workers[0].mailbox = [Died("exit code 3", output="ImportError: libfoo")]
-    pool.workers[0].restart = lambda: pool.workers[0].mailbox.append(Died("exit code 3", output="ImportError: libfoo"))
+    pool.workers[0].mailbox = [Died("exit code 3", details="ImportError: libfoo")]
+    pool.workers[0].restart = lambda: pool.workers[0].mailbox.append(Died("exit code 3", details="ImportError: libfoo"))
     with pytest.raises(SearchFailedError, match="no worker process could be started, exit code 3") as error:
         pool.wait_until_ready()
     assert "ImportError: libfoo" in "".join(error.value.__notes__)
