@@ -71,8 +71,7 @@ class Worker(ABC):
     """A process that does one task at a time; if it dies, another takes its place.
 
     What an implementer must keep
-        Each message that is sent is answered by exactly one, which the pool receives. ``restart`` resets ``ready`` and
-        ``kill_reason``; all else of what follows is set by the pool alone.
+        Each message that is sent is answered by exactly one, which the pool receives.
 
     Attributes:
         name: Unique within the pool; constant while the worker has a task.
@@ -112,8 +111,32 @@ class Worker(ABC):
         """Ends its process at once."""
 
     @abstractmethod
-    def restart(self) -> None:
+    def _start_again(self) -> None:
         """Starts a new process in place of one that has died or was killed."""
+
+    def assign(self, task: Task) -> None:
+        """Gives it a task."""
+        self.task = task
+        self.send(task)
+
+    def heard(self, message: FromWorker | Died) -> None:
+        """Notes what a message says about its state. After `Measured` it goes on with its task."""
+        if isinstance(message, Ready):
+            self.ready = True
+        elif isinstance(message, Died):
+            self.deaths += not message.with_node
+        if not isinstance(message, Measured):
+            self.task = None
+
+    def kill_because(self, reason: str) -> None:
+        """Kills a process that hangs; the reason is told when it has died."""
+        self.kill_reason = reason
+        self.kill()
+
+    def restart(self) -> None:
+        """Replaces its process, which must begin anew."""
+        self.ready, self.kill_reason = False, ""
+        self._start_again()
 
 
 NextTask = Callable[[Worker], Task | None]
@@ -169,7 +192,7 @@ class WorkerPool(ABC):
             TlsearchError: The workers cannot begin: weights cannot be loaded, or processes only die.
         """
         while True:
-            for _, message in self._messages():
+            for _, _, message in self._messages():
                 if isinstance(message, Ready):
                     return message
 
@@ -215,48 +238,41 @@ class WorkerPool(ABC):
                 runs.ended(run, message)
 
     def _answers(self, next_task: NextTask, *, at_cache: bool) -> Answers:
-        """Assigns tasks to idle workers until nothing is left to do, and yields the workers' messages.
-
-        After `Measured` a worker waits for `Continue`; any other message ends its task.
-        """
+        """Assigns tasks to idle workers until nothing is left to do, and yields the workers' messages about them."""
         while True:
             ready = [worker for worker in self.workers if worker.ready and (worker.at_cache or not at_cache)]
             for worker in [worker for worker in ready if worker.task is None]:
                 if (task := next_task(worker)) is None:
                     break
-                worker.task = task
-                worker.send(task)
+                worker.assign(task)
                 self._watchdog.heard(worker.name)
             if ready and all(worker.task is None for worker in self.workers):
                 return
-            for worker, message in self._messages():
-                if isinstance(message, Ready) or worker.task is None:
-                    continue
-                task = worker.task
-                if not isinstance(message, Measured):
-                    worker.task = None
-                yield worker, task, message
+            for worker, task, message in self._messages():
+                if task is not None:
+                    yield worker, task, message
 
-    def _messages(self) -> Iterator[tuple[Worker, FromWorker | Died]]:
-        """The messages that arrive. A worker that died is replaced before its `Died` is yielded; one that hangs is killed."""
+    def _messages(self) -> Iterator[tuple[Worker, Task | None, FromWorker | Died]]:
+        """The messages that arrive, with the task that each is about; None for one that is about the worker's beginning.
+
+        A worker that died is replaced before its `Died` is yielded; one that hangs is killed.
+        """
         for worker, message in self._receive():
             self._watchdog.heard(worker.name)
-            if isinstance(message, Ready):
-                worker.ready = True
-            elif isinstance(message, Died):
-                self._replace(worker, message)
-            elif isinstance(message, Failed) and not worker.ready:
+            task, began = worker.task, worker.ready
+            worker.heard(message)
+            if isinstance(message, Died):
+                self._replace(worker, message, began=began)
+            elif isinstance(message, Failed) and not began:
                 raise message.cause or SearchFailedError(message.error)
             elif isinstance(message, Failed) and message.spent:
                 worker.kill()
                 worker.restart()
-            yield worker, message
+            yield worker, task, message
         self._end_hanging()
 
-    def _replace(self, worker: Worker, died: Died) -> None:
-        began = worker.ready
+    def _replace(self, worker: Worker, died: Died, *, began: bool) -> None:
         worker.restart()
-        worker.deaths += not died.with_node
         if not began and worker.deaths >= _MAX_FALSE_STARTS:
             error = SearchFailedError(
                 f"no worker process could be started, {died.error}. Try --workers 1, or --debug for its output."
@@ -268,5 +284,4 @@ class WorkerPool(ABC):
         busy = {w.name: w for w in self.workers if not w.kill_reason and (w.task is not None or not w.ready)}
         watched = {name: process for name, w in busy.items() if (process := w.process_id) is not None}
         for name, reason in self._watchdog.look(watched):
-            busy[name].kill_reason = reason
-            busy[name].kill()
+            busy[name].kill_because(reason)

@@ -58,11 +58,10 @@ class ProcessWorker(Worker):
     def kill(self) -> None:
         self.process.kill()
 
-    def restart(self) -> None:
+    def _start_again(self) -> None:
         self.connection.close()
         self.process.join()
         self._words.close()
-        self.ready, self.kill_reason = False, ""
         self.process, self.connection, self._words = self._start()
         if self._begin is not None:
             self.send(self._begin)
@@ -120,7 +119,7 @@ class ProcessPool(WorkerPool):
         self.workers = [ProcessWorker(f"worker-{number + 1}", threads, own[number]) for number in range(count)]
 
     def share(self, keys: Sequence[EntryKey]) -> None:
-        """See `WorkerPool`. They read the cache itself."""
+        """Does nothing: they read the cache itself."""
 
     def close(self) -> None:
         for worker in self.workers:

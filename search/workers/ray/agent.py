@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...activations.cache import ActivationCache, EntryKey
 from ...activations.eviction import default_limit, make_room, planning_room, using
-from ...machine.paths import cache_root, remove_dead_drafts
+from ...machine.paths import atomic_write, cache_root, remove_dead_drafts
 from ..watchdog import processor_seconds
 
 NODE_CACHE_VARIABLE = "TLSEARCH_NODE_CACHE_DIR"
@@ -47,47 +46,28 @@ class Wanted:
             return False
 
 
-class _Arriving:
-    """A file that is being received, under another name until it is whole."""
+def _receive(path: Path) -> Generator[None, NDArray[np.uint8] | str, None]:
+    """Writes the chunks that it is sent to a file that appears, whole, when it is sent the digest of them all.
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_dead_drafts(path)
-        self._path = path
-        self._draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-        self._file: BinaryIO = self._draft.open("xb")
-        self._digest = hashlib.blake2b(digest_size=16)
-
-    def take(self, chunk: NDArray[np.uint8]) -> None:
-        try:
-            self._file.write(chunk.data)
-        except OSError:
-            self.drop()
-            raise
-        self._digest.update(chunk.data)
-
-    def finish(self, digest: str) -> None:
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            # Windows renames no open file.
-            self._file.close()
-            if self._digest.hexdigest() != digest:
-                raise OSError(f"{self._path.name} arrived altered")
-            os.replace(self._draft, self._path)
-        finally:
-            self.drop()
-
-    def drop(self) -> None:
-        self._file.close()
-        self._draft.unlink(missing_ok=True)
+    Raises:
+        OSError: The file cannot be written, or is not what the digest is of.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_dead_drafts(path)
+    digest = hashlib.blake2b(digest_size=16)
+    with atomic_write(path) as file:
+        while not isinstance(chunk := (yield), str):
+            file.write(chunk.data)
+            digest.update(chunk.data)
+        if digest.hexdigest() != chunk:
+            raise OSError(f"{path.name} arrived altered")
 
 
 class NodeAgent:
     """Where a node keeps what it needs of the driver's, and how its workers are."""
 
     def __init__(self) -> None:
-        self._arriving: dict[str, _Arriving] = {}
+        self._arriving: dict[str, Generator[None, NDArray[np.uint8] | str, None]] = {}
         self._used = ExitStack()
         self._filling = ExitStack()
         self._raylet = os.getppid()
@@ -157,9 +137,10 @@ class NodeAgent:
         """
         if first:
             if cut_off := self._arriving.pop(target, None):
-                cut_off.drop()
-            self._arriving[target] = _Arriving(self._root / target)
-        self._arriving[target].take(chunk)
+                cut_off.close()
+            self._arriving[target] = _receive(self._root / target)
+            next(self._arriving[target])
+        self._arriving[target].send(chunk)
 
     def finish(self, target: str, digest: str) -> Path:
         """Makes a received file visible under its name, and gives its path.
@@ -167,7 +148,8 @@ class NodeAgent:
         Raises:
             OSError: It is not what was sent.
         """
-        self._arriving.pop(target).finish(digest)
+        with suppress(StopIteration):
+            self._arriving.pop(target).send(digest)
         return self._root / target
 
     def processor_seconds(self, pids: Sequence[int]) -> dict[int, float]:
@@ -201,8 +183,7 @@ def _holds(file: Path, text: str) -> bool:
         return False
 
 
-def digest_of(path: Path) -> Any:
+def digest_of(path: Path) -> str:
     """BLAKE2b of 16 bytes of a file, as hexadecimal digits."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ...context import Context
 from ...data.dataset import Dataset
 from ...machine.paths import folder_bytes
 from ..messages import Begin
-from .agent import NodeAgent, Wanted, digest_of
+from .agent import NodeAgent, Wanted, digest_of, identity_of
 from .cluster import on_node
 
 CHUNK_BYTES = 16 << 20
@@ -41,6 +41,27 @@ _PING_SECONDS = 10.0
 
 class UnusableNodeError(Exception):
     """A node is well but cannot take the data; its workers cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What every node needs of the driver's.
+
+    Attributes:
+        begin: The first message to every worker, with the driver's paths.
+        identity: Tells the driver's folder of caches from all others; empty where it cannot be written, and so not shared.
+    """
+
+    begin: Begin
+    identity: str
+
+    @classmethod
+    def of(cls, begin: Begin) -> Supplies:
+        """What nodes need to send ``begin`` to their workers."""
+        try:
+            return cls(begin, identity_of(begin.context.cache.parent))
+        except OSError:
+            return cls(begin, "")
 
 
 class Node:
@@ -73,16 +94,15 @@ class Node:
         self._asked: Any = None
         self._processor: dict[int, float] = {}
 
-    def prepare(self, begin: Begin, identity: str, keys: Sequence[EntryKey], threads: ThreadPoolExecutor) -> None:
-        """Starts to bring what is still missing; `prepared` tells when and how that ends.
+    def prepare(self, supplies: Supplies, keys: Sequence[EntryKey], threads: ThreadPoolExecutor) -> None:
+        """Starts to bring what is still missing, in one of the threads; `prepared` tells when and how that ends.
 
         Args:
-            begin: The first message, with the driver's paths.
-            identity: Of the driver's folder of caches.
-            keys: Complete entries there.
-            threads: One of them waits for the node.
+            supplies: What every node needs.
+            keys: Complete entries of the driver's cache, which it needs too.
+            threads: Where the driver waits for the node.
         """
-        self.prepared = threads.submit(self._prepare, begin, identity, tuple(keys))
+        self.prepared = threads.submit(self._prepare, supplies, tuple(keys))
 
     def is_lost(self) -> bool:
         """Whether the node, or the way to it, is gone."""
@@ -108,11 +128,12 @@ class Node:
         """Ends what runs on the node beside its workers."""
         ray.kill(self._agent)
 
-    def _prepare(self, begin: Begin, identity: str, keys: Sequence[EntryKey]) -> None:
+    def _prepare(self, supplies: Supplies, keys: Sequence[EntryKey]) -> None:
+        begin = supplies.begin
         with self._lock:
             try:
                 if self.begin is None:
-                    context = self._bring_context(begin.context, identity)
+                    context = self._bring_context(begin.context, supplies.identity)
                     self.begin = ray.put(replace(begin, context=context))
                 if not self.shares_cache:
                     self._bring_entries(begin.context, [key for key in keys if key not in self._entries])

@@ -25,9 +25,8 @@ from ..messages import Begin, FromWorker
 from ..pool import Answers, Died, NextTask, Worker, WorkerPool
 from ..processes import choose_workers
 from .actor import Home
-from .agent import identity_of
 from .cluster import RayCluster, living_nodes, on_node
-from .node import Node, UnusableNodeError
+from .node import Node, Supplies, UnusableNodeError
 from .worker import RayWorker, reason_of
 
 PATIENCE_SECONDS = 600.0
@@ -47,6 +46,8 @@ _SENDERS = 4
 class RayPool(WorkerPool):
     """Workers on a cluster.
 
+    Each node is sent the first message with its own paths, once it has the data.
+
     Args:
         cluster: Which one, and what each worker may take of it.
         count: Workers; None for as many as the cluster has the resources for now. More wait until there are.
@@ -62,7 +63,7 @@ class RayPool(WorkerPool):
         super().__init__(watchdog.Watchdog(processor=self._processor_seconds))
         self._cluster = cluster
         self._listener = listener
-        self._begin: Begin | None = None
+        self._supplies: Supplies | None = None
         self._keys: list[EntryKey] = []
         self._nodes: dict[str, Node] = {}
         self._names: dict[str, str] = {}
@@ -80,18 +81,11 @@ class RayPool(WorkerPool):
         self.workers = [RayWorker(f"worker-{n + 1}", options, cluster.cpus_per_trial) for n in range(count)]
 
     def begin(self, begin: Begin) -> None:
-        """See `WorkerPool`. Each node is given the message with its own paths, once it has the data."""
-        self._begin = begin
-        try:
-            self._identity = identity_of(begin.context.cache.parent)
-        except OSError:
-            # No node can share a folder that cannot be written.
-            self._identity = ""
+        self._supplies = Supplies.of(begin)
         for node in self._nodes.values():
             self._prepare(node)
 
     def share(self, keys: Sequence[EntryKey]) -> None:
-        """See `WorkerPool`. Waits until every node has them."""
         self._keys += [key for key in keys if key not in self._keys]
         for node in self._nodes.values():
             self._prepare(node)
@@ -159,8 +153,8 @@ class RayPool(WorkerPool):
             if (error := node.prepared.exception()) is not None:
                 self._abandon(node, error)
                 continue
-            for worker in self.workers:
-                if worker.node is node and worker.waits_for_data:
+            for worker in self._workers_on(node):
+                if worker.waits_for_data:
                     worker.send(node.begin)
         self._show()
         self._await_places()
@@ -186,8 +180,8 @@ class RayPool(WorkerPool):
         return node
 
     def _prepare(self, node: Node) -> None:
-        if self._begin is not None:
-            node.prepare(self._begin, self._identity, self._keys, self._threads)
+        if self._supplies is not None:
+            node.prepare(self._supplies, self._keys, self._threads)
 
     def _died(self, worker: RayWorker, error: RayError) -> Died:
         """What became of a worker, and of its node."""
@@ -206,7 +200,7 @@ class RayPool(WorkerPool):
         if isinstance(error, UnusableNodeError):
             # Ray would start a replacement on the same node again.
             self._listener(Warned(f"{error}. Its workers are not used."))
-            for worker in [worker for worker in self.workers if worker.node is node]:
+            for worker in self._workers_on(node):
                 worker.kill()
                 self.workers.remove(worker)
             del self._nodes[node.id]
@@ -221,9 +215,12 @@ class RayPool(WorkerPool):
         if isinstance(error, RayTaskError) or not isinstance(error, RayError):
             raise error
         self._forget(node)
-        for worker in self.workers:
-            if worker.node is node and worker.answer is None:
+        for worker in self._workers_on(node):
+            if worker.answer is None:
                 worker.restart()
+
+    def _workers_on(self, node: Node) -> list[RayWorker]:
+        return [worker for worker in self.workers if worker.node is node]
 
     def _forget(self, node: Node) -> None:
         """Takes leave of a node that is lost."""
@@ -262,5 +259,6 @@ class RayPool(WorkerPool):
 
     def _processor_seconds(self, process: tuple[Node, int]) -> float:
         node, pid = process
-        pids = [other[1] for worker in self.workers if (other := worker.process_id) is not None and other[0] is node]
+        processes = [worker.process_id for worker in self._workers_on(node)]
+        pids = [process[1] for process in processes if process is not None]
         return node.processor_seconds(pids).get(pid, 0.0)

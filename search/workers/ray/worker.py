@@ -28,24 +28,26 @@ class RayWorker(Worker):
         threads: Cores that it may keep busy.
 
     Attributes:
-        node: Where it is; None while it has no place.
         answer: Ray's reference to what it will say next; None where it was asked nothing.
     """
-
-    node: Node | None
-    answer: Any
 
     def __init__(self, name: str, options: Mapping[str, Any], threads: int) -> None:
         super().__init__(name)
         environment = {variable: os.environ[variable] for variable in _PASSED_ON if variable in os.environ}
         self._make = ray.remote(TrainingActor).options(max_restarts=0, max_task_retries=0, **options)
         self._arguments = (threads, environment)
-        self._start()
+        self._place: tuple[Node, int] | None = None
+        self._actor, self.answer = self._start()
+
+    @property
+    def node(self) -> Node | None:
+        """Where it is; None while it has no place."""
+        return None if self._place is None else self._place[0]
 
     @property
     def process_id(self) -> tuple[Node, int] | None:
-        # A process that waits for its node's data or for the driver hangs from nothing of its own.
-        return None if self.node is None or self.answer is None else (self.node, self._pid)
+        # While it waits for its node's data or for the driver, it cannot hang.
+        return None if self.answer is None else self._place
 
     @property
     def at_cache(self) -> bool:
@@ -57,11 +59,11 @@ class RayWorker(Worker):
         return self.node is not None and not self.ready and self.answer is None
 
     def arrive(self, node: Node, pid: int, name: str) -> None:
-        """Takes note of where the actor came up."""
-        self.node, self._pid, self.name = node, pid, name
+        """Notes where the actor came up."""
+        self._place, self.name = (node, pid), name
 
     def begin(self, begin: Begin) -> None:
-        """See `Worker`. Its pool sends the message once its node is prepared."""
+        """Does nothing: its pool sends the message once its node is prepared."""
 
     def send(self, message: ToWorker) -> None:
         self.answer = self._actor.answer.remote(message)
@@ -69,17 +71,17 @@ class RayWorker(Worker):
     def kill(self) -> None:
         ray.kill(self._actor)
 
-    def restart(self) -> None:
+    def _start_again(self) -> None:
         self.kill()
-        self.ready, self.kill_reason = False, ""
-        self._start()
+        self._place = None
+        self._actor, self.answer = self._start()
 
-    def _start(self) -> None:
-        self.node = None
-        self._pid = 0
-        self._actor = self._make.remote(*self._arguments)
-        self.answer = self._actor.home.remote()
-        self._actor.warm_up.remote()
+    def _start(self) -> tuple[Any, Any]:
+        """A new actor, and the reference to where it will come up."""
+        actor = self._make.remote(*self._arguments)
+        home = actor.home.remote()
+        actor.warm_up.remote()
+        return actor, home
 
 
 def reason_of(error: RayError) -> str:

@@ -37,8 +37,8 @@ class ScriptedWorker(Worker):
     def kill(self):
         pass
 
-    def restart(self):
-        self.ready, self.restarts = False, self.restarts + 1
+    def _start_again(self):
+        self.restarts += 1
         self.mailbox = [Ready({}, None)] if self.restarts < 5 else []
 
 
@@ -168,10 +168,16 @@ def test_training_goes_on_for_as_long_as_it_is_told(epochs, whole):
 
 
 def test_a_pool_whose_workers_die_at_the_start_ends_with_what_they_wrote():
-    pool = ScriptedPool(features, count=1)
-    pool.workers[0].ready = False
-    pool.workers[0].mailbox = [Died("exit code 3", details="ImportError: libfoo")]
-    pool.workers[0].restart = lambda: pool.workers[0].mailbox.append(Died("exit code 3", details="ImportError: libfoo"))
+    class Dying(ScriptedWorker):
+        def begin(self, begin):
+            self.mailbox = [Died("exit code 3", details="ImportError: libfoo")]
+
+        def _start_again(self):
+            self.begin(None)
+
+    pool = ScriptedPool(features, count=0)
+    pool.workers = [Dying("worker-1", features, at_cache=True)]
+    pool.begin(None)
     with pytest.raises(SearchFailedError, match="no worker process could be started, exit code 3") as error:
         pool.wait_until_ready()
     assert "ImportError: libfoo" in "".join(error.value.__notes__)

@@ -11,8 +11,8 @@ from tlsearch.search.activations.passes import passes
 from tlsearch.search.context import Context
 from tlsearch.search.training.trainer import Job
 from tlsearch.search.workers import processes, watchdog
-from tlsearch.search.workers.messages import Begin, Continue, Extract, Failed, Measured, Train, Trained
-from tlsearch.search.workers.pool import Died
+from tlsearch.search.workers.messages import Begin, Extract, Train, Trained
+from tlsearch.search.workers.pool import Died, TaskFailedError, TrainingRuns
 from tlsearch.search.workers.processes import ProcessPool, choose_workers
 from tlsearch.spaces.backbone.network import POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, weights_fingerprint
@@ -38,34 +38,30 @@ def pool(context):
         yield pool
 
 
-class Driver:
-    """Gives tasks one after the other, a recipe being one to train; ``on_measured`` is called after each epoch."""
+class Runs(TrainingRuns):
+    """Recipes that the only worker trains one after the other; ``on_measured`` is called after each epoch."""
 
-    def __init__(self, pool, tasks, on_measured=lambda worker: None):
-        self.pool, self.on_measured = pool, on_measured
-        self.tasks = [self._train(number, task) if isinstance(task, Recipe) else task for number, task in enumerate(tasks)]
+    def __init__(self, pool, recipes, on_measured=lambda runs, process: None):
+        (self.worker,) = pool.workers
+        self.on_measured = on_measured
+        self.waiting = [
+            Train(number, Job(recipe, 1, head_seed=2, patience=None), frozenset()) for number, recipe in enumerate(recipes)
+        ]
         self.ends, self.processes = [], []
+        pool.train(self)
 
-    def run(self):
-        for worker, task, message in self.pool._answers(self._next, at_cache=False):
-            self._handle(worker, task, message)
-        return self.ends
-
-    def _train(self, number, recipe):
-        return Train(number, Job(recipe, 1, head_seed=2, patience=None), frozenset())
-
-    def _next(self, worker):
-        if not self.tasks:
+    def next_run(self, worker):
+        if not self.waiting:
             return None
-        self.processes.append(worker.process.pid)
-        return self.tasks.pop(0)
+        self.processes.append(self.worker.process_id)
+        return self.waiting.pop(0)
 
-    def _handle(self, worker, task, message):
-        if isinstance(message, Measured):
-            worker.send(Continue(True))
-            self.on_measured(worker)
-        else:
-            self.ends.append((task, message))
+    def goes_on(self, run, measurement):
+        self.on_measured(self, self.worker.process_id)
+        return True
+
+    def ended(self, run, end):
+        self.ends.append((run, end))
 
 
 @pytest.mark.slow
@@ -74,17 +70,17 @@ class Driver:
 def test_a_worker_that_is_killed_costs_one_task(pool):
     killed = []
 
-    def kill_once(worker):
+    def kill_once(runs, process):
         if not killed:
-            killed.append(worker.process.pid)
-            os.kill(worker.process.pid, signal.SIGKILL)
+            killed.append(process)
+            os.kill(process, signal.SIGKILL)
 
-    driver = Driver(pool, [HEAD, HEAD], kill_once)
-    (_, died), (task, trained) = driver.run()
+    runs = Runs(pool, [HEAD, HEAD], kill_once)
+    (_, died), (task, trained) = runs.ends
     assert isinstance(died, Died) and not died.with_node
     assert died.error == "the worker process died: killed by signal 9 (out of memory?)"
     assert task.ticket == 1 and isinstance(trained, Trained) and trained.outcome.best.epoch in (1, 2)
-    assert driver.processes[0] == killed[0] != driver.processes[1]
+    assert runs.processes[0] == killed[0] != runs.processes[1]
     assert [worker.name for worker in pool.workers] == ["worker-1"]
 
 
@@ -92,11 +88,15 @@ def test_a_worker_that_is_killed_costs_one_task(pool):
 def test_a_task_that_fails_is_told_and_the_worker_lives(pool, context):
     context.cache.write_text("a file where a folder must be made")
     (work,) = passes(context, "search", [POOL + 1], folded=True, augment=False)
-    driver = Driver(pool, [Extract(work, 0), HEAD])
-    (_, failed), (_, trained) = driver.run()
-    assert isinstance(failed, Failed) and "cache" in failed.error and failed.cause is None
+    pool.wait_until_ready()
+    process = pool.workers[0].process_id
+    with pytest.raises(TaskFailedError, match="cache") as failed:
+        list(pool.map([Extract(work, 0)]))
+    assert "Traceback" in failed.value.__notes__[0], "no error of the user's"
+    runs = Runs(pool, [HEAD])
+    ((_, trained),) = runs.ends
     assert isinstance(trained, Trained) and trained.outcome is not None
-    assert driver.processes[0] == driver.processes[1]
+    assert runs.processes == [process]
 
 
 @pytest.mark.slow
@@ -119,20 +119,20 @@ def test_one_that_hangs_crashes_or_runs_out_of_memory_costs_one_task(pool, monke
 
     faults = [stop, crash, limit]
 
-    def strike(worker):
-        if faults and len(driver.ends) == 3 - len(faults):
-            faults.pop(0)(psutil.Process(worker.process.pid))
+    def strike(runs, process):
+        if faults and len(runs.ends) == 3 - len(faults):
+            faults.pop(0)(psutil.Process(process))
 
     # Three layers of 8192 units take 0.8 GB, and as much again twice for Adam.
     huge = replace(HEAD, head_units=8192, head_layers=3)
-    driver = Driver(pool, [HEAD, HEAD, HEAD, huge, HEAD], strike)
-    hung, crashed, limited, exhausted, after = (message for _, message in driver.run())
+    runs = Runs(pool, [HEAD, HEAD, HEAD, huge, HEAD], strike)
+    hung, crashed, limited, exhausted, after = (end for _, end in runs.ends)
     assert isinstance(hung, Died) and "no measurement and no processor time" in hung.error
     assert isinstance(crashed, Died) and "killed by signal 11" in crashed.error
     assert isinstance(limited, Trained)
     assert "out of memory" in exhausted.error or isinstance(exhausted, Died), exhausted
     assert isinstance(after, Trained) and after.outcome is not None
-    assert driver.processes[2] == driver.processes[3] != driver.processes[4]
+    assert runs.processes[2] == runs.processes[3] != runs.processes[4]
 
 
 def test_what_keeps_workers_from_beginning_is_raised(context, tmp_path):

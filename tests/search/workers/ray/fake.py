@@ -55,6 +55,7 @@ class FakeRay:
         self.actors = []
         self.never = Ref(None)
         self.sent = []
+        self.answered = []
 
     def place(self, actor):
         """Of the nodes, by name and number of workers that fit, one with room for another."""

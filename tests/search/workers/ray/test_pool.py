@@ -17,25 +17,28 @@ from tlsearch.search.context import Context
 from tlsearch.search.events import NodesChanged, Warned
 from tlsearch.search.machine.devices import Device
 from tlsearch.search.machine.paths import folder_bytes
-from tlsearch.search.workers.messages import Begin, ComputeFeatures, Failed, Features, Ready
-from tlsearch.search.workers.pool import Died
+from tlsearch.search.training.trainer import Job
+from tlsearch.search.workers.messages import Begin, ComputeFeatures, Failed, Features, Ready, Train, Trained
+from tlsearch.search.workers.pool import Died, TrainingRuns
 from tlsearch.search.workers.ray import agent, node, pool
 from tlsearch.search.workers.ray import worker as ray_worker
 from tlsearch.search.workers.ray.actor import Home
 from tlsearch.spaces.backbone.network import POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, weights_fingerprint
 from tlsearch.spaces.errors import SearchFailedError
+from tlsearch.spaces.recipe import Recipe
 
 from ...factory import striped_dataset
 from .fake import OWN, FakeRay
 
 SPEC = BackboneSpec(0.35, 32, "starter")
+HEAD = Recipe(technique="frozen", learning_rate=1e-2, epochs=2, batch_size=8)
 
 
 class FakeTraining:
-    """An actor that answers each task with what it was begun with, or as a test has it."""
+    """An actor that does each task at once, or answers it as a test has it."""
 
-    answers = staticmethod(lambda actor, message: Features([]))
+    answers = staticmethod(lambda actor, message: Trained(None) if isinstance(message, Train) else Features([]))
 
     def __init__(self, threads, environment):
         self.threads = threads
@@ -50,6 +53,7 @@ class FakeTraining:
         if isinstance(message, Begin):
             self.context = message.context
             return Ready({POOL + 1: 1280}, Device("tensorflow"))
+        self.actor.ray.answered.append(self.actor.node)
         return FakeTraining.answers(self, message)
 
 
@@ -95,20 +99,48 @@ def start(monkeypatch, tmp_path, context):
         )  # fmt: skip
         workers = pools.enter_context(pool.RayPool(cluster, count, heard.append))
         workers.begin(Begin(context, (), folded=True))
-        return SimpleNamespace(pool=workers, ray=ray, heard=heard)
+        return SimpleNamespace(pool=workers, ray=ray, heard=heard, answered=ray.answered)
 
     with pools:
         yield start
 
 
-def do(pool, tasks, *, at_cache=False):
-    """Has the pool do so many tasks; gives who did each, and what came of it."""
-    waiting, ends = [ComputeFeatures(number, np.arange(1)) for number in range(tasks)], []
-    for worker, task, message in pool._answers(lambda worker: waiting.pop(0) if waiting else None, at_cache=at_cache):
-        ends.append((worker.name, task.first, message))
-        if isinstance(message, Died) and message.with_node:
-            waiting.append(task)
-    return ends
+class Runs(TrainingRuns):
+    """So many training runs; one that is lost with its node is trained again."""
+
+    def __init__(self, count):
+        self.waiting = [Train(ticket, Job(HEAD, 1, head_seed=2), frozenset()) for ticket in range(count)]
+        self.takers, self.ends = {}, []
+
+    def next_run(self, worker):
+        if not self.waiting:
+            return None
+        run = self.waiting.pop(0)
+        self.takers[run.ticket] = worker
+        return run
+
+    def goes_on(self, run, measurement):
+        raise AssertionError("nothing is measured")
+
+    def ended(self, run, end):
+        self.ends.append((self.takers[run.ticket], run.ticket, end))
+        if isinstance(end, Died) and end.with_node:
+            self.waiting.append(run)
+
+
+def train(pool, count):
+    """Has the pool train so many runs; gives who trained each, and what came of it."""
+    runs = Runs(count)
+    pool.train(runs)
+    return runs.ends
+
+
+def fill_cache(started, count):
+    """Has the pool do so many tasks at the cache; gives the nodes that did them."""
+    before = len(started.answered)
+    tasks = [ComputeFeatures(number, np.arange(1)) for number in range(count)]
+    assert sorted(task.first for task, _ in started.pool.map(tasks, at_cache=True)) == list(range(count))
+    return started.answered[before:]
 
 
 def placed(heard):
@@ -117,16 +149,15 @@ def placed(heard):
 
 def everyone_ready(pool):
     while not all(worker.ready for worker in pool.workers):
-        list(pool._messages())
+        pool.wait_until_ready()
 
 
 def test_as_many_workers_as_fit_named_after_their_nodes(start):
     started = start({OWN: 1, "b": 2})
     everyone_ready(started.pool)
-    list(started.pool._messages())
     assert sorted(worker.name for worker in started.pool.workers) == ["node-1/worker-1", "node-2/worker-1", "node-2/worker-2"]
+    ends = train(started.pool, 7)
     assert placed(started.heard)[-1] == {"node-1": 1, "node-2": 2}
-    ends = do(started.pool, 7)
     assert sorted(task for _, task, _ in ends) == list(range(7)) and len({name for name, _, _ in ends}) == 3
 
 
@@ -184,7 +215,7 @@ def test_a_node_that_comes_later_is_given_what_was_shared_before(start, context,
 def test_only_workers_at_the_cache_fill_it(start):
     started = start({"b": 2, OWN: 1}, apart={"b"})
     everyone_ready(started.pool)
-    assert {name for name, _, _ in do(started.pool, 5, at_cache=True)} == {"node-1/worker-1"}
+    assert fill_cache(started, 5) == [OWN] * 5
 
 
 def test_where_none_is_helpers_are_started_on_the_drivers_node(start, monkeypatch):
@@ -192,9 +223,8 @@ def test_where_none_is_helpers_are_started_on_the_drivers_node(start, monkeypatc
     started = start({"b": 2, OWN: 0}, apart={"b"})
     started.pool.wait_until_ready()
     for _ in range(2):
-        names = {name for name, _, _ in do(started.pool, 9, at_cache=True)}
-        assert names <= {f"node-1/worker-{number}" for number in (1, 2, 3)}
-    assert len(started.pool.workers) == 2 and {name for name, _, _ in do(started.pool, 3)} <= {
+        assert fill_cache(started, 9) == [OWN] * 9
+    assert len(started.pool.workers) == 2 and {name for name, _, _ in train(started.pool, 3)} <= {
         "node-2/worker-1",
         "node-2/worker-2",
     }
@@ -212,10 +242,10 @@ def test_a_worker_that_dies_alone_costs_its_task(start):
             struck.append(training)
             started.ray.kill(training.actor)
             raise pool.RayError("Worker exit detail: Worker exits. Some common causes include: many.")
-        return Features([])
+        return Trained(None)
 
     FakeTraining.answers = staticmethod(strike)
-    ends = do(started.pool, 4)
+    ends = train(started.pool, 4)
     (died,) = [message for _, _, message in ends if isinstance(message, Died)]
     assert died == Died("the worker process died: killed, crashed or out of memory; Ray says: Worker exits.")
     assert len(ends) == 4 and not any(isinstance(event, Warned) for event in started.heard)
@@ -231,16 +261,16 @@ def test_a_node_that_is_lost_is_said_and_its_workers_come_up_elsewhere(start):
         if training.actor.node == "b":
             del started.ray.nodes["b"]
             raise pool.RayError("gone")
-        return Features([])
+        return Trained(None)
 
     FakeTraining.answers = staticmethod(strike)
     started.ray.nodes[OWN] = 3
-    ends = do(started.pool, 4)
+    ends = train(started.pool, 4)
     (lost,) = [end for end in ends if isinstance(end[2], Died)]
     assert lost[0] == "node-2/worker-1" and lost[2] == Died("node-2 (10.0.0.2) was lost", with_node=True)
-    assert sorted(task for _, task, message in ends if isinstance(message, Features)) == list(range(4))
+    assert sorted(task for _, task, message in ends if isinstance(message, Trained)) == list(range(4))
     everyone_ready(started.pool)
-    list(started.pool._messages())
+    train(started.pool, 1)
     assert [event.message for event in started.heard if isinstance(event, Warned)] == [
         "node-2 (10.0.0.2) was lost; what it was training is trained again."
     ]
@@ -251,11 +281,11 @@ def test_a_node_that_cannot_take_the_data_is_done_without(start, tmp_path):
     (tmp_path / "b").write_text("a file where a folder must be made")
     started = start({OWN: 1, "b": 2}, apart={"b"})
     started.pool.wait_until_ready()
-    while len(started.pool.workers) > 1:
-        list(started.pool._messages())
+    started.pool.share([])
+    assert len(started.pool.workers) == 1
     (said,) = [event.message for event in started.heard if isinstance(event, Warned)]
     assert said.startswith("node-2 (10.0.0.2) cannot take the data: the cache folder must be writable") and "not used" in said
-    assert {name for name, _, _ in do(started.pool, 3)} == {"node-1/worker-1"}
+    assert {name for name, _, _ in train(started.pool, 3)} == {"node-1/worker-1"}
 
 
 def test_without_any_usable_node_the_search_ends(start, tmp_path):
@@ -287,7 +317,7 @@ def test_what_keeps_workers_from_beginning_is_raised(start, monkeypatch):
 def test_closing_ends_every_actor(start):
     started = start({"b": 1, OWN: 0}, apart={"b"})
     started.pool.wait_until_ready()
-    do(started.pool, 1, at_cache=True)
+    fill_cache(started, 1)
     started.pool.close()
     assert all(actor.gone for actor in started.ray.actors)
 
