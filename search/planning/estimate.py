@@ -1,7 +1,7 @@
-"""What a search will take, before it is begun: time by phase and technique, bytes on disk, and what is not cached and why.
+"""Estimates how long a search will take, by phase and by technique.
 
-Times are a probe's, scaled by the counts of a survey. They are about right: the probe lasts two seconds, early stopping and
-pruning are anybody's guess, and other programs may want the machine too.
+Each time is one that the probe measured, times a count from the survey. The estimate is rough: the probe lasts two seconds,
+early stopping and pruning can only be guessed, and other programs may use the machine.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ...spaces.backbone.network import IMAGE
 from ...spaces.recipe import LAYERS, Technique
 from ...spaces.space import SearchSpace
@@ -17,40 +19,41 @@ from ..training.trainer import PATIENCE
 from .probe import Costs, Speeds
 
 GO_ON = 0.45
-"""Share of trials that train longer than early stopping's patience and one epoch more. Measured with `STAY` and `NOT_PRUNED` in
-three searches of 36 trials on cats and dogs and on ants and bees: of 10 epochs 5.2 were trained on average, of 5 epochs 4.3."""
+"""Share of trials that early stopping lets train for more than its patience plus one epoch. Measured, like `STAY` and
+`NOT_PRUNED`, in three searches of 36 trials on cats and dogs and on ants and bees: trials of at most 10 epochs trained 5.2 on
+average, those of at most 5 trained 4.3."""
 
 STAY = 0.85
-"""Of those, the share that trains yet another epoch, and so on."""
+"""Share of these that train one epoch more, and so on for each further epoch."""
 
 NOT_PRUNED = 0.93
-"""Time of trials that may be pruned, of that of trials that may not."""
+"""Time of a trial that may be pruned, relative to one that may not."""
 
 PREDICT_SHARE = 0.27
-"""Time of a prediction, of that of a training step over the same layers: 0.24 to 0.30 at α 0.35 and 1.0, at every cut."""
+"""Time to predict an image, relative to a training step over the same layers: 0.24 to 0.30 at α 0.35 and 1.0, at every cut."""
 
 STORE_SHARE = 1.0
-"""Time that extraction takes beyond its forward pass, of that pass: rounding, checksums, writing eight cuts to disk. Measured
-at α 0.35 and 160 px; wider networks spend more on the pass."""
+"""Time that extraction adds to its forward pass, relative to that pass: rounding, checksums, writing eight cuts to disk.
+Measured at α 0.35 and 160 px; with a wider network the share is smaller."""
 
 PROFILE_SECONDS = 2.0
-"""Of the depth profile beside its forward pass: nearest neighbours of 2,000 images at 18 blocks, and resampling."""
+"""What the depth profile adds to its forward pass: nearest neighbours of 2,000 images at 18 blocks, and resampling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What a search is to do.
+    """How much a search has to do.
 
     Attributes:
-        images: To be decoded yet.
+        images: Images that are not decoded yet.
         train, val, test: Images of each split.
-        trials: Of the whole study.
-        confirm: Seeds that each finalist is trained again with.
-        workers: That train side by side.
-        processes: That decode side by side.
-        stops_early: Whether trials may end before their last epoch.
-        missing: Images whose activations are to be computed before the search, and before confirmation.
-        profile: Images whose features the depth profile is to be measured on.
+        trials: Trials of the whole study.
+        confirm: Seeds for confirming each finalist.
+        workers: Processes that train in parallel.
+        processes: Processes that decode in parallel.
+        stops_early: Whether a trial may end before its last epoch.
+        missing: Images whose activations are not cached yet: before the search, and before confirmation.
+        profile: Images that the depth profile is measured on; 0 if it is known.
     """
 
     images: int
@@ -68,13 +71,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class TechniqueTime:
-    """What a technique will take.
+    """How long one technique will take.
 
     Attributes:
-        technique: Which.
-        trials: That it gets if the engine has no favourite.
-        trial_seconds: Of one of them, in its worker.
-        seconds: Of all of them and of its confirmation, as its share of the wall time.
+        technique: The technique.
+        trials: How many trials it gets if the engine prefers no technique.
+        trial_seconds: How long one of them takes its worker.
+        seconds: Its share of the wall time of search and confirmation.
     """
 
     technique: Technique
@@ -85,12 +88,12 @@ class TechniqueTime:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How long a search will take; wall time in seconds.
+    """How long a search will take: wall time in seconds.
 
     Attributes:
-        start: Until its workers are ready; images are decoded meanwhile.
-        decode, extract, search, confirm: The phases.
-        techniques: In the order of the techniques.
+        start: Until the workers are ready; images are decoded meanwhile.
+        decode, extract, search, confirm: Each phase.
+        techniques: Each technique, the cheapest first.
     """
 
     start: float
@@ -102,18 +105,18 @@ class Forecast:
 
     @property
     def total(self) -> float:
-        """Of everything."""
+        """All phases together."""
         return self.start + self.decode + self.extract + self.search + self.confirm
 
 
 class Estimator:
-    """Estimates times from what was measured.
+    """Estimates times from what the probe has measured.
 
     Args:
-        speeds: Of this machine.
-        costs: Of the network's parts.
+        speeds: How long this machine takes for each kind of work.
+        costs: The sizes of the network's parts.
         space: What may be tried.
-        cached: Cuts whose activations will be on disk.
+        cached: Cuts whose activations will be in the cache.
     """
 
     def __init__(self, speeds: Speeds, costs: Costs, space: SearchSpace, cached: frozenset[int]) -> None:
@@ -127,21 +130,18 @@ class Estimator:
         self._known = sorted(measured)
 
     def forecast(self, counts: Counts) -> Forecast:
-        """The time that everything takes."""
+        """How long a search with these counts takes."""
         trials = self._trials(counts.trials)
-        searching = [self._trial(technique, counts) for technique in _in_turn(trials)]
-        confirming = [
-            self._trial(technique, counts, final=True)
-            for _ in range(counts.confirm)
-            for technique in trials
-            if trials[technique]
-        ]
+        tried = [technique for technique, count in trials.items() if count]
+        trial_seconds = {technique: self._run(technique, counts) for technique in tried}
+        searching = [(technique, trial_seconds[technique]) for technique in _in_turn(trials)]
+        confirming = [(technique, self._run(technique, counts, final=True)) for technique in tried] * counts.confirm
         search, confirm = (makespan([seconds for _, seconds in runs], counts.workers) for runs in (searching, confirming))
-        spent = [*((one, search, searching) for one in searching), *((one, confirm, confirming) for one in confirming)]
         shares = dict.fromkeys(trials, 0.0)
-        for (technique, seconds), wall, runs in spent:
-            shares[technique] += wall * seconds / sum(s for _, s in runs)
-        each = {technique: [s for t, s in searching if t is technique] for technique in trials}
+        for wall, runs in ((search, searching), (confirm, confirming)):
+            total = sum(seconds for _, seconds in runs)
+            for technique, seconds in runs:
+                shares[technique] += wall * seconds / total
         return Forecast(
             start=self._speeds.start,
             decode=counts.images * self._speeds.decode / counts.processes,
@@ -149,31 +149,31 @@ class Estimator:
             search=search,
             confirm=confirm,
             techniques=tuple(
-                TechniqueTime(technique, len(own), sum(own) / max(len(own), 1), shares[technique])
-                for technique, own in each.items()
+                TechniqueTime(technique, count, trial_seconds.get(technique, 0.0), shares[technique])
+                for technique, count in trials.items()
             ),
         )
 
     def training_step(self, layer: int, start: int) -> float:
-        """Seconds that an image takes in a training step.
+        """Seconds that a training step takes for one image.
 
         Args:
-            layer: First that trains.
-            start: Where the model begins; `IMAGE` for pixels.
+            layer: The first layer that trains.
+            start: The cut where the model begins; `IMAGE` for pixels.
         """
         if layer == LAYERS:
             return self._speeds.train[LAYERS] + (self._speeds.forward if start == IMAGE else 0.0)
         return self._seconds(self._work(layer, start))
 
     def _trials(self, total: int) -> dict[Technique, int]:
-        """Trials of each technique: the same number for all, as far as the space has so many recipes."""
+        """How many trials each technique gets: an equal share, and no more in all than the space has recipes."""
         size = self._space.size
         total = total if size is None else min(total, size)
         techniques = self._space.techniques
         return {t: total // len(techniques) + (place < total % len(techniques)) for place, t in enumerate(techniques)}
 
-    def _trial(self, technique: Technique, counts: Counts, *, final: bool = False) -> tuple[Technique, float]:
-        """The seconds of a training run, the mean over the cuts that it may have."""
+    def _run(self, technique: Technique, counts: Counts, *, final: bool = False) -> float:
+        """Seconds of a trial, or of a ``final`` run that confirms one: the mean over the layers it may train from."""
         layers = {Technique.FROZEN: [LAYERS], Technique.FULL: [0]}.get(technique) or [n for n in self._space.cuts if n]
         epochs: float = self._space.epochs[technique]
         if counts.stops_early:
@@ -183,12 +183,13 @@ class Estimator:
             seconds += self._epochs(LAYERS, counts, self._space.head_epochs)
         if final:
             seconds += counts.test * self._prediction(layers[0])
-        return technique, seconds
+        return seconds
 
     def _epochs(self, layer: int, counts: Counts, epochs: float) -> float:
+        """Seconds of so many epochs, building the model included."""
         start = self._start(layer)
         epoch = counts.train * self.training_step(layer, start) + counts.val * self._prediction(layer)
-        # Hardly two trials of a worker have the same cut and head, so each builds a model of its own.
+        # Few trials of a worker have the same cut and head, so each is taken to build its own model.
         return epochs * epoch + self._trace(layer)
 
     def _prediction(self, layer: int) -> float:
@@ -206,19 +207,18 @@ class Estimator:
         return known[min(known, key=lambda other: abs(other - layer))]
 
     def _work(self, layer: int, start: int) -> float:
-        """Values computed for an image in a training step; those of layers that do not train only once, not three times."""
+        """Values that a training step computes for one image. Layers that do not train have no backward pass and count less."""
         return self._costs.passed(layer) + PREDICT_SHARE * self._costs.passed(start, layer)
 
     def _seconds(self, work: float) -> float:
-        """Of an image in a training step of so much work: between two that were measured on the line, beyond in proportion."""
-        (low, first), (high, last) = self._known[0], self._known[-1]
-        if work <= low or low == high:
-            return first * work / low
-        if work >= high:
-            return last * work / high
-        above = next(place for place, (known, _) in enumerate(self._known) if known >= work)
-        (left, before), (right, after) = self._known[above - 1], self._known[above]
-        return before + (after - before) * (work - left) / (right - left)
+        """Seconds of a training step of so much work for one image: interpolated between two measured, else in proportion."""
+        (least, first), (most, last) = self._known[0], self._known[-1]
+        if work <= least:
+            return first * work / least
+        if work >= most:
+            return last * work / most
+        works, seconds = zip(*self._known, strict=True)
+        return float(np.interp(work, works, seconds))
 
     def _extract(self, counts: Counts) -> float:
         rows = sum(counts.missing) * (1 + STORE_SHARE) + counts.profile
@@ -226,13 +226,13 @@ class Estimator:
 
 
 def expected_epochs(most: int) -> float:
-    """Epochs that a run which may stop early trains of so many, on average."""
+    """Mean number of epochs of a run that may stop early and has ``most`` at the most."""
     sure = PATIENCE + 1
     return min(most, sure) + sum(GO_ON * STAY**beyond for beyond in range(most - sure))
 
 
 def makespan(seconds: Sequence[float], workers: int) -> float:
-    """Wall time of runs that workers take in this order, each as soon as it is free."""
+    """Wall time of runs that the workers take in this order, each as soon as it is free."""
     free = [0.0] * workers
     for one in seconds:
         heapq.heapreplace(free, free[0] + one)
@@ -240,6 +240,6 @@ def makespan(seconds: Sequence[float], workers: int) -> float:
 
 
 def _in_turn(trials: dict[Technique, int]) -> Iterator[Technique]:
-    """The techniques of the trials, in turn: as a fair start has them."""
+    """The technique of each trial, the techniques in turn, as in a fair start."""
     for turn in range(max(trials.values(), default=0)):
         yield from (technique for technique, count in trials.items() if turn < count)

@@ -1,7 +1,7 @@
-"""Measures what this machine does in about two seconds: decoding, the frozen pass, training steps. For ``--dry-run``.
+"""Measures for about two seconds how fast this machine decodes, computes the frozen pass and trains. For ``--dry-run``.
 
-As many processes as a search would have workers measure side by side, each set up as a worker is, so that what they take from
-each other is part of what is measured. Importing Keras and building the network come on top; a search does that too.
+As many processes as a search would have workers measure at the same time, each set up like a worker, so that the measurement
+includes how much they slow each other down. Importing Keras and building the network take additional time, as in a search.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 from threading import BrokenBarrierError
 from typing import Any
 
@@ -35,16 +36,16 @@ from ..training.models.shelf import ModelShelf
 from ..workers.inside import import_keras
 
 SECONDS = 0.4
-"""That each of the five measurements takes: two seconds in all."""
+"""How long each of the five measurements takes: two seconds in all."""
 
 WAIT_SECONDS = 120.0
-"""For the slowest process to be ready: importing TensorFlow from a cold disk took 40 s here."""
+"""How long to wait for the slowest process to be ready: importing TensorFlow from a cold disk took 40 s here."""
 
 _MOST_IMAGES = 256
-"""Of a step that is measured: larger ones cost the same an image, and more memory."""
+"""Largest batch that is measured: a larger one takes as long for each image, and more memory."""
 
 HEAD_STEPS = 50
-"""Steps of a head in one call, as an epoch on 1,600 images has: its cost is the call."""
+"""Steps in one measured call of a head, as an epoch on 1,600 images has: most of the time goes into the call itself."""
 
 
 class NoProbeError(Exception):
@@ -56,9 +57,9 @@ class Costs:
     """The sizes of a network's parts, from which times are estimated.
 
     Attributes:
-        cuts: First trained layer → where the network is cut for it; `IMAGE` where it trains from pixels.
-        values_at: As `cuts_that_pay` gives it.
-        values: Values that each step computes for one image, by its index.
+        cuts: First trained layer → the cut it trains from; `IMAGE` if it trains from pixels.
+        values_at: See `cuts_that_pay`.
+        values: Index of a step → how many values it computes for one image.
     """
 
     cuts: Mapping[int, int]
@@ -66,19 +67,19 @@ class Costs:
     values: Mapping[int, int]
 
     def passed(self, first: int, last: int = LAYERS + 1) -> int:
-        """Values that the steps from ``first`` up to, without, ``last`` compute for one image."""
+        """How many values the steps from ``first`` to ``last`` (exclusive) compute for one image."""
         return sum(values for index, values in self.values.items() if first <= index < last)
 
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """What one of the processes does while the others do the same; seconds.
+    """How many seconds a process takes for each kind of work while the other processes do the same.
 
     Attributes:
-        start: Until it had imported Keras and built the network.
-        decode: An image file; 0 where there was none to decode.
-        forward: An image through the frozen network.
-        train: First trained layer → an image in a training step; `LAYERS` for a head alone.
+        start: To import Keras and build the network.
+        decode: To decode an image file; 0 if there was none to decode.
+        forward: To compute an image's activations in the frozen network.
+        train: First trained layer → a training step, for each image; `LAYERS` stands for a head alone.
         trace: First trained layer → building and tracing the model.
     """
 
@@ -92,15 +93,15 @@ class Speeds:
 def probe(
     backbone: BackboneSpec, space: SearchSpace, files: Sequence[Path], *, workers: int, threads: int, gpus: Sequence[str] = ()
 ) -> tuple[Speeds, Costs]:
-    """Measures; the pretrained weights are not needed for it.
+    """Measures this machine. The pretrained weights are not needed.
 
     Args:
         backbone: Which MobileNetV2.
         space: What may be tried.
-        files: Some images of the data set; as many as can be are decoded.
-        workers: Processes, as `choose_workers` gives them.
-        threads: Of each.
-        gpus: Of each, or empty.
+        files: Some images of the data set, of which as many are decoded as time allows.
+        workers: How many processes measure; this and the next two as `choose_workers` gives them.
+        threads: Cores that each process may keep busy.
+        gpus: The GPU of each process; empty if they are to use none.
 
     Raises:
         NoProbeError: A process died, or this is a script without ``if __name__ == "__main__"``.
@@ -124,16 +125,12 @@ def probe(
 
 
 def _mean(speeds: Sequence[Speeds]) -> Speeds:
-    def mean(values: Sequence[float]) -> float:
-        return float(np.mean(values))
-
-    layers = speeds[0].train
     return Speeds(
-        start=mean([one.start for one in speeds]),
-        decode=mean([one.decode for one in speeds]),
-        forward=mean([one.forward for one in speeds]),
-        train={layer: mean([one.train[layer] for one in speeds]) for layer in layers},
-        trace={layer: mean([one.trace[layer] for one in speeds]) for layer in layers},
+        start=fmean(one.start for one in speeds),
+        decode=fmean(one.decode for one in speeds),
+        forward=fmean(one.forward for one in speeds),
+        train={layer: fmean(one.train[layer] for one in speeds) for layer in speeds[0].train},
+        trace={layer: fmean(one.trace[layer] for one in speeds) for layer in speeds[0].trace},
     )
 
 
@@ -171,20 +168,18 @@ def _measure(
         steps[layer] = _training(shelf, kept, space, layer)
         trace[layer] = time.perf_counter() - began
     _barrier.wait(WAIT_SECONDS)
-    return (
-        Speeds(
-            start=start,
-            decode=_decode(files, backbone.size),
-            forward=_timed(lambda: forward(images)) / len(images),
-            train={layer: _timed(step) / trained for layer, (step, trained) in steps.items()},
-            trace=trace,
-        ),
-        costs,
+    speeds = Speeds(
+        start=start,
+        decode=_decode(files, backbone.size),
+        forward=_timed(lambda: forward(images)) / len(images),
+        train={layer: _timed(step) / trained for layer, (step, trained) in steps.items()},
+        trace=trace,
     )
+    return speeds, costs
 
 
 def costs_of(backbone: BackboneSpec, space: SearchSpace) -> Costs:
-    """The sizes alone, told in this process."""
+    """The sizes alone, without measuring anything."""
     network = load_network(dataclasses.replace(backbone, weights="random"), None)
     return _costs(fold(network) if space.foldings[-1] else network, space)
 
@@ -198,7 +193,7 @@ def _costs(network: Network, space: SearchSpace) -> Costs:
 
 
 def anchors(space: SearchSpace) -> tuple[int, ...]:
-    """First trained layers whose steps are measured; what lies between them is interpolated."""
+    """First trained layers whose training steps are measured; times between them are interpolated."""
     tuned = [layer for layer in space.cuts if layer]
     ends = {tuned[0], tuned[-1]} if tuned else set()
     return (*sorted({layer for layer in space.cuts if not layer} | ends), LAYERS)
@@ -206,17 +201,20 @@ def anchors(space: SearchSpace) -> tuple[int, ...]:
 
 def recipe_of(space: SearchSpace, layer: int) -> Recipe:
     """A recipe of a space that trains from ``layer`` on."""
-    at: dict[str, Any] = {}
-    technique = Technique.FULL if not layer else Technique.FROZEN
-    if 0 < layer < LAYERS:
-        technique, at = Technique.FINE_TUNE, {"fine_tune_at": layer}
     mode: Any = "folded" if space.foldings[-1] else space.ranges["batch_norm"].options()[0]
     size = min(int(space.ranges["batch_size"].options()[0]), _MOST_IMAGES)
-    return Recipe(technique=technique, learning_rate=1e-4, batch_size=size, batch_norm=mode, **at)
+    technique = {0: Technique.FULL, LAYERS: Technique.FROZEN}.get(layer, Technique.FINE_TUNE)
+    return Recipe(
+        technique=technique,
+        learning_rate=1e-4,
+        batch_size=size,
+        batch_norm=mode,
+        fine_tune_at=layer if technique is Technique.FINE_TUNE else None,
+    )
 
 
 def _training(shelf: ModelShelf, network: Network, space: SearchSpace, layer: int) -> tuple[Callable[[], Any], int]:
-    """A call that trains, built and traced, and the images that it trains on."""
+    """A function that trains a model that has been traced, and on how many images each call of it trains."""
     recipe = recipe_of(space, layer)
     cut = network.cut_for(layer)
     shapes = [(network.size, network.size, 3)] if cut == IMAGE else network.shapes_at(cut)
@@ -236,8 +234,8 @@ def _training(shelf: ModelShelf, network: Network, space: SearchSpace, layer: in
 
 
 def _decode(files: Sequence[Path], size: int) -> float:
-    """Mean seconds a file takes; 0 where there is none."""
-    # The first result comes after the start of the process that decodes, so that file is decoded twice and timed once.
+    """Mean seconds to decode a file; 0 if there is none."""
+    # The first result includes starting the process that decodes: the first file comes twice, and only its second time counts.
     chunks = enumerate([file] for file in (*files[:1], *files))
     with contextlib.closing(decode_chunks(chunks, size, 1)) as results:
         began, done = time.perf_counter(), -1
@@ -250,7 +248,7 @@ def _decode(files: Sequence[Path], size: int) -> float:
 
 
 def _timed(call: Callable[[], Any]) -> float:
-    """Seconds that a call takes, the mean over so many as fit, at least two."""
+    """Mean seconds of a call, over as many calls as there is time for and at least two."""
     began, calls = time.perf_counter(), 0
     while calls < 2 or time.perf_counter() - began < SECONDS:
         call()
