@@ -5,10 +5,11 @@ No runtime needs code of tlsearch: these classes show all that it takes to run a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from .formats import FORMATS, Format, check_installed
 from .safety import check_keras_file
 
 
-class Runtime(Protocol):
+class Runtime(ABC):
     """A loaded model.
 
     Attributes:
@@ -29,16 +30,15 @@ class Runtime(Protocol):
     """
 
     name: str
-    properties: Mapping[str, str]
+    properties: Mapping[str, str] = MappingProxyType({})
 
+    @abstractmethod
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities ``(n, classes)`` of images ``(n, size, size, 3)``, RGB from 0 to 255, uint8 or float."""
 
 
-class KerasRuntime:
+class KerasRuntime(Runtime):
     """A ``.keras`` file, loaded in safe mode."""
-
-    properties: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, path: Path) -> None:
         check_keras_file(path)
@@ -49,14 +49,11 @@ class KerasRuntime:
         self._model = keras.models.load_model(path, compile=False, safe_mode=True)
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """See `Runtime`."""
         return np.asarray(self._model.predict_on_batch(images), np.float32)
 
 
-class LiteRTRuntime:
+class LiteRTRuntime(Runtime):
     """A ``.tflite`` file. It takes one image at a time."""
-
-    properties: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, path: Path) -> None:
         with quiet_native():
@@ -68,7 +65,6 @@ class LiteRTRuntime:
         (self._input,), (self._output,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """See `Runtime`."""
         if self._input["dtype"] is np.uint8 and images.dtype != np.uint8:
             images = np.clip(np.rint(images), 0, 255)
         out = []
@@ -79,7 +75,7 @@ class LiteRTRuntime:
         return np.asarray(out, np.float32)
 
 
-class OnnxRuntime:
+class OnnxRuntime(Runtime):
     """An ``.onnx`` file, on the CPU."""
 
     def __init__(self, path: Path) -> None:
@@ -90,19 +86,16 @@ class OnnxRuntime:
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = cores()
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.properties: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
         (self._input,) = self._session.get_inputs()
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """See `Runtime`."""
         (probabilities,) = self._session.run(None, {self._input.name: images.astype(np.float32, copy=False)})
         return np.asarray(probabilities, np.float32)
 
 
-class SavedModelRuntime:
+class SavedModelRuntime(Runtime):
     """A SavedModel. Like every program, one from a stranger should not be run."""
-
-    properties: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, path: Path) -> None:
         import_keras()
@@ -114,7 +107,6 @@ class SavedModelRuntime:
         self.name = f"TensorFlow {tensorflow.__version__}"
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """See `Runtime`."""
         return np.asarray(self._model.serve(images.astype(np.float32, copy=False)).numpy(), np.float32)
 
 

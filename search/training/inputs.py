@@ -5,9 +5,9 @@ All three have one interface, so training need not know which it gets.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,88 +18,69 @@ from ..data.dataset import Dataset
 from ..machine.shards import Shards
 
 
-class Inputs(Protocol):
-    """Batches by row of the data set and by augmented view."""
+class Inputs(ABC):
+    """Batches by row of the data set and by augmented view.
 
-    @property
-    def cut(self) -> int:
-        """Where the network is cut; `IMAGE` for pixels."""
+    Attributes:
+        cut: Where the network is cut; `IMAGE` for pixels.
+        trained_from: ``features``, ``activations`` or ``pixels``.
+        dtype: Data type of the tensors.
+        row_bytes: Bytes of one image's tensors.
+    """
 
-    @property
-    def trained_from(self) -> str:
-        """``features``, ``activations`` or ``pixels``."""
+    cut: int
+    trained_from: str
+    dtype: np.dtype[Any]
+    row_bytes: int
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Data type of the tensors."""
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one image's tensors."""
-
+    @abstractmethod
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
         """The tensors at the cut for the data set's ``rows``, each ``(len(rows), …)``; view 0 is the image itself."""
 
 
-@dataclass(frozen=True)
-class PixelInputs:
-    """Images ``(n, size, size, 3)`` uint8, augmented as they are asked for."""
+class PixelInputs(Inputs):
+    """Images ``(n, size, size, 3)`` uint8, augmented when they are asked for.
 
-    dataset: Dataset
-    seed: int
-    cut: int = IMAGE
-    trained_from: str = "pixels"
+    Args:
+        dataset: The images.
+        seed: Of the augmentation.
+    """
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """See `Inputs`."""
-        return np.dtype(np.uint8)
-
-    @property
-    def row_bytes(self) -> int:
-        """See `Inputs`."""
-        return 3 * self.dataset.size**2
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        self.cut = IMAGE
+        self.trained_from = "pixels"
+        self.dtype = np.dtype(np.uint8)
+        self.row_bytes = 3 * dataset.size**2
+        self._dataset = dataset
+        self._seed = seed
 
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
-        """See `Inputs`."""
-        return [view_of(self.dataset, rows, view, self.seed)]
+        return [view_of(self._dataset, rows, view, self._seed)]
 
 
-@dataclass(frozen=True)
-class CachedInputs:
+class CachedInputs(Inputs):
     """Activations at one cut.
 
-    Attributes:
+    Args:
         network: Whose activations they are.
         cut: Where it is cut.
         entries: View → its entries: sorted rows of the data set, and their activations in that order.
     """
 
-    network: Network
-    cut: int
-    entries: Mapping[int, Sequence[tuple[NDArray[np.int64], Shards]]]
-
-    @property
-    def trained_from(self) -> str:
-        """See `Inputs`."""
-        return "features" if self.cut > POOL else "activations"
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """See `Inputs`."""
-        return self.entries[0][0][1].dtype
-
-    @property
-    def row_bytes(self) -> int:
-        """See `Inputs`."""
-        return self.network.values_at(self.cut) * self.dtype.itemsize
+    def __init__(self, network: Network, cut: int, entries: Mapping[int, Sequence[tuple[NDArray[np.int64], Shards]]]) -> None:
+        self.cut = cut
+        self.trained_from = "features" if cut > POOL else "activations"
+        self.dtype = entries[0][0][1].dtype
+        self.row_bytes = network.values_at(cut) * self.dtype.itemsize
+        self._shapes = network.shapes_at(cut)
+        self._entries = entries
 
     def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
         """See `Inputs`. Raises KeyError where no single entry holds all rows."""
-        for held, activations in self.entries[view]:
+        for held, activations in self._entries[view]:
             places = np.searchsorted(held, rows)
             if (places < len(held)).all() and (held[places] == rows).all():
-                return unflatten(activations.take(places), self.network.shapes_at(self.cut))
+                return unflatten(activations.take(places), self._shapes)
         raise KeyError(f"no entry of view {view} at cut {self.cut} holds all the rows asked for")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,27 +47,6 @@ class TrainedPart:
         return [tf.TensorSpec((None,) * leading + tuple(shape), self.dtype) for shape in self.shapes]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    """The inputs of one step of a call.
-
-    Attributes:
-        number: Of the step within the call.
-        parts: The weights before the step, in their shapes.
-        tensors: At the cut, of all steps of the call.
-        labels: Of the step's images.
-        weights: Of the step's images.
-        kept: What the output layer's inputs are multiplied by: dropout.
-    """
-
-    number: Any
-    parts: list[Any]
-    tensors: list[Any]
-    labels: Any
-    weights: Any
-    kept: Any
-
-
 def trace_training(part: TrainedPart, optimizer: Any, *, piece_images: int | None, scale: LossScale | None = None) -> Any:
     """A function that trains for some steps.
 
@@ -84,7 +62,10 @@ def trace_training(part: TrainedPart, optimizer: Any, *, piece_images: int | Non
     """
     import tensorflow as tf
 
-    update = partial(_update, optimizer, part.weights)
+    def update(gradient: Any) -> None:
+        # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
+        optimizer.update_step(gradient, part.weights, optimizer.learning_rate)
+        optimizer.iterations.assign_add(1)
 
     @tf.function(autograph=False, input_signature=[
         part.signature(leading=2),
@@ -99,7 +80,19 @@ def trace_training(part: TrainedPart, optimizer: Any, *, piece_images: int | Non
             size = tf.shape(label)[0]
             parts = part.split()
             kept = _kept((size, part.layout[-2][0]), dropout, seed, number)
-            share = partial(_share, part, scale, _Step(number, parts, tensors, label, weight, kept))
+
+            def share(at: Any, to: Any) -> tuple[Any, Any, Any]:
+                """What the images from ``at`` up to ``to`` add to the batch's gradient, loss and weighted hits."""
+                with tf.GradientTape() as tape:
+                    tape.watch(parts)
+                    logits = part.logits(parts, [x[number, at:to] for x in tensors], lambda x: x * kept[at:to])
+                    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(label[at:to], logits) * weight[at:to]
+                    loss = tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(size, tf.float32))
+                    scaled = loss if scale is None else loss * scale.factor.value
+                gradient = tf.concat([tf.reshape(one, [-1]) for one in tape.gradient(scaled, parts)], axis=0)
+                right = tf.argmax(logits, axis=1, output_type=tf.int32) == label[at:to]
+                return gradient, loss, tf.reduce_sum(tf.cast(right, tf.float32) * weight[at:to])
+
             if piece_images is None:
                 gradient, loss, hits = share(0, size)
             else:
@@ -152,28 +145,6 @@ def _kept(shape: Any, dropout: Any, seed: Any, step: Any) -> Any:
 
     # Drawing numbers takes as long as the rest of a head's step: not where none is dropped.
     return tf.cond(dropout > 0, draw, lambda: tf.ones(shape))
-
-
-def _share(part: TrainedPart, scale: LossScale | None, step: _Step, at: Any, to: Any) -> tuple[Any, Any, Any]:
-    """The share of the images from ``at`` up to ``to`` in the batch's gradient and loss, and their weighted hits."""
-    import tensorflow as tf
-
-    labels, weights = step.labels[at:to], step.weights[at:to]
-    with tf.GradientTape() as tape:
-        tape.watch(step.parts)
-        logits = part.logits(step.parts, [x[step.number, at:to] for x in step.tensors], lambda x: x * step.kept[at:to])
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) * weights
-        loss = tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.shape(step.labels)[0], tf.float32))
-        scaled = loss if scale is None else loss * scale.factor.value
-    gradient = tf.concat([tf.reshape(one, [-1]) for one in tape.gradient(scaled, step.parts)], axis=0)
-    right = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
-    return gradient, loss, tf.reduce_sum(tf.cast(right, tf.float32) * weights)
-
-
-def _update(optimizer: Any, weights: Any, gradient: Any) -> None:
-    # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
-    optimizer.update_step(gradient, weights, optimizer.learning_rate)
-    optimizer.iterations.assign_add(1)
 
 
 def _added_up(share: Callable[[Any, Any], Any], size: Any, most: int, gradient_shape: Sequence[int], threads: int) -> Any:
