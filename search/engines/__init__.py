@@ -36,14 +36,7 @@ def check_algorithm(engine: str, algorithm: str | None) -> str:
 
 
 def make_engine(engine: str, algorithm: str, space: SearchSpace, *, seed: int, maximize: bool) -> Engine:
-    """A new engine.
-
-    Args:
-        engine: A key of `ALGORITHMS`.
-        algorithm: One of its algorithms.
-        space: What may be tried.
-        seed: Of everything random in it.
-        maximize: Whether a higher score is better.
+    """A new engine: a key of `ALGORITHMS` with one of its algorithms, whose random choices all derive from ``seed``.
 
     Raises:
         OptionError: There is no such engine or algorithm.

@@ -8,13 +8,9 @@ import warnings
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.oracles import (
-    BayesianOptimizationOracle,
-    GridSearchOracle,
-    HyperbandOracle,
-    RandomSearchOracle,
-)
+from keras_tuner.oracles import BayesianOptimizationOracle, GridSearchOracle, HyperbandOracle, RandomSearchOracle
 
 from ...spaces.ranges import Values
 from ...spaces.space import SearchSpace
@@ -34,12 +30,6 @@ class KerasTunerEngine(Engine):
 
     Hyperband's ``tuner/epochs`` becomes the value ``epochs``; its other ``tuner/`` entries stay inside. A configuration that it
     promotes to more epochs is trained from its start.
-
-    Args:
-        algorithm: ``bayesian``, ``hyperband``, ``random`` or ``grid``.
-        space: What may be tried.
-        seed: Of the oracle.
-        maximize: Whether a higher score is better.
     """
 
     def __init__(self, algorithm: str, space: SearchSpace, seed: int, *, maximize: bool) -> None:
@@ -80,7 +70,7 @@ class KerasTunerEngine(Engine):
             self._oracle.end_trial(trial)
 
     def _plain(self, values: dict[str, Any]) -> Values:
-        scalars = {key: getattr(value, "item", lambda value=value: value)() for key, value in values.items()}
+        scalars = {key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
         plain = self._space.active(scalars)
         if "tuner/epochs" in scalars:
             plain["epochs"] = int(scalars["tuner/epochs"])
@@ -96,14 +86,13 @@ def _oracle(algorithm: str, space: SearchSpace, seed: int, *, maximize: bool) ->
         "seed": seed,
         "max_consecutive_failed_trials": _ENDLESS,
     }
-    kind: type
-    if algorithm == "hyperband":
-        kind, own = HyperbandOracle, {"max_epochs": max(space.epochs.values()), "hyperband_iterations": None}
-    elif algorithm == "bayesian":
-        kind, own = BayesianOptimizationOracle, {"max_trials": _ENDLESS, "num_initial_points": _INITIAL_POINTS}
-    else:
-        kind = {"random": RandomSearchOracle, "grid": GridSearchOracle}[algorithm]
-        own = {"max_trials": _ENDLESS}
+    oracles: dict[str, tuple[type, dict[str, Any]]] = {
+        "hyperband": (HyperbandOracle, {"max_epochs": max(space.epochs.values()), "hyperband_iterations": None}),
+        "bayesian": (BayesianOptimizationOracle, {"max_trials": _ENDLESS, "num_initial_points": _INITIAL_POINTS}),
+        "random": (RandomSearchOracle, {"max_trials": _ENDLESS}),
+        "grid": (GridSearchOracle, {"max_trials": _ENDLESS}),
+    }
+    kind, own = oracles[algorithm]
     return type("InMemory", (_InMemory, kind), {})(**common, **own)
 
 

@@ -41,11 +41,8 @@ _SEQUENCES = frozenset({"qmc", "cmaes"})
 class OptunaEngine(Engine):
     """Proposes what an Optuna sampler asks for.
 
-    Args:
-        algorithm: A key of `_SAMPLERS`.
-        space: What may be tried.
-        seed: A sampler's state is not part of what is replayed, so each proposal's seed is derived from this and its number.
-        maximize: Whether a higher score is better.
+    A resumed search cannot restore a sampler's state: each proposal has a seed of its own, derived from the engine's seed and
+    the proposal's number.
     """
 
     def __init__(self, algorithm: str, space: SearchSpace, seed: int, *, maximize: bool) -> None:

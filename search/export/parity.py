@@ -89,14 +89,10 @@ def measure(
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
 ) -> Parity:
-    """Holds an export against the trained model.
+    """Compares the export at ``path``, loaded by ``predictor``, with the trained model.
 
-    Args:
-        path: Of the export.
-        predictor: That has loaded it.
-        trained: Gives the trained model's probabilities ``(n, classes)``.
-        images: ``(n, size, size, 3)``, of the test split.
-        labels: ``(n,)``.
+    ``trained`` gives the trained model's probabilities ``(n, classes)`` of images ``(n, size, size, 3)``. The images and their
+    labels ``(n,)`` are those of the test split.
     """
     theirs, ours = [], []
     for at in range(0, len(images), BATCH):

@@ -134,13 +134,7 @@ class ConfirmationPlan:
 
 
 class Confirmer(TrainingPhase):
-    """Does the training runs of a plan that have not been done yet.
-
-    Args:
-        plan: Which runs.
-        dataset: The images.
-        conditions: Of all runs.
-    """
+    """Does the training runs of a plan that have not been done yet."""
 
     def __init__(self, plan: ConfirmationPlan, dataset: Dataset, conditions: Conditions) -> None:
         super().__init__(plan.store, conditions)
@@ -225,8 +219,18 @@ class Confirmer(TrainingPhase):
             scores={str(name): value for name, value in scores(outcome.test, labels).items()},
             predictions="",
         )
+        assert outcome.weights is not None
+        model = KeptModel(
+            recipe=trial.recipe,
+            trial=trial.number,
+            seed=seed,
+            order=self._plan.seeds.index(seed),
+            epoch=outcome.best.epoch,
+            val_score=confirmation.val_score,
+            weights=outcome.weights,
+        )
         # The model first: a kill between the two then costs a training run, not the model.
-        self._keep(model_of(confirmation, outcome, order=self._plan.seeds.index(seed)))
+        self._keep(model)
         return self._store.confirm(confirmation, outcome.test, labels, claim=_claim(trial, seed))
 
     def _keep(self, model: KeptModel) -> None:
@@ -242,26 +246,6 @@ class Confirmer(TrainingPhase):
     def _advance(self) -> None:
         self._done += 1
         self._listener(PhaseAdvanced("confirm", self._done))
-
-
-def model_of(confirmation: Confirmation, outcome: Outcome, *, order: int) -> KeptModel:
-    """The model that a confirmation's training run was asked to keep.
-
-    Args:
-        confirmation: The run.
-        outcome: What it gave.
-        order: Which of the confirmation's seeds it was trained with, from 0.
-    """
-    assert outcome.weights is not None
-    return KeptModel(
-        recipe=confirmation.recipe,
-        trial=confirmation.trial,
-        seed=confirmation.seed,
-        order=order,
-        epoch=outcome.best.epoch,
-        val_score=confirmation.val_score,
-        weights=outcome.weights,
-    )
 
 
 def _claim(trial: CompleteTrial, seed: int) -> str:

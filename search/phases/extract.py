@@ -22,11 +22,7 @@ class CacheFiller:
     """Context manager that fills the cache entries of every cut in a space, and protects them from eviction.
 
     Args:
-        pool: Workers that are ready.
-        context: What the search trains on.
-        space: What may be tried.
-        values_at: How many values one image's activations have, by cut.
-        listener: Receives the events.
+        values_at: How many values one image's activations have, by cut: see `Ready`.
     """
 
     def __init__(

@@ -43,15 +43,10 @@ _RESAMPLES = 1000
 
 
 def measure_profile(pool: WorkerPool, context: Context, listener: Listener) -> DepthProfile | None:
-    """The depth profile of the training images or a sample of them; computed unless it is in the cache.
-
-    Args:
-        pool: Workers that are ready.
-        context: Whose training split the profile is of.
-        listener: Receives the events.
+    """The depth profile of the training images or a sample of them, from the cache or computed by workers that are ready.
 
     Returns:
-        None, with a warning, where a worker cannot compute it.
+        None, with a warning, if a worker cannot compute it.
     """
     rows = _rows(context)
     cache = ProfileCache(context, rows)
@@ -107,12 +102,7 @@ def kept_profile(context: Context) -> DepthProfile | None:
 
 
 def profile_of(features: Sequence[NDArray[np.floating]], labels: NDArray[np.int64]) -> DepthProfile:
-    """The profile of pooled outputs.
-
-    Args:
-        features: Of each of `BLOCKS`, ``(n, channels)``.
-        labels: ``(n,)``.
-    """
+    """The profile of the pooled outputs of `BLOCKS`, each ``(n, channels)``, of images with these labels, ``(n,)``."""
     from scipy.stats import binomtest
 
     right = np.stack([nearest_agree(block, labels) for block in features], axis=1)

@@ -25,12 +25,7 @@ _VERSION = 1
 
 
 class ProfileCache:
-    """The cache's entry for one profile: a JSON file named by a hash of what the profile depends on.
-
-    Args:
-        context: Whose images and weights the profile is of.
-        rows: That are measured, ``(n,)``.
-    """
+    """The cache's entry for the profile of some rows ``(n,)``: a JSON file named by a hash of what the profile depends on."""
 
     def __init__(self, context: Context, rows: NDArray[np.int64]) -> None:
         dataset = context.dataset

@@ -22,31 +22,16 @@ UNPRUNED = 2
 
 
 def falls_behind(curve: Iterable[Measurement], finished: Iterable[Trial], metric: Metric) -> bool:
-    """Whether a running trial should be pruned.
-
-    Args:
-        curve: Its epochs so far.
-        finished: Trials of the same technique.
-        metric: The study's.
-    """
+    """Whether a running trial should be pruned, given its epochs so far and the finished trials of its technique."""
     measured = [m for m in curve if m.epoch > 0]
     if not measured:
         return False
     epoch = measured[-1].epoch
-    best = [_best([m.score for m in t.curve if 0 < m.epoch <= epoch], metric) for t in finished if _counts(t, epoch)]
-    if len(best) < UNPRUNED:
+    best_of, worst_of = (max, min) if maximized(metric) else (min, max)
+    rivals = [trial for trial in finished if isinstance(trial, CompleteTrial)]
+    scores = [[m.score for m in rival.curve if 0 < m.epoch <= epoch] for rival in rivals]
+    bests = [best_of(of_rival) for of_rival in scores if of_rival]
+    if len(bests) < UNPRUNED:
         return False
-    bar = statistics.median(best) if epoch >= WARMUP_EPOCHS else _worst(best, metric)
-    return better(metric, bar, _best([m.score for m in measured], metric))
-
-
-def _counts(trial: Trial, epoch: int) -> bool:
-    return isinstance(trial, CompleteTrial) and any(0 < m.epoch <= epoch for m in trial.curve)
-
-
-def _best(scores: list[float], metric: Metric) -> float:
-    return max(scores) if maximized(metric) else min(scores)
-
-
-def _worst(scores: list[float], metric: Metric) -> float:
-    return min(scores) if maximized(metric) else max(scores)
+    bar = statistics.median(bests) if epoch >= WARMUP_EPOCHS else worst_of(bests)
+    return better(metric, bar, best_of(m.score for m in measured))

@@ -37,10 +37,6 @@ class TrainingPhase(TrainingRuns):
 
     A run that is lost together with its machine is retried once. In a shared study, where other drivers train too, the phase
     ends when their runs have ended as well; the runs of a driver that has died are taken over.
-
-    Args:
-        store: Of the study.
-        conditions: Of its training runs.
     """
 
     def __init__(self, store: StudyStore, conditions: Conditions) -> None:

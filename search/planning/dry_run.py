@@ -1,4 +1,4 @@
-"""What a run would do, estimated in seconds without doing it: what ``--dry-run`` shows."""
+"""What a run would do, estimated within seconds and without doing any of it: what ``--dry-run`` shows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .plan import Plan
 from .probe import Costs, NoProbeError, Speeds, costs_of, probe
 
 SAMPLE = 1000
-"""Images that the probe may decode: more than it can in its 0.4 seconds on 16 cores."""
+"""Images offered to the probe: more than it can decode in its 0.4 seconds on 16 cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class PlannedCut:
     """Activations at one cut of the network.
 
     Attributes:
-        cut: The cut, `POOL` + 1 for pooled features.
-        layers: First trained layers whose recipes train from it; `LAYERS` stands for ``frozen`` and for the first stages.
-        bytes: Of its entries, of all splits and views.
-        missing: Bytes of them that are still to be written.
-        kept: Whether they are, or will be, in the cache.
+        cut: The cut; `POOL` + 1 for pooled features.
+        layers: First trained layers of the recipes that train from it; `LAYERS` stands for ``frozen`` and for first stages.
+        bytes: Size of its entries, of all splits and views.
+        missing: How many of these bytes are still to be written.
+        kept: Whether the entries are, or will be, in the cache.
     """
 
     cut: int
@@ -56,18 +56,18 @@ class DryRun:
 
     Attributes:
         plan: What was asked for.
-        survey: The data set, as far as names and sizes tell it.
-        dataset: The data set itself, where an earlier run has decoded it.
-        trials: Of the whole study, no more than the space has recipes.
-        workers: That train side by side.
-        cuts: What is, or would be, kept on disk, the cheapest first.
-        from_pixels: First trained layers that train from pixels in any case: their activations are larger than the images.
-            ``full`` is 0.
+        survey: What names and sizes tell about the data set.
+        dataset: The data set itself, if an earlier run has decoded it.
+        trials: Trials of the whole study; no more than the space has recipes.
+        workers: Processes that train in parallel.
+        cuts: The activations that may be cached, the smallest first.
+        from_pixels: First trained layers (0 for ``full``) that always train from pixels: their activations are larger than the
+            images.
         limit: Bytes that activations may take.
-        disk_free: Bytes on the cache's disk.
-        memory: Of the machine, bytes.
-        forecast: How long it would take; None where this machine could not be measured.
-        unmeasured: Why not.
+        disk_free: Free bytes on the cache's disk.
+        memory: The machine's memory in bytes.
+        forecast: How long the run would take; None if this machine could not be measured.
+        unmeasured: Why it could not.
     """
 
     plan: Plan
@@ -85,7 +85,7 @@ class DryRun:
 
     @property
     def in_blocks(self) -> Mapping[str, int]:
-        """What does not fit in memory, by name, and its bytes: an epoch reads it in blocks."""
+        """What does not fit in memory and is read in blocks: its name, and its size in bytes."""
         row_bytes = self.survey.pixel_bytes / max(self.survey.images, 1)
         taken = {f"activations at {cut.cut}": cut.bytes for cut in self.cuts if cut.kept and cut.cut <= LAYERS}
         pixels = int(self.survey.train * row_bytes)
@@ -98,15 +98,15 @@ def dry_run(plan: Plan) -> DryRun:
     """Looks at the data set's names and sizes, measures this machine for two seconds, and estimates.
 
     Raises:
-        DataError: The data set cannot be searched on, as far as names tell.
+        DataError: Names alone tell that the data set cannot be searched on.
     """
     search, space, budget = plan.search, plan.search.space, plan.budget
     survey = plan.survey()
-    # Where nothing is left to decode, the real splits and the entries that are there are known.
+    # If nothing is left to decode, the real splits are known, and so is what the cache has of them.
     dataset = None if survey.to_decode else plan.open_data(ignore)
     workers, threads, gpus = choose_workers(plan.workers)
     speeds, costs, unmeasured = _measure(search, survey, workers, threads, gpus)
-    # Nothing is downloaded for a look: without the weights at hand no entry of theirs can be there either.
+    # Nothing is downloaded for a dry run: without weights on this machine, the cache has no entry of theirs either.
     backbone = search.backbone
     weights = backbone.locate() if backbone.at_hand() else None
     fingerprint = weights_fingerprint(backbone, weights) if backbone.at_hand() else ""
@@ -163,10 +163,10 @@ def _measure(
 
 
 def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], tuple[int, int]]:
-    """What the run will decide, in its order: first the search's rows, then with what is left the test split's.
+    """Which activations the run will cache: those of the search first, then those of the test split, within what is left.
 
     Returns:
-        The cuts, and the images that a frozen pass over either visits.
+        The cuts, and how many images the frozen pass will visit for the search and for the test split.
     """
     cache = ActivationCache(context.cache)
     kept = set(costs.values_at)

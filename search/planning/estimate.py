@@ -155,12 +155,7 @@ class Estimator:
         )
 
     def training_step(self, layer: int, start: int) -> float:
-        """Seconds that a training step takes for one image.
-
-        Args:
-            layer: The first layer that trains.
-            start: The cut where the model begins; `IMAGE` for pixels.
-        """
+        """Seconds of a training step for one image; ``layer`` is the first that trains, the model begins at cut ``start``."""
         if layer == LAYERS:
             return self._speeds.train[LAYERS] + (self._speeds.forward if start == IMAGE else 0.0)
         return self._seconds(self._work(layer, start))

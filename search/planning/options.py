@@ -1,4 +1,4 @@
-"""What a user asks of a run, as it was said: what was left out is None."""
+"""The options of a run as the user gave them: None for what was left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RunOptions:
         follow_symlinks: Whether links that leave the folder of images are followed.
         study: Folder of the study, or its name in ``storage``.
         storage: Database of shared studies; None for folders.
-        fresh: Whether a study that is there is to be deleted.
+        fresh: Whether an existing study is to be deleted.
         space: A preset's name or a TOML file, which the next seven narrow.
         techniques, fine_tune_at, epochs, batch_size, augment, batch_norm, class_weight: As in a `Recipe`.
         size, alpha, weights: As in a `BackboneSpec`.

@@ -1,4 +1,4 @@
-"""From a run's options to what it will do: the defaults that depend on each other, decided in one place."""
+"""Turns a run's options into what it will do: the one place that decides defaults which depend on each other."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Plan:
 
     Attributes:
         folder: Of the images; None for a built-in set.
-        demo: Variant of the built-in set that is used where there is no folder.
+        demo: Variant of the built-in set that is used if there is no folder.
         labels: CSV file that names the images and their classes; None for class folders.
         follow_symlinks: Whether links that leave the folder of images are followed.
         study: Folder of the study, or its name and database.
-        fresh: Whether a study that is there is to be deleted.
-        search: What the study is opened with, but for the warm start, which `read_warm_start` reads.
+        fresh: Whether an existing study is to be deleted.
+        search: What the study is opened with, except the warm start, which `read_warm_start` reads.
         warm_start: Places of the studies whose best recipes are tried first.
         budget: What may be spent.
         patience, workers, ray, prune: As in `Study.run`.
@@ -78,7 +78,7 @@ class Plan:
     prune: bool
 
     def check_folders(self) -> None:
-        """Finds what would end the run only after its images are decoded.
+        """Checks what would otherwise end the run only after its images are decoded.
 
         Raises:
             StudyError: The study's folder holds something else, or cannot be made.
@@ -86,19 +86,19 @@ class Plan:
             WeightsError: The file of the weights does not exist.
         """
         self.study.check(fresh=self.fresh)
-        # ImageNet's may have to be downloaded, which the folder of images should be worth first.
+        # ImageNet's weights may have to be downloaded; the images are checked before that.
         if self.search.backbone.weights != "imagenet":
             self.search.backbone.locate()
 
     def read_warm_start(self, listener: Listener) -> WarmStart | None:
-        """What the study starts from, or was started from where it exists; None where that is not asked for.
+        """What the study starts from, or what it was started from if it exists; None without a warm start.
 
         Args:
-            listener: Receives a warning for what cannot be taken over as it was.
+            listener: Receives a warning for each recipe that had to be changed.
 
         Raises:
-            StudyError: A study cannot be read or has nothing to start from, or this one was started from others.
-            OptionError: They do not serve this space.
+            StudyError: A study cannot be read or has no completed trial, or this study was started from others.
+            OptionError: The studies leave a technique of this space without a recipe.
         """
         if not self.warm_start:
             return None
@@ -109,10 +109,10 @@ class Plan:
         return read_warm_start(self.warm_start, self.search.space, within=self.study, listener=listener)
 
     def survey(self) -> Survey:
-        """The data set as names and sizes tell it; no image is opened.
+        """What names and sizes tell about the data set; no image is opened.
 
         Raises:
-            DataError: It cannot be searched on, as far as they tell.
+            DataError: They tell that it cannot be searched on.
         """
         folder, reading = self._data()
         return survey_folder(folder, **reading)
@@ -143,7 +143,7 @@ class Plan:
 def plan_run(options: RunOptions) -> Plan:
     """Checks options against each other and fills in what was left out.
 
-    Without a folder, the paths in ``labels`` start from the folder that it lies in.
+    Without a folder of images, paths in the ``labels`` file are relative to that file's own folder.
 
     Raises:
         OptionError, SpaceError: An option is out of range or contradicts another.

@@ -1,7 +1,7 @@
-"""Warm start: a search begins with the recipes that did best in other studies, of every technique as many.
+"""Warm start: a search begins with the best recipes of other studies, the same number for every technique.
 
-A technique that starts from a good recipe beside one that starts from none would have an advantage that is not its own. So as
-many recipes are taken of each technique as there are of the one with the fewest, in the order in which the studies are named.
+A technique that started from good recipes would have an unfair advantage over one that started from none. So every technique
+gets as many recipes as the one with the fewest has, taken in the order in which the studies are named.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..storage.places import as_place
 from ..storage.store import StudyStore
 
 _NOT_THE_RECIPES = frozenset({"technique", "epochs", "head_epochs"})
-"""Fields that are not fitted: there is no other technique to choose, and how long is trained is for the new study to say."""
+"""Fields that are not fitted: a recipe keeps its technique, and the new study decides how long to train."""
 
 
 def read_warm_start(
@@ -36,15 +36,15 @@ def read_warm_start(
     """The best recipe of each technique in other studies, fitted to a space.
 
     Args:
-        studies: Their folders, or names and databases; one may still be searched.
-        space: Of the new study. A number that it does not have becomes the nearest that it has, anything else its first choice;
-            the listener is told.
-        within: Where the new study will be, which cannot start from itself.
-        listener: Receives a warning for each recipe that had to be changed.
+        studies: Their folders, or their names and databases. A search may still be running in one.
+        space: The new study's. A number that it does not allow becomes the nearest that it does, any other value its first
+            choice.
+        within: The place of the new study, which cannot start from itself.
+        listener: Receives a warning for each recipe that was changed, and for each technique with recipes left out.
 
     Raises:
         StudyError: A study is missing, damaged or has no completed trial.
-        OptionError: The new study is among them, or they leave a technique of the space without a recipe.
+        OptionError: The new study is among them, or none of them has a recipe for some technique of the space.
     """
     places = {place.address: place for place in map(as_place, studies)}
     names = tuple(places)
@@ -75,14 +75,14 @@ def read_warm_start(
 
 
 def resumed_warm_start(studies: Sequence[StudyPlace | Path | str], stored: WarmStart | None) -> WarmStart:
-    """What a study that exists was started from, which is not read again: the others may have gone on, or be gone.
+    """What an existing study was started from. The other studies are not read again: they may have changed, or be gone.
 
     Args:
-        studies: As the option names them now.
-        stored: As the study has recorded it.
+        studies: The studies that the option names now.
+        stored: What the study has recorded.
 
     Raises:
-        StudyError: It was started from others, or from none.
+        StudyError: The study was started from other studies, or from none.
     """
     names = tuple(dict.fromkeys(as_place(study).address for study in studies))
     if stored is not None and set(names) == set(stored.studies):
@@ -95,7 +95,7 @@ def resumed_warm_start(studies: Sequence[StudyPlace | Path | str], stored: WarmS
 
 
 def fit(recipe: Recipe, space: SearchSpace) -> tuple[Values, tuple[str, ...]]:
-    """A recipe's values in a space that has its technique, and what had to change for it."""
+    """A recipe's values in a space that has its technique, and what had to be changed."""
     wanted = _values_of(recipe)
     values = space.choose(lambda name, allowed: _nearest(wanted.get(name), allowed, by_ratio=name.endswith("learning_rate")))
     fitted = space.recipe(values)
@@ -133,14 +133,10 @@ def _best(place: StudyPlace, space: SearchSpace) -> list[WarmRecipe]:
 
 
 def _values_of(recipe: Recipe) -> Values:
-    """A recipe under the names of a space's parameters."""
+    """A recipe's values, by the names of a space's parameters."""
     fields = dataclasses.asdict(recipe)
-    own = {name: fields.pop(name) for name in ("learning_rate", "fine_tune_at")}
-    values = {
-        **fields,
-        **{f"{recipe.technique}/{name}": value for name, value in own.items()},
-        "technique": str(recipe.technique),
-    }
+    own = {f"{recipe.technique}/{name}": fields.pop(name) for name in ("learning_rate", "fine_tune_at")}
+    values = {**fields, **own, "technique": str(recipe.technique)}
     return {name: value for name, value in values.items() if value is not None}
 
 

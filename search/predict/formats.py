@@ -25,27 +25,22 @@ class FormatFacts:
         suffix: Of its files; empty for a folder.
         runtime: What people load it with.
         quantize: Numbers that its weights may be stored as.
-        packages: Import name → distribution, of what writing and checking it needs beyond tlsearch's own dependencies.
+        packages: Distributions that writing and checking it needs beyond tlsearch's own dependencies.
     """
 
     suffix: str
     runtime: str
     quantize: tuple[Quantize, ...]
-    packages: MappingProxyType[str, str]
+    packages: tuple[str, ...] = ()
 
 
 # Keras itself quantizes Dense layers only (3.15), and those are less than a hundredth of MobileNetV2's work.
 FORMATS: MappingProxyType[Format, FormatFacts] = MappingProxyType(
     {
-        "keras": FormatFacts(".keras", "Keras", ("none",), MappingProxyType({})),
-        "tflite": FormatFacts(".tflite", "LiteRT", QUANTIZATIONS, MappingProxyType({"ai_edge_litert": "ai-edge-litert"})),
-        "onnx": FormatFacts(
-            ".onnx",
-            "ONNX Runtime",
-            ("none",),
-            MappingProxyType({"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"}),
-        ),
-        "saved-model": FormatFacts("", "TensorFlow", ("none",), MappingProxyType({})),
+        "keras": FormatFacts(".keras", "Keras", ("none",)),
+        "tflite": FormatFacts(".tflite", "LiteRT", QUANTIZATIONS, ("ai-edge-litert",)),
+        "onnx": FormatFacts(".onnx", "ONNX Runtime", ("none",), ("onnx", "tf2onnx", "onnxruntime")),
+        "saved-model": FormatFacts("", "TensorFlow", ("none",)),
     }
 )
 
@@ -78,7 +73,8 @@ def check_installed(form: Format) -> None:
     Raises:
         OptionError: Something is missing; the message names the extra.
     """
-    if missing := [name for module, name in FORMATS[form].packages.items() if importlib.util.find_spec(module) is None]:
+    # Each is imported by the name of its distribution.
+    if missing := [name for name in FORMATS[form].packages if importlib.util.find_spec(name.replace("-", "_")) is None]:
         raise OptionError(
             f"--format {form} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
             "Install the extra: pip install 'tlsearch[export]'"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -126,27 +126,25 @@ class Predictor:
         # Threads do: Pillow decodes outside of Python's lock.
         with ThreadPoolExecutor(cores()) as pool:
             while batch := list(islice(found, batch_size)):
-                yield from self._predict_batch(batch, list(pool.map(self._decode, batch)))
+                decoded = list(pool.map(self._decode, batch))
+                images = [pixels for _, pixels in decoded if not isinstance(pixels, str)]
+                probabilities = iter(self.predict(np.stack(images)) if images else ())
+                for path, pixels in decoded:
+                    if isinstance(pixels, str):
+                        yield Unreadable(path, pixels)
+                    else:
+                        yield self._prediction(path, next(probabilities))
 
-    def _decode(self, item: Path | Unreadable) -> NDArray[np.uint8] | str:
+    def _decode(self, item: Path | Unreadable) -> tuple[Path, NDArray[np.uint8] | str]:
+        """An image's path, and its pixels or why it cannot be read."""
         if isinstance(item, Unreadable):
-            return item.reason
+            return item.path, item.reason
         result = decode_file(item, self.size)
-        return result if isinstance(result, str) else result[0]
+        return item, result if isinstance(result, str) else result[0]
 
-    def _predict_batch(
-        self, batch: Sequence[Path | Unreadable], decoded: Sequence[NDArray[np.uint8] | str]
-    ) -> Iterator[Prediction | Unreadable]:
-        images = [pixels for pixels in decoded if not isinstance(pixels, str)]
-        rows: Iterator[NDArray[np.float32]] = iter(self.predict(np.stack(images)) if images else ())
-        for item, pixels in zip(batch, decoded, strict=True):
-            path = item.path if isinstance(item, Unreadable) else item
-            if isinstance(pixels, str):
-                yield Unreadable(path, pixels)
-            else:
-                row = next(rows)
-                best = int(row.argmax())
-                yield Prediction(path, self.classes[best], float(row[best]), row)
+    def _prediction(self, path: Path, probabilities: NDArray[np.float32]) -> Prediction:
+        best = int(probabilities.argmax())
+        return Prediction(path, self.classes[best], float(probabilities[best]), probabilities)
 
 
 def list_images(paths: Iterable[Path | str]) -> Iterator[Path | Unreadable]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -61,7 +62,7 @@ class LiteRTRuntime(Runtime):
 
             self._interpreter = Interpreter(model_path=str(path), num_threads=cores())
             self._interpreter.allocate_tensors()
-        self.name = f"LiteRT {_version('ai-edge-litert')}"
+        self.name = f"LiteRT {version('ai-edge-litert')}"
         (self._input,), (self._output,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -156,9 +157,3 @@ def format_of(path: Path) -> Format:
         return "onnx"
     suffixes = ", ".join(facts.suffix for facts in FORMATS.values() if facts.suffix)
     raise ModelError(f"MODEL must be an export of tlsearch ({suffixes} or a SavedModel's folder), got {path}, which is none.")
-
-
-def _version(distribution: str) -> str:
-    from importlib.metadata import version
-
-    return version(distribution)

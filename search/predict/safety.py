@@ -19,26 +19,15 @@ MAX_BYTES = 1 << 30
 
 _PARTS = {"config.json", "metadata.json", "model.weights.h5"}
 
+_LAYERS = ("Add", "Conv2D", "Dense", "DepthwiseConv2D", "GlobalAveragePooling2D", "InputLayer", "ReLU", "Rescaling", "Softmax",
+           "ZeroPadding2D")  # fmt: skip
+
 _CLASSES = {
     ("keras.src.models.functional", "Functional"),
     ("keras", "DTypePolicy"),
     ("keras.initializers", "GlorotUniform"),
     ("keras.initializers", "Zeros"),
-    *(
-        ("keras.layers", name)
-        for name in (
-            "Add",
-            "Conv2D",
-            "Dense",
-            "DepthwiseConv2D",
-            "GlobalAveragePooling2D",
-            "InputLayer",
-            "ReLU",
-            "Rescaling",
-            "Softmax",
-            "ZeroPadding2D",
-        )
-    ),
+    *(("keras.layers", name) for name in _LAYERS),
     (None, "__keras_tensor__"),
 }
 

@@ -39,12 +39,7 @@ class Inputs(ABC):
 
 
 class PixelInputs(Inputs):
-    """Images ``(n, size, size, 3)`` uint8, augmented when they are asked for.
-
-    Args:
-        dataset: The images.
-        seed: Of the augmentation.
-    """
+    """Images ``(n, size, size, 3)`` uint8, augmented when they are asked for."""
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
         self.cut = IMAGE

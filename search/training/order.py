@@ -46,14 +46,7 @@ def epoch_order(
 
 
 def windowed(count: int, rng: np.random.Generator, *, block: int, window: int) -> NDArray[np.int64]:
-    """The numbers below ``count``, each once, in the order that `epoch_order` describes.
-
-    Args:
-        count: How many numbers.
-        rng: Draws the order.
-        block: Consecutive numbers that go together.
-        window: Blocks of a window.
-    """
+    """The numbers below ``count``, each once, in windows of ``window`` blocks of ``block`` numbers: see `epoch_order`."""
     blocks = -(-count // block)
     windows = -(-blocks // window)
     # A row for each stretch of the disk, a column for each window; the last stretch may be cut short.

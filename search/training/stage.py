@@ -37,20 +37,15 @@ class StageOutcome:
         best: The measurement of its best epoch.
         snapshot: The model at that epoch.
         step_seconds: Wall time of the training steps.
-        other_seconds: Wall time of evaluation.
-        images: Images trained on, each as often as it was.
+        seconds: Wall time of training steps and evaluation.
+        images: Images trained on, each counted as often as it was used.
     """
 
     best: Measurement
     snapshot: Any
     step_seconds: float
-    other_seconds: float
+    seconds: float
     images: int
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of both."""
-        return self.step_seconds + self.other_seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +79,7 @@ class Stage:
         order = np.random.default_rng(seed)
         weights = class_weights(self.dataset, self.recipe)
         best, snapshot = None, None
-        step_seconds = other_seconds = 0.0
+        step_seconds = seconds = 0.0
         images = 0
         lowest, waited = math.inf, 0
         for epoch in range(1, self.recipe.epochs + 1):
@@ -97,7 +92,7 @@ class Stage:
             if best is None or self._is_better(measurement, best):
                 best, snapshot = measurement, self.model.snapshot()
             step_seconds += stepped - began
-            other_seconds += time.perf_counter() - stepped
+            seconds += time.perf_counter() - began
             images += len(rows)
             yield measurement
             waited = 0 if measurement.val_loss < lowest else waited + 1
@@ -105,7 +100,7 @@ class Stage:
             if patience is not None and waited >= patience:
                 break
         assert best is not None
-        return StageOutcome(best, snapshot, step_seconds, other_seconds, images)
+        return StageOutcome(best, snapshot, step_seconds, seconds, images)
 
     def _epoch(self, rows: NDArray[np.int64], view: int, class_weights: NDArray[np.float32]) -> tuple[float, float]:
         """One pass over ``rows``. The last batch is filled up with images of weight 0, so that all steps have one shape.
@@ -169,11 +164,7 @@ def class_weights(dataset: Dataset, recipe: Recipe) -> NDArray[np.float32]:
 
 
 def _finite(split: str, loss: float) -> float:
-    """The loss itself.
-
-    Raises:
-        DivergedError: It is not a finite number.
-    """
+    """The loss; raises a DivergedError if it is not a finite number."""
     if not math.isfinite(loss):
         raise DivergedError(f"the {split} loss became {loss}: try a lower learning rate")
     return loss

@@ -63,12 +63,7 @@ def serve(connection: Connection, threads: int, words: LastWords, gpu: str | Non
 
 
 def import_keras(threads: int, gpu: str | None = None) -> None:
-    """Imports and sets up Keras, the slow part of starting; meanwhile the main process is still decoding.
-
-    Args:
-        threads: Processor cores that this process may keep busy.
-        gpu: As in `serve`.
-    """
+    """Imports and sets up Keras, which takes most of the time of starting, for so many threads and a GPU as in `serve`."""
     pin(gpu, os.environ)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Pieces of a batch side by side keep cores busy, one operation spread over them does not.
@@ -92,11 +87,7 @@ class _Tools:
 
 
 class Inside:
-    """Answers each message with exactly one, whatever carries the messages.
-
-    Args:
-        threads: Processor cores that it may keep busy.
-    """
+    """Answers each message with exactly one, whatever carries the messages."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads

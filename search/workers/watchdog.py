@@ -24,6 +24,18 @@ _SIGN_OF_LIFE = 0.01
 """Seconds of processor time: the resolution that Linux counts it in."""
 
 
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process of this machine has used; 0 if it is gone."""
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        # It has ended; the pool notices by its closed pipe.
+        return 0.0
+    return float(times.user + times.system)
+
+
 @dataclass(slots=True)
 class _Watched:
     process: Hashable
@@ -41,9 +53,11 @@ class Watchdog:
             takes process ids of this machine.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, processor: Callable[[Any], float] | None = None) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, processor: Callable[[Any], float] = processor_seconds
+    ) -> None:
         self._clock = clock
-        self._processor: Callable[[Any], float] = processor or processor_seconds
+        self._processor = processor
         self._watched: dict[str, _Watched] = {}
         self._looked = clock()
         self._longest = 0.0
@@ -79,15 +93,3 @@ class Watchdog:
             elif watched.silent >= max(BUSY_SECONDS, PACE * self._longest):
                 hanging.append((name, f"hung: no measurement for {watched.silent:.0f} s, in an endless loop"))
         return hanging
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor time that a process of this machine has used; 0 if it is gone."""
-    import psutil
-
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.Error:
-        # It has ended; the pool notices by its closed pipe.
-        return 0.0
-    return float(times.user + times.system)

@@ -135,13 +135,7 @@ class FlatModel(TrainableModel):
         return [part.reshape(shape) for part, shape in zip(np.split(snapshot, ends[:-1]), self._shapes, strict=True)]
 
     def _logits(self, parts: list[Any], tensors: list[Any], drop: Any) -> Any:
-        """Logits ``(n, classes)``, as the graph computes them.
-
-        Args:
-            parts: The trained weights in their shapes.
-            tensors: At the cut.
-            drop: Applied before the output layer.
-        """
+        """Logits ``(n, classes)`` of tensors at the cut, as the graph computes them; see `TrainedPart`."""
         import keras
 
         backbone = iter(parts[: len(self._backbone)])

@@ -31,12 +31,7 @@ class LossScale:
         self._steps.assign(0)
 
     def apply(self, gradient: Any, update: Callable[[Any], None]) -> None:
-        """In a TensorFlow graph: calls ``update`` with the gradient of the loss itself, where the scaled one is finite.
-
-        Args:
-            gradient: Of the loss times `factor`, one tensor.
-            update: Applies a gradient to the weights.
-        """
+        """In a TensorFlow graph: calls ``update`` with the gradient divided by `factor`, unless the gradient is not finite."""
         import tensorflow as tf
 
         def step() -> Any:

@@ -18,11 +18,10 @@ KEPT_MODELS = 8
 
 
 class ModelShelf:
-    """The models of a worker. The least recently used ones are given up first.
+    """Keeps the models that were used last.
 
     Args:
         network: The backbone, BatchNorm not folded.
-        classes: Number of classes.
         threads: See `FlatModel`.
     """
 
@@ -34,13 +33,7 @@ class ModelShelf:
         self._models: OrderedDict[tuple[Any, ...], TrainableModel] = OrderedDict()
 
     def take(self, recipe: Recipe, cut: int, dtype: np.dtype[Any]) -> TrainableModel:
-        """The model of the recipe's shape; its weights are whatever the last trial left, so `reset` it.
-
-        Args:
-            recipe: What is to be trained.
-            cut: Where it begins.
-            dtype: Of the tensors at the cut.
-        """
+        """The model of the recipe's shape that begins at a cut, with tensors of ``dtype``; it must be reset before use."""
         import keras
 
         fast = keras.backend.backend() == "tensorflow" and (recipe.batch_norm == "folded" or cut > POOL)

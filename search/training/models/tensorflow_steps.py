@@ -112,12 +112,7 @@ def trace_training(part: TrainedPart, optimizer: Any, *, piece_images: int | Non
 
 
 def trace_prediction(part: TrainedPart, *, piece_images: int) -> Any:
-    """A function from tensors at the cut, each ``(n, …)``, to logits ``(n, classes)``.
-
-    Args:
-        part: What predicts.
-        piece_images: Images of a piece, where several are computed at once.
-    """
+    """A function from tensors at the cut, each ``(n, …)``, to logits ``(n, classes)``, in pieces of ``piece_images`` images."""
     import tensorflow as tf
 
     @tf.function(autograph=False, input_signature=[part.signature(leading=1)])

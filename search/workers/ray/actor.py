@@ -28,7 +28,6 @@ class TrainingActor:
     """Ends with the driver, with its node, or when it is killed; Ray restarts nothing.
 
     Args:
-        threads: Cores that it may keep busy.
         environment: Variables of the driver's that training depends on.
     """
 

@@ -64,7 +64,7 @@ def _receive(path: Path) -> Generator[None, NDArray[np.uint8] | str, None]:
 
 
 class NodeAgent:
-    """Where a node keeps what it needs of the driver's, and how its workers are."""
+    """Keeps what a node needs of the driver's, and says how its workers are."""
 
     def __init__(self) -> None:
         self._arriving: dict[str, Generator[None, NDArray[np.uint8] | str, None]] = {}
@@ -98,12 +98,7 @@ class NodeAgent:
         return self._root, shared
 
     def find(self, wanted: Wanted, shared: bool) -> Path | None:
-        """The path of a file on this node; None where it has to be sent.
-
-        Args:
-            wanted: The file.
-            shared: Whether the driver's own may be the one.
-        """
+        """The path of a file on this node, which may be the driver's own if ``shared``; None if it has to be sent."""
         for path in (wanted.source, self._root / wanted.target) if shared else (self._root / wanted.target,):
             if wanted.is_at(path):
                 return path
@@ -112,10 +107,7 @@ class NodeAgent:
     def lock_entries(self, keys: Sequence[EntryKey], size: int, limit: int | None) -> list[EntryKey]:
         """Holds the right to write entries until `unlock_entries`, protects them for good, and gives those that are missing.
 
-        Args:
-            keys: The entries.
-            size: Bytes that all of them take.
-            limit: As `Context.cache_limit`.
+        They take ``size`` bytes in all, and room is made for them within ``limit``, a `Context.cache_limit`.
         """
         self._used.enter_context(using(self._cache, keys))
         missing = self._filling.enter_context(self._cache.filling(keys))

@@ -54,9 +54,9 @@ class RayCluster:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|local|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}", self.address):
-            client = " Its client protocol (ray://) is not supported: run tlsearch on a node of the cluster." * (
-                "://" in self.address
-            )
+            client = ""
+            if "://" in self.address:
+                client = " Its client protocol (ray://) is not supported: run tlsearch on a node of the cluster."
             raise OptionError(f"--ray must be auto, local or host:port, got {self.address}.{client}")
         if self.cpus_per_trial < 1:
             raise OptionError(f"--cpus-per-trial must be at least 1, got {self.cpus_per_trial}.")
@@ -199,12 +199,10 @@ def _check_reachable(address: str) -> None:
 
 
 def _unreachable(address: str, reason: object) -> str:
-    where = "this machine's Ray cluster" if address == "auto" else f"a Ray cluster at {address}"
-    remedy = (
-        "Start one with `ray start --head`, or use --ray local."
-        if address == "auto"
-        else ("Name the head's address as `ray status` shows it, on a machine that belongs to the cluster.")
-    )
+    where = f"a Ray cluster at {address}"
+    remedy = "Name the head's address as `ray status` shows it, on a machine that belongs to the cluster."
+    if address == "auto":
+        where, remedy = "this machine's Ray cluster", "Start one with `ray start --head`, or use --ray local."
     return f"--ray {address} must lead to {where}, but it cannot be used ({_first_sentence(reason)}). {remedy}"
 
 
@@ -214,11 +212,7 @@ def _first_sentence(reason: object) -> str:
 
 
 def _check_versions(nodes: list[dict[str, Any]]) -> None:
-    """Raises where a node would run another tlsearch, or none.
-
-    Raises:
-        OptionError: Which node, and what it has.
-    """
+    """Raises an OptionError if a node has another version of tlsearch, or none."""
     import ray
 
     def version() -> str:
