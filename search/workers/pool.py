@@ -77,7 +77,7 @@ class Worker(ABC):
         name: Unique within the pool; constant while the worker has a task.
         task: What it is doing; None while idle.
         ready: Whether it has answered `Begin`.
-        deaths: How many of its processes have died.
+        deaths: How many of its processes have died by themselves, not with their machine.
         kill_reason: Why it is being killed; empty while it is not.
     """
 

@@ -47,10 +47,10 @@ class Wanted:
 
 
 def _receive(path: Path) -> Generator[None, NDArray[np.uint8] | str, None]:
-    """Writes the chunks that it is sent to a file that appears, whole, when it is sent the digest of them all.
+    """Receives a file: is sent its chunks and at last the digest of them all, and only then does the file appear.
 
     Raises:
-        OSError: The file cannot be written, or is not what the digest is of.
+        OSError: The file cannot be written, or the digest is not that of the chunks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_drafts(path)
@@ -88,12 +88,8 @@ class NodeAgent:
             OptionError: The folder cannot be written.
         """
         chosen = os.environ.get(NODE_CACHE_VARIABLE)
-        self._root, shared = cache, own
-        if not own and chosen:
-            self._root = cache_root(chosen)
-        elif not own:
-            shared = _holds(cache / IDENTITY, identity)
-            self._root = cache if shared else cache_root()
+        shared = own or (not chosen and _holds(cache / IDENTITY, identity))
+        self._root = cache if shared else cache_root(chosen)
         self._cache = ActivationCache(self._root / "activations")
         return self._root, shared
 

@@ -66,7 +66,6 @@ class RayPool(WorkerPool):
         self._supplies: Supplies | None = None
         self._keys: list[EntryKey] = []
         self._nodes: dict[str, Node] = {}
-        self._names: dict[str, str] = {}
         self._shown: tuple[NodeState, ...] = ()
         self._placed = time.monotonic()
         self._told = False
@@ -75,6 +74,8 @@ class RayPool(WorkerPool):
         self._block.enter_context(cluster.connected())
         self._threads = ThreadPoolExecutor(_SENDERS, "tlsearch-node")
         self._own = ray.get_runtime_context().get_node_id()
+        others = sorted(node["NodeID"] for node in living_nodes() if node["NodeID"] != self._own)
+        self._names = {node: f"node-{number}" for number, node in enumerate([self._own, *others], start=1)}
         resources = cluster.resources
         options = {"num_cpus": resources["CPU"], "num_gpus": resources["GPU"], "memory": resources["memory"]}
         count = max(1, cluster.trials_at_once()) if count is None else count
@@ -170,9 +171,6 @@ class RayPool(WorkerPool):
     def _meet(self, node_id: str) -> Node:
         """A node that a worker came up on for the first time."""
         own = node_id == self._own
-        if not self._names:
-            others = sorted(node["NodeID"] for node in living_nodes() if node["NodeID"] != self._own)
-            self._names = {each: f"node-{number}" for number, each in enumerate([self._own, *others], start=1)}
         name = self._names.setdefault(node_id, f"node-{len(self._names) + 1}")
         address = next((node["NodeManagerAddress"] for node in living_nodes() if node["NodeID"] == node_id), "gone")
         node = Node(node_id, name, address, own=own)

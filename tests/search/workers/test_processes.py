@@ -191,3 +191,18 @@ def test_each_worker_has_its_gpu_and_so_has_its_replacement(monkeypatch):
         assert [*told, pool.workers[1].connection.recv()] == ["GPU-a", "GPU-b", "GPU-a", "GPU-b"]
     with ProcessPool(1, 1) as pool:
         assert pool.workers[0].connection.recv() is None
+
+
+def write_and_die(connection, threads, words, gpu):
+    """In place of `serve`: says something, then crashes."""
+    words.take_standard_streams()
+    os.write(2, b"cannot open libfoo\n")
+    os._exit(3)
+
+
+def test_what_a_crashed_process_wrote_comes_with_its_end(monkeypatch):
+    monkeypatch.setattr(processes, "serve", write_and_die)
+    with ProcessPool(1, 1) as pool:
+        with pytest.raises(SearchFailedError, match=r"exit code 3; its last words: cannot open libfoo") as error:
+            pool.wait_until_ready()
+    assert error.value.__notes__ == ["Its output ends with:\ncannot open libfoo"]
