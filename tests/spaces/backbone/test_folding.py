@@ -8,24 +8,19 @@ from tlsearch.spaces.backbone.network import IMAGE, POOL
 from tlsearch.spaces.backbone.spec import ALPHAS, BackboneSpec, load_network
 
 from ..conftest import with_random_statistics
+from ..factory import run
 
 
-@pytest.mark.parametrize("alpha", [0.35, pytest.param(1.4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("alpha", [alpha if alpha == 0.35 else pytest.param(alpha, marks=pytest.mark.slow) for alpha in ALPHAS])
 def test_the_folded_network_gives_the_same_features(alpha, images):
     network = with_random_statistics(load_network(BackboneSpec(alpha, 32, "random"), None))
     folded = fold(network)
     assert sum(step.kind == "BatchNormalization" for step in folded.steps) == 0
     assert len(network.steps) - len(folded.steps) == 52 + 4, "the BatchNorm layers and the paddings"
-    expected = network.build(IMAGE, POOL + 1).predict_on_batch(images)
-    found = folded.build(IMAGE, POOL + 1).predict_on_batch(images)
+    expected = run(network.build(IMAGE, POOL + 1), images)
+    found = run(folded.build(IMAGE, POOL + 1), images)
     np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, float(np.abs(expected).max())))
     assert np.abs(expected).max() > 0.01
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_folding_at_every_width(alpha, images):
-    test_the_folded_network_gives_the_same_features(alpha, images)
 
 
 def test_layers_keep_the_numbers_of_the_original(network):

@@ -6,6 +6,8 @@ from tlsearch.spaces.backbone.forward import BATCH, _graph, _keras, compile_forw
 from tlsearch.spaces.backbone.network import POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
 
+from ..factory import run
+
 pytestmark = pytest.mark.trains
 
 
@@ -23,7 +25,7 @@ def pixels():
 def test_every_way_gives_the_features_that_keras_gives(network, pixels):
     folded = fold(network)
     kept, steps = ([*one.frontier(100), POOL] for one in (network, folded))
-    expected = network.build(0, POOL + 1, outputs=kept).predict_on_batch(pixels.astype(np.float32))
+    expected = run(network.build(0, POOL + 1, outputs=kept), pixels.astype(np.float32))
     for forward in (_graph(folded, steps, False, 1), _keras(folded, steps, False, 1), _keras(network, kept, False, 1)):
         found = forward(pixels)
         assert len(found) == len(expected)

@@ -7,7 +7,7 @@ from tlsearch.spaces.backbone.model import build_model, build_trained_part, netw
 from tlsearch.spaces.backbone.network import IMAGE, POOL
 from tlsearch.spaces.recipe import Recipe
 
-from ..factory import activations
+from ..factory import activations, run
 
 LABELS = np.array([0, 1, 1])
 
@@ -61,5 +61,5 @@ def test_the_folded_and_the_plain_model_agree(network, images):
     models = [build_model(recipe(batch_norm=mode), network, 2) for mode in ("folded", "inference")]
     for ours, theirs in zip(models[0].get_layer("head").weights, models[1].get_layer("head").weights, strict=True):
         ours.assign(theirs)
-    first, second = (model.predict_on_batch(images) for model in models)
+    first, second = (run(model, images) for model in models)
     np.testing.assert_allclose(first, second, atol=1e-4)

@@ -8,17 +8,17 @@ from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
 from tlsearch.spaces.recipe import LAYERS
 from tlsearch.spaces.space import BLOCK_STARTS
 
-from ..factory import activations
+from ..factory import activations, run
 
 
 def whole(network, images):
-    return network.build(IMAGE, POOL + 1).predict_on_batch(images)
+    return run(network.build(IMAGE, POOL + 1), images)
 
 
 def test_is_the_network_that_keras_builds(images):
     keras.utils.set_random_seed(3)
     base = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, include_top=False, weights=None)
-    pooled = base.predict_on_batch(images / 127.5 - 1).mean(axis=(1, 2))
+    pooled = run(base, images / 127.5 - 1).mean(axis=(1, 2))
     np.testing.assert_allclose(whole(network_of(base), images), pooled, atol=1e-5)
 
 
@@ -39,7 +39,7 @@ def test_prefix_then_suffix_is_the_whole(network, images, folded, layer):
     suffix = network.build(cut, POOL + 1, first_trained_layer=layer)
     tensors = activations(network, cut, images)
     assert [tensor.shape[1:] for tensor in tensors] == network.shapes_at(cut)
-    np.testing.assert_allclose(suffix.predict_on_batch(tensors), whole(network, images), atol=2e-5)
+    np.testing.assert_allclose(run(suffix, tensors), whole(network, images), atol=2e-5)
 
 
 @pytest.mark.slow

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import h5py
 import keras
 import numpy as np
@@ -11,12 +14,12 @@ def spec(weights="random", alpha=0.35, size=32):
     return BackboneSpec(alpha, size, str(weights))
 
 
-@pytest.fixture
-def weights_file(tmp_path):
+@pytest.fixture(scope="module")
+def keras_file(tmp_path_factory):
+    """A file of weights as Keras publishes them, and the arrays in it."""
     base = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, include_top=False, weights=None)
-    path = tmp_path / "weights.h5"
+    path = tmp_path_factory.mktemp("keras") / "weights.h5"
     with h5py.File(path, "w") as file:
-        # The layout that Keras publishes its weights in.
         file.attrs["layer_names"] = [layer.name.encode() for layer in base.layers]
         for layer in base.layers:
             group = file.create_group(layer.name)
@@ -25,6 +28,13 @@ def weights_file(tmp_path):
             for name, array in zip(names, layer.get_weights(), strict=True):
                 group[name.decode()] = array
     return path, base.get_weights()
+
+
+@pytest.fixture
+def weights_file(keras_file, tmp_path):
+    """A copy, for tests that damage it."""
+    path, arrays = keras_file
+    return Path(shutil.copy(path, tmp_path)), arrays
 
 
 def arrays_of(network):

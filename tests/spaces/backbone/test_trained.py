@@ -9,7 +9,7 @@ from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
 from tlsearch.spaces.backbone.trained import deployable_model, trained_model, whole_weights
 from tlsearch.spaces.recipe import Recipe
 
-from ..factory import flat_layers
+from ..factory import flat_layers, run
 
 SIZE = 32
 CASES = [
@@ -40,7 +40,7 @@ def test_a_trained_part_goes_home_and_becomes_the_same_model_again(network, blan
     trained = [array * rng.uniform(0.9, 1.1, array.shape).astype(np.float32) for array in part.get_weights()]
     part.set_weights(trained)
     images = rng.integers(0, 256, (4, SIZE, SIZE, 3), np.uint8)
-    cut_at = own.build(IMAGE, POOL + 1, outputs=list(own.frontier(cut))).predict_on_batch(images) if cut != IMAGE else images
+    cut_at = run(own.build(IMAGE, POOL + 1, outputs=list(own.frontier(cut))), images) if cut != IMAGE else images
     logits = part.predict_on_batch(cut_at)
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = exponents / exponents.sum(axis=1, keepdims=True)
@@ -53,9 +53,9 @@ def test_a_trained_part_goes_home_and_becomes_the_same_model_again(network, blan
     whole = trained_model(recipe, blank, 3, weights)
     for array, kept in zip(whole.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(array, kept)
-    np.testing.assert_allclose(whole.predict_on_batch(images), expected, atol=1e-5)
+    np.testing.assert_allclose(run(whole, images), expected, atol=1e-5)
     deployed = deployable_model(recipe, blank, 3, weights)
-    np.testing.assert_allclose(deployed.predict_on_batch(images), expected, atol=1e-4)
+    np.testing.assert_allclose(run(deployed, images), expected, atol=1e-4)
     kinds = {type(layer).__name__ for layer in flat_layers(deployed)}
     assert not {"BatchNormalization", "FixedBatchNormalization", "Dropout"} & kinds
 

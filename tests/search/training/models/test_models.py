@@ -1,8 +1,6 @@
 """The promises of `TrainableModel`, held against the fast model and the one of Keras layers."""
 
 import dataclasses
-import gc
-import weakref
 
 import keras
 import numpy as np
@@ -12,7 +10,6 @@ from tlsearch.search.training.models.base import head_shapes
 from tlsearch.search.training.models.flat_model import LEAST_PIECE, MOST_PIECE, FlatModel, _piece_images
 from tlsearch.search.training.models.keras_model import KerasModel
 from tlsearch.search.training.models.loss_scale import STEPS_TO_DOUBLE, LossScale
-from tlsearch.search.training.models.shelf import KEPT_MODELS, ModelShelf
 from tlsearch.spaces.backbone.folding import fold
 from tlsearch.spaces.backbone.functional import apply
 from tlsearch.spaces.backbone.model import build_model
@@ -316,49 +313,6 @@ def test_trained_layers_make_the_network_that_was_trained(network, batches, pixe
     features = trained.build(IMAGE, POOL + 1).predict_on_batch(pixels[:8])
     kernel, bias = model.head_of(snapshot)
     np.testing.assert_allclose(features @ kernel + bias, model.predict([t[0] for t in tensors]), atol=1e-3)
-
-
-def test_the_shelf_keeps_models_by_their_shape(plain):
-    shelf, features = ModelShelf(plain, 2), np.dtype(np.float16)
-    head = Recipe(technique="frozen", learning_rate=1e-3)
-    model = shelf.take(head, POOL + 1, features)
-    same = dataclasses.replace(head, learning_rate=1e-2, dropout=0.4, epochs=3, batch_size=8)
-    assert shelf.take(same, POOL + 1, features) is model
-    assert shelf.take(dataclasses.replace(head, optimizer="rmsprop"), POOL + 1, features) is not model
-    for units in range(1, KEPT_MODELS + 1):
-        shelf.take(dataclasses.replace(head, head_units=units, head_layers=1), POOL + 1, features)
-    assert shelf.take(head, POOL + 1, features) is not model, "the least recently used one was given up"
-
-
-def test_the_memory_of_a_model_that_was_given_up_is_free_at_once(plain):
-    shelf, features = ModelShelf(plain, 2), np.dtype(np.float16)
-    head = Recipe(technique="frozen", learning_rate=1e-3)
-    gc.collect()
-    gc.disable()
-    try:
-        model = weakref.ref(shelf.take(head, POOL + 1, features))
-        for units in range(1, KEPT_MODELS + 1):
-            assert model() is not None
-            shelf.take(dataclasses.replace(head, head_units=units, head_layers=1), POOL + 1, features)
-        assert model() is None
-    finally:
-        gc.enable()
-
-
-@pytest.mark.parametrize("mode", ["inference", "train"])
-def test_a_head_alone_is_trained_fast_however_batch_norm_is_kept(plain, mode):
-    recipe = Recipe(technique="frozen", learning_rate=1e-5, batch_norm=mode)
-    model = ModelShelf(plain, 2).take(recipe, POOL + 1, np.dtype(np.float16))
-    assert isinstance(model, FlatModel)
-    model.reset(recipe, 1, None)
-    losses, _ = model.train([np.ones((5, 8, 1280), np.float16)], np.zeros((5, 8), np.int64), np.ones((5, 8), np.float32))
-    assert (np.diff(losses) < 0).all()
-
-
-def test_kept_batch_norm_is_trained_by_keras(plain):
-    shelf = ModelShelf(plain, 2)
-    recipe = Recipe(technique="fine-tune", fine_tune_at=145, learning_rate=1e-3, batch_norm="train")
-    assert isinstance(shelf.take(recipe, plain.cut_for(145), np.dtype(np.float16)), KerasModel)
 
 
 def test_the_head_has_the_layers_of_the_recipe(plain):
