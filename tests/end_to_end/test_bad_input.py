@@ -3,13 +3,10 @@
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
 
 import pytest
-
-from tlsearch.cli import main
 
 from ..search.factory import settings
 
@@ -23,23 +20,6 @@ def tlsearch(*arguments, cwd, **environment):
         text=True,
         timeout=120,
     )
-
-
-@pytest.fixture
-def in_process(monkeypatch, capfd):
-    """Runs the command in this process, where what it says is tested and not its start: that takes a second each."""
-
-    def run(*arguments, cwd):
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["tlsearch", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capfd.readouterr()
-        return subprocess.CompletedProcess(arguments, ended.value.code, said.out, said.err)
-
-    before = signal.getsignal(signal.SIGTERM)
-    yield run
-    signal.signal(signal.SIGTERM, before)
 
 
 def snapshot(folder):
@@ -111,9 +91,9 @@ def test_without_weights_or_a_network_one_line_says_what_to_do(photos):
     assert line.startswith("Error: ") and "0.35_160_no_top.h5" in line and "--weights FILE" in line
 
 
-def test_a_class_too_small_to_split_is_named(make_folder):
+def test_a_class_too_small_to_split_is_named(make_folder, in_process):
     photos = make_folder({"cats": 8, "dogs": 2})
-    done = tlsearch("run", photos, cwd=photos.parent)
+    done = in_process("run", photos, cwd=photos.parent)
     assert done.returncode == 2
     assert "'dogs'" in done.stderr and "got 2" in done.stderr and str(photos) in done.stderr
 
@@ -142,14 +122,14 @@ def test_what_cannot_be_judged_is_refused_before_any_training(make_folder, in_pr
 
 
 @pytest.mark.parametrize("damage", ["study.db", "study.json"])
-def test_a_damaged_study_is_left_alone(photos, damage):
+def test_a_damaged_study_is_left_alone(photos, in_process, damage):
     study = photos.parent / "study"
     study.mkdir()
     (study / "study.json").write_text('{"schema": 1}' if damage == "study.json" else _settings())
     (study / "study.db").write_bytes(b"no database at all" * 50)
     before = snapshot(study)
     for command in (["report", study], ["run", photos, "--weights", "random", "--size", "32", "--study", study]):
-        done = tlsearch(*command, cwd=photos.parent)
+        done = in_process(*command, cwd=photos.parent)
         assert done.returncode == 2 and "is damaged" in done.stderr and damage in done.stderr
         assert snapshot(study) == before
 

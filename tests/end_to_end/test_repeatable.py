@@ -19,7 +19,7 @@ def test_the_same_command_gives_the_same_results(photos):  # noqa: F811
     home = photos.parent
     found = {}
     for study, workers in (("one", 1), ("again", 1), ("two", 2)):
-        options = [*OPTIONS, "--trials", 6, "--confirm", 2, "--algorithm", "random", "--no-prune"]
+        options = [*OPTIONS, "--trials", 4, "--confirm", 2, "--algorithm", "random", "--no-prune"]
         tlsearch("run", "photos", *options, "--workers", workers, "--study", study, "--quiet", cwd=home)
         found[study] = report(study, home)
     assert trials(found["one"]) == trials(found["again"])

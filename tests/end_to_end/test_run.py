@@ -1,5 +1,6 @@
 """The main job through the command, with real training on tiny images."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,7 +11,9 @@ import time
 import optuna
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from tlsearch.cli import app
 from tlsearch.search.storage.store import StudyStore
 
 from ..platforms import needs
@@ -32,7 +35,10 @@ def tlsearch(*arguments, cwd, code=0):
 
 
 def report(study, cwd):
-    return json.loads(tlsearch("report", study, "--format", "json", cwd=cwd).stdout)
+    """What `tlsearch report` gives, without the start of a process."""
+    with contextlib.chdir(cwd):
+        done = CliRunner().invoke(app, ["report", str(study), "--format", "json"], catch_exceptions=False)
+    return json.loads(done.stdout)
 
 
 @pytest.fixture
@@ -46,14 +52,14 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def test_run_report_and_run_again(photos):
+def test_run_report_and_run_again(photos, in_process):
     home = photos.parent
     before = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
     done = tlsearch("run", "photos", *OPTIONS, "--trials", 4, "--confirm", 2, "--workers", 1, cwd=home)
     assert "[4/4]" in done.stderr and "broken.jpg" in done.stdout
     assert {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()} == before
 
-    found = report("runs/photos", home)
+    found = json.loads(tlsearch("report", "runs/photos", "--format", "json", cwd=home).stdout)
     assert [trial["state"] for trial in found["trials"]] == ["complete"] * 4
     assert [entry["technique"] for entry in found["techniques"]] == TECHNIQUES
     assert all(len(entry["test_accuracy"]["seeds"]) == 2 for entry in found["techniques"])
@@ -71,12 +77,12 @@ def test_run_report_and_run_again(photos):
     assert "trial" not in again.stderr and time.monotonic() - began < 60
     assert report("runs/photos", home) == found
 
-    refused = tlsearch("run", "photos", *OPTIONS, "--seed", 1, "--trials", 4, cwd=home, code=2)
-    assert "the seed was 0, now 1" in refused.stderr and "--fresh" in refused.stderr
+    refused = in_process("run", "photos", *OPTIONS, "--seed", 1, "--trials", 4, cwd=home)
+    assert refused.returncode == 2 and "the seed was 0, now 1" in refused.stderr and "--fresh" in refused.stderr
     assert report("runs/photos", home) == found
 
-    more = tlsearch("run", "photos", *OPTIONS, "--trials", 5, "--confirm", 2, "--technique", "frozen", cwd=home, code=2)
-    assert "techniques" in more.stderr
+    more = in_process("run", "photos", *OPTIONS, "--trials", 5, "--confirm", 2, "--technique", "frozen", cwd=home)
+    assert more.returncode == 2 and "techniques" in more.stderr
 
 
 @pytest.fixture
@@ -133,6 +139,7 @@ def test_cut_off_at_any_moment_the_same_command_goes_on(photos, how, code):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_time_limit_leaves_time_to_confirm(photos):
     limited = ["run", "photos", *OPTIONS, "--trials", 5000, "--confirm", 400, "--time-limit", "45s", "--workers", 1]
     done = tlsearch(*limited, cwd=photos.parent)
@@ -168,7 +175,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("debug", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_debug_shows_why_a_trial_failed(photos, debug):
     home = photos.parent
     (home / "broken.py").write_text(BREAK)
@@ -181,9 +188,10 @@ def test_debug_shows_why_a_trial_failed(photos, debug):
     assert 'raise RuntimeError("broken on purpose")' in StudyStore.open(home / "runs/photos").traceback_of(0)
 
 
-def test_dry_run_writes_no_study(photos):
+def test_dry_run_writes_no_study(photos, in_process):
     quick = ["--technique", "frozen", "--workers", 1]
-    done = tlsearch("run", "photos", *OPTIONS, *quick, "--dry-run", cwd=photos.parent)
+    done = in_process("run", "photos", *OPTIONS, *quick, "--dry-run", cwd=photos.parent)
+    assert done.returncode == 0
     assert "20 trials with optuna (tpe)" in done.stdout and "In all about" in done.stdout
     assert not (photos.parent / "runs").exists()
 
