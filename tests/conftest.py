@@ -22,8 +22,12 @@ settings.load_profile("tlsearch")
 
 # Keras imports jax where it is installed, which sets a lower one: commands that tests run would inherit it and write notices.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 MakeFolder = Callable[[Mapping[str, int]], Path]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files are handed to processes in their order: by their number of tests, the long searches would come last and alone."""
+    config.option.loadscopereorder = False
 
 
 @pytest.fixture(autouse=True)

@@ -37,6 +37,7 @@ def test_a_script_without_a_main_guard_is_not_measured(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.trains
 def test_measures_two_processes_side_by_side(make_folder):
     root = make_folder({"cats": 8})
