@@ -153,7 +153,7 @@ def test_a_deadline_stops_it_without_a_failure(store):
 
 
 def test_a_trial_that_another_driver_has_taken_over_is_not_trained_on(store, monkeypatch):
-    monkeypatch.setattr(store, "owns", lambda number: number != 0)
+    monkeypatch.setattr(store.recorder, "owns", lambda number: number != 0)
     searcher(store, 4).run(FakePool(good, count=1))
     lost, *others = store.trials()
     assert lost.interrupted and len(lost.curve) == 1

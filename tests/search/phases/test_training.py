@@ -34,7 +34,8 @@ class Idle(TrainingPhase):
 @pytest.mark.parametrize(("shared", "at_once", "later"), [(True, 1, 2), (False, 2, 4)])
 def test_a_shared_study_without_anything_to_train_is_asked_again_after_a_while(shared, at_once, later):
     clock = FakeClock(1000.0)
-    phase = Idle(SimpleNamespace(shared=shared), Conditions(patience=None, limit=clock.limit(60.0)))
+    store = SimpleNamespace(recorder=SimpleNamespace(shared=shared))
+    phase = Idle(store, Conditions(patience=None, limit=clock.limit(60.0)))
     assert phase.next_run("worker-1") is phase.next_run("worker-2") is None and phase.asked == at_once
     clock.sleep(POLL_SECONDS)
     assert phase.next_run("worker-1") is phase.next_run("worker-2") is None and phase.asked == later

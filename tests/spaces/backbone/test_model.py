@@ -57,6 +57,13 @@ def test_a_built_model_gives_probabilities_and_is_compiled(network, images):
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
+@pytest.mark.parametrize("batch_norm", ["folded", "inference", "train"])
+def test_a_built_model_can_be_made_again_from_its_own_description(network, batch_norm):
+    model = build_model(recipe(batch_norm=batch_norm), network, 3)
+    again = keras.models.model_from_json(model.to_json())
+    assert [type(layer) for layer in again.layers] == [type(layer) for layer in model.layers]
+
+
 def test_the_folded_and_the_plain_model_agree(network, images):
     models = [build_model(recipe(batch_norm=mode), network, 2) for mode in ("folded", "inference")]
     for ours, theirs in zip(models[0].get_layer("head").weights, models[1].get_layer("head").weights, strict=True):
