@@ -11,7 +11,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from ..activations.cache import EntryKey
-from ..machine.devices import cores, find_gpus, plan_workers
+from ..machine.devices import cores, find_gpus, machine_memory, plan_workers
 from ..machine.last_words import LastWords
 from . import watchdog
 from .inside import serve
@@ -148,5 +148,6 @@ def choose_workers(asked: int | None) -> tuple[int, int, tuple[str, ...]]:
     """
     import psutil
 
-    affordable = int(psutil.virtual_memory().available // MEMORY_A_WORKER)
+    memory = min(psutil.virtual_memory().available, machine_memory())
+    affordable = int(memory // MEMORY_A_WORKER)
     return plan_workers(asked, cores=cores(), affordable=affordable, gpus=find_gpus())

@@ -175,7 +175,18 @@ def test_as_many_workers_as_cores_and_memory_allow(monkeypatch, cores, gigabytes
 
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": gigabytes * 10**9}))
+    monkeypatch.setattr(processes, "machine_memory", lambda: 10**12)
     assert choose_workers(asked) == expected
+
+
+@pytest.mark.parametrize(("limit", "workers"), [(10**12, 8), (4 * 10**9, 2), (10**9, 1)])
+def test_no_more_workers_than_a_container_has_memory_for(monkeypatch, limit, workers):
+    import psutil
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 64 * 10**9}))
+    monkeypatch.setattr(processes, "machine_memory", lambda: limit)
+    assert choose_workers(None)[0] == workers
 
 
 def tell_gpu(connection, threads, words, gpu):
