@@ -21,12 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..machine.paths import atomic_write, remove_drafts
-from ..machine.shards import Shards, checksum
+from ..machine.paths import atomic_write, read_json, remove_drafts, write_json
+from ..machine.shards import Shards, checksum, map_shard
 from ..settings import CacheType
 
 SHARD_ROWS = 256
@@ -141,7 +140,7 @@ class ActivationCache:
             if (match := _SHARD.fullmatch(path.name)) is None:
                 continue
             shard, crc = int(match["shard"]), int(match["checksum"], 16)
-            with suppress(DamagedEntryError):
+            with suppress(OSError, ValueError):
                 self._load(key, shard, crc, rows)
                 if found.setdefault(shard, crc) == crc:
                     continue
@@ -154,8 +153,7 @@ class ActivationCache:
 
     def complete(self, key: EntryKey, rows: int, checksums: Sequence[int]) -> None:
         """Makes the entry visible, once all of its shards are written."""
-        with atomic_write(self.folder / key.name / "entry.json") as file:
-            file.write(json.dumps({"rows": rows, "checksums": list(checksums)}).encode())
+        write_json(self.folder / key.name / "entry.json", _Index(rows, list(checksums)))
 
     def discard(self, key: EntryKey) -> None:
         """Removes an entry, complete or not."""
@@ -170,9 +168,11 @@ class ActivationCache:
         self.touch(key)
         index = self.folder / key.name / "entry.json"
         try:
-            entry = _read_index(index)
+            entry = read_json(index, _Index)
+            if entry.rows < 1 or len(entry.checksums) != len(shards_of(entry.rows)):
+                raise ValueError(f"{len(entry.checksums)} shards cannot hold {entry.rows} rows")
             shards = [self._load(key, shard, crc, entry.rows) for shard, crc in enumerate(entry.checksums)]
-        except DamagedEntryError as error:
+        except (OSError, ValueError) as error:
             with suppress(OSError):
                 index.unlink()
             raise DamagedEntryError(f"cached activations at cut {key.cut} were damaged ({error})") from error
@@ -188,21 +188,9 @@ class ActivationCache:
         return self.folder / key.name / f"{shard:05}-{crc:08x}.npy"
 
     def _load(self, key: EntryKey, shard: int, crc: int, rows: int) -> NDArray[Any]:
-        """Maps a shard of an entry of ``rows`` rows.
-
-        Raises:
-            DamagedEntryError: It is missing, or does not hold what it should.
-        """
+        """Maps a shard of an entry of ``rows`` rows, once its checksum is verified; raises as `map_shard` does."""
         held = shard_rows(shard, rows)
-        try:
-            values: NDArray[Any] = np.load(self._shard(key, shard, crc), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DamagedEntryError(str(error)) from error
-        if values.ndim != 2 or len(values) != held.stop - held.start or values.dtype != key.dtype:
-            raise DamagedEntryError(f"shard {shard} holds {values.shape} {values.dtype}")
-        if checksum(values) != crc:
-            raise DamagedEntryError(f"shard {shard} has another checksum")
-        return values
+        return map_shard(self._shard(key, shard, crc), (held.stop - held.start, None), key.dtype, crc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +199,6 @@ class _Index:
 
     rows: int
     checksums: list[int]
-
-
-def _read_index(path: Path) -> _Index:
-    try:
-        entry = msgspec.json.decode(path.read_bytes(), type=_Index)
-    except (OSError, msgspec.DecodeError) as error:
-        raise DamagedEntryError(str(error)) from error
-    if entry.rows < 1 or len(entry.checksums) != len(shards_of(entry.rows)):
-        raise DamagedEntryError(f"{len(entry.checksums)} shards cannot hold {entry.rows} rows")
-    return entry
 
 
 class DamagedEntryError(Exception):

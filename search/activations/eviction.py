@@ -6,7 +6,6 @@ and holds a lock beside it for as long. The system releases the lock when the pr
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..machine.paths import atomic_write, folder_bytes
+from ..machine.paths import folder_bytes, write_json
 from .cache import ActivationCache, EntryKey, entries
 
 FREE_SHARE = 0.5
@@ -57,8 +56,7 @@ def reserving(cache: ActivationCache, sizes: Mapping[EntryKey, int]) -> Iterator
     note = folder / f"{os.getpid()}-{secrets.token_hex(4)}.json"
     with FileLock(f"{note}.lock"):
         try:
-            with atomic_write(note) as file:
-                file.write(json.dumps({key.name: size for key, size in sizes.items()}, sort_keys=True).encode())
+            write_json(note, {key.name: size for key, size in sizes.items()})
             for key in sizes:
                 cache.touch(key)
             yield

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import signal
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import get_context
@@ -21,7 +22,10 @@ from ..machine.parent import end_with_parent
 from .decode import UnreadableImageError, decode
 
 CHUNK_BYTES = 4 << 20
-"""Pixels of a chunk at most. Two chunks a process are under way, so that memory stays flat."""
+"""Pixels of a chunk at most."""
+
+CHUNKS_A_PROCESS = 4
+"""Under way at a time: memory stays flat, and one slow chunk, whose results are waited for, leaves no process idle."""
 
 CHUNK_IMAGES = 32
 """Most images of a chunk: few enough that no core waits for the last one."""
@@ -62,7 +66,7 @@ def decode_file(path: Path, size: int) -> Pixels | str:
 def decode_chunks(
     chunks: Iterable[Chunk], size: int, processes: int, *, seconds: float = DECODE_SECONDS
 ) -> Generator[tuple[int, list[Pixels | str]], None, None]:
-    """Place and results of each chunk, in the order in which they are finished.
+    """Place and results of each chunk, in the order of the chunks.
 
     A result is the pixels and their digest, or the reason why there are none.
 
@@ -88,57 +92,23 @@ def decode_chunks(
         finally:
             idle.put(decoder)
 
-    under_way: dict[Future[list[Pixels | str]], int] = {}
+    under_way: deque[tuple[int, Future[list[Pixels | str]]]] = deque()
     # A thread waits for each process, so that results come in while the caller stores earlier ones.
     threads = ThreadPoolExecutor(processes, "tlsearch-decode")
     try:
         for first, paths in chunks:
-            under_way[threads.submit(decode_chunk, paths)] = first
-            if len(under_way) == 2 * processes:
-                yield from _finished(under_way)
-        while under_way:
-            yield from _finished(under_way)
+            under_way.append((first, threads.submit(decode_chunk, paths)))
+            if len(under_way) == CHUNKS_A_PROCESS * processes:
+                first, future = under_way.popleft()
+                yield first, future.result()
+        for first, future in under_way:
+            yield first, future.result()
     finally:
         for decoder in decoders:
             decoder.stop()
         threads.shutdown(cancel_futures=True)
         for decoder in decoders:
             decoder.close()
-
-
-def _finished(under_way: dict[Future[list[Pixels | str]], int]) -> Iterator[tuple[int, list[Pixels | str]]]:
-    """Waits for some chunks, and takes them off."""
-    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-        yield under_way.pop(future), future.result()
-
-
-class _Process:
-    """A process that decodes one file after the other."""
-
-    def __init__(self, size: int) -> None:
-        self._connection, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_serve, args=(theirs, size), name="tlsearch decoder", daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def decode(self, paths: Sequence[Path], seconds: float) -> list[Pixels | str] | None:
-        """What becomes of each file; None where that takes too long or the process dies."""
-        try:
-            self._connection.send(paths)
-            results: list[Pixels | str] | None = self._connection.recv() if self._connection.poll(seconds) else None
-        except (EOFError, OSError):
-            return None
-        return results
-
-    def kill(self) -> None:
-        """Kills the process; a thread that waits for it returns at once."""
-        self._process.kill()
-
-    def close(self) -> None:
-        """Ends it and frees what it holds."""
-        self.kill()
-        self._process.join()
-        self._connection.close()
 
 
 class _Decoder:
@@ -155,7 +125,7 @@ class _Decoder:
         self._size = size
         self._seconds = seconds
         self._stopped = False
-        self._process = _Process(size)
+        self._start()
 
     def decode(self, paths: Sequence[Path]) -> list[Pixels | str]:
         """What becomes of each file; nothing to rely on once it was stopped."""
@@ -171,14 +141,28 @@ class _Decoder:
         self._process.kill()
 
     def close(self) -> None:
-        """Ends the process; to be called where no thread decodes."""
-        self._process.close()
+        """Ends the process and frees what it holds; to be called where no thread decodes."""
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+    def _start(self) -> None:
+        self._connection, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_serve, args=(theirs, self._size), name="tlsearch decoder", daemon=True)
+        process.start()
+        self._process = process
+        theirs.close()
 
     def _try(self, paths: Sequence[Path]) -> list[Pixels | str] | None:
-        results = None if self._stopped else self._process.decode(paths, self._seconds)
+        """What becomes of each file; None where that takes too long or the process dies."""
+        results: list[Pixels | str] | None = None
+        if not self._stopped:
+            with suppress(EOFError, OSError):
+                self._connection.send(paths)
+                results = self._connection.recv() if self._connection.poll(self._seconds) else None
         if results is None and not self._stopped:
-            self._process.close()
-            self._process = _Process(self._size)
+            self.close()
+            self._start()
         return results
 
 

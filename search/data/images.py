@@ -16,25 +16,29 @@ import hashlib
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ...spaces.errors import DataError
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted
-from ..machine.paths import atomic_write, remove_drafts
-from ..machine.shards import Shards
+from ..machine.paths import atomic_write, read_json, remove_drafts, write_json
+from ..machine.shards import Shards, map_shard
 from .decode import VERSION
 from .decode_pool import Chunk, Pixels, choose_processes, chunk_images, decode_chunks
 from .folder import Candidate
-from .image_shards import Draft, has_pixels, pixels_file, read_part, record_part
 
 SHARD_BYTES = 256 << 20
 """Pixels of a shard at most: some seconds of decoding, which is what a kill costs, and 287 files for a million images of 160
 pixels."""
+
+_INDEX = "index.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,13 @@ def open_images(folder: Path) -> Shards:
         DataError: The entry is gone or damaged.
     """
     try:
-        index = json.loads((folder / "index.json").read_bytes())
-        rows, size = [int(count) for count in index["rows"]], int(index["size"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        index = read_json(folder / _INDEX, _Index)
+    except (OSError, ValueError) as error:
         raise DataError(
             f"decoded images must stay in {folder} ({error}). Is something clearing the cache? Try again."
         ) from error
-    return Shards([pixels_file(folder, shard) for shard in range(len(rows))], rows, (size, size, 3), np.uint8)
+    files = [_pixels_file(folder, shard) for shard in range(len(index.rows))]
+    return Shards(files, index.rows, (index.size, index.size, 3), np.uint8)
 
 
 def decode_all(
@@ -88,140 +92,187 @@ def decode_all(
     """
     from filelock import FileLock
 
-    entry = cache / _name(root, candidates, size)
-    if decoded := _read(entry, len(candidates), size):
+    entry = _Entry(root, candidates, size, cache)
+    if decoded := entry.read():
         return decoded
     # Before the lock is taken: where a process cannot start, it is because it would come here itself, and wait.
     processes = choose_processes(processes, len(candidates))
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{entry}.lock"):
-            if (decoded := _read(entry, len(candidates), size)) is None:
-                _Decoding(entry, root, candidates, size).run(processes, listener)
-                decoded = _read(entry, len(candidates), size)
+        with FileLock(f"{entry.folder}.lock"):
+            if (decoded := entry.read()) is None:
+                entry.decode_missing(processes, listener)
+                decoded = entry.read()
     except OSError as error:
         raise DataError(
             f"decoded images need {len(candidates) * size * size * 3 / 1e6:,.0f} MB in {cache}, but it cannot be written "
             f"({error.strerror or error}). Free some space, or name another folder with --cache-dir. What is decoded is kept."
         ) from error
     if decoded is None:
-        raise DataError(f"decoded images must stay in {cache}, but {entry.name} vanished. Is something clearing it?")
+        raise DataError(f"decoded images must stay in {cache}, but {entry.folder.name} vanished. Is something clearing it?")
     return decoded
 
 
 def find_decoded(root: Path, candidates: Sequence[Candidate], size: int, cache: Path) -> int:
     """How many of ``candidates`` an earlier run has decoded; arguments as of `decode_all`."""
-    entry = cache / _name(root, candidates, size)
-    if _read(entry, len(candidates), size):
-        return len(candidates)
-    if not entry.is_dir():
-        return 0
-    return sum(len(files) for number, files in enumerate(_shards(len(candidates), size)) if read_part(entry, number, files))
+    entry = _Entry(root, candidates, size, cache)
+    return sum(len(files) for shard, files in enumerate(entry.shards) if entry.read_part(shard))
 
 
-def _name(root: Path, candidates: Sequence[Candidate], size: int) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([os.path.realpath(root), size, VERSION, SHARD_BYTES]).encode())
-    for c in candidates:
-        digest.update(json.dumps([c.path, c.size, c.modified]).encode())
-    return digest.hexdigest()
+def _pixels_file(folder: Path, shard: int) -> Path:
+    return folder / f"{shard:05}.npy"
 
 
-def _shards(count: int, size: int) -> list[range]:
-    """The files of each shard, as places among all."""
-    step = _shard_files(size)
-    return [range(first, min(first + step, count)) for first in range(0, count, step)]
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What makes an entry whole: the side of its images, and the rows of each shard."""
+
+    size: int
+    rows: list[int]
 
 
-def _shard_files(size: int) -> int:
-    return max(1, SHARD_BYTES // (size * size * 3))
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What became of the files of one shard: of each either a digest or a reason, and the checksum of all pixels."""
+
+    digests: list[str | None]
+    reasons: list[str | None]
+    checksum: int
+
+    @property
+    def rows(self) -> int:
+        """Files that could be decoded."""
+        return len(self.digests) - self.digests.count(None)
 
 
-def _read(entry: Path, count: int, size: int) -> Decoded | None:
-    """The entry; None where there is none or it is damaged."""
-    try:
-        index = json.loads((entry / "index.json").read_bytes())
-        rows, side = index["rows"], index["size"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    parts = []
-    for shard, files in enumerate(_shards(count, size)):
-        if (part := read_part(entry, shard, files)) is None or not has_pixels(entry, shard, part, size):
-            return None
-        parts.append(part)
-    if side != size or rows != [part.rows for part in parts]:
-        return None
-    return Decoded(
-        entry,
-        tuple(digest for part in parts for digest in part.digests),
-        tuple(reason for part in parts for reason in part.reasons),
-    )
+class _Entry:
+    """The folder for the images of some candidates, however many of them are decoded; arguments as of `decode_all`."""
 
-
-class _Decoding:
-    """Makes an entry, or what it lacks. To be used by the one who holds its lock."""
-
-    def __init__(self, entry: Path, root: Path, candidates: Sequence[Candidate], size: int) -> None:
-        self._entry = entry
+    def __init__(self, root: Path, candidates: Sequence[Candidate], size: int, cache: Path) -> None:
         self._root = root
         self._candidates = candidates
         self._size = size
-        self._shards = _shards(len(candidates), size)
-        self._rows: dict[int, int] = {}
-        self._drafts: dict[int, Draft] = {}
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(json.dumps([os.path.realpath(root), size, VERSION, SHARD_BYTES]).encode())
+        for candidate in candidates:
+            digest.update(json.dumps([candidate.path, candidate.size, candidate.modified]).encode())
+        self.folder = cache / digest.hexdigest()
+        self._shard_files = max(1, SHARD_BYTES // (size * size * 3))
+        places = range(len(candidates))
+        self.shards = [places[first : first + self._shard_files] for first in places[:: self._shard_files]]
 
-    def run(self, processes: int, listener: Listener) -> None:
-        """Decodes every shard that is not there whole."""
+    def read(self) -> Decoded | None:
+        """What became of all candidates; None where some are not decoded, or the entry is damaged."""
+        try:
+            index = read_json(self.folder / _INDEX, _Index)
+        except (OSError, ValueError):
+            return None
+        parts = [part for shard in range(len(self.shards)) if (part := self.read_part(shard))]
+        if len(parts) < len(self.shards) or index != _Index(self._size, [part.rows for part in parts]):
+            return None
+        digests = tuple(digest for part in parts for digest in part.digests)
+        reasons = tuple(reason for part in parts for reason in part.reasons)
+        return Decoded(self.folder, digests, reasons)
+
+    def read_part(self, shard: int, *, unaltered: bool = False) -> _Part | None:
+        """What became of the files of a shard; None where it is not decoded, or damaged.
+
+        Args:
+            shard: Its number.
+            unaltered: Whether to compare the checksum too, which reads all pixels.
+        """
+        pixels = _pixels_file(self.folder, shard)
+        try:
+            part = read_json(pixels.with_suffix(".json"), _Part)
+            map_shard(pixels, (part.rows, self._size, self._size, 3), np.uint8, part.checksum if unaltered else None)
+        except (OSError, ValueError):
+            return None
+        return part if len(part.digests) == len(part.reasons) == len(self.shards[shard]) else None
+
+    def decode_missing(self, processes: int, listener: Listener) -> None:
+        """Decodes every shard that is not there whole. To be called by the one who holds the entry's lock."""
         began = time.monotonic()
-        self._entry.mkdir(exist_ok=True)
-        (self._entry / "index.json").unlink(missing_ok=True)
-        remove_drafts(self._entry)
-        for shard, files in enumerate(self._shards):
-            part = read_part(self._entry, shard, files)
-            if part and has_pixels(self._entry, shard, part, self._size, unaltered=True):
-                self._rows[shard] = part.rows
-        done = sum(len(self._shards[shard]) for shard in self._rows)
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / _INDEX).unlink(missing_ok=True)
+        remove_drafts(self.folder)
+        found = {shard: self.read_part(shard, unaltered=True) for shard in range(len(self.shards))}
+        parts = {shard: part for shard, part in found.items() if part}
+        done = sum(len(self.shards[shard]) for shard in parts)
         listener(PhaseStarted("decode", len(self._candidates), done))
-        # In a thread: decoding goes on while a shard's checksum is computed and its bytes are written.
-        finishing: list[Future[None]] = []
-        with ThreadPoolExecutor(1) as finisher:
-            try:
-                for first, results in decode_chunks(self._chunks(), self._size, processes):
-                    if whole := self._put(first, results):
-                        finishing.append(finisher.submit(self._finish, *whole))
-                    done += len(results)
-                    listener(PhaseAdvanced("decode", done))
-                    if any(future.done() and future.exception() for future in finishing):
-                        break
-                for future in finishing:
-                    future.result()
-            finally:
-                for draft in self._drafts.values():
-                    draft.abandon()
-        index = {"size": self._size, "rows": [self._rows[shard] for shard in range(len(self._shards))]}
-        with atomic_write(self._entry / "index.json") as file:
-            file.write(json.dumps(index).encode())
+        chunks = self._chunks([shard for shard in found if shard not in parts])
+        finishing: list[Future[tuple[int, _Part]]] = []
+        # In a thread: decoding goes on while a shard is synchronised to disk.
+        with (
+            ThreadPoolExecutor(1) as finisher,
+            closing(decode_chunks(chunks, self._size, processes)) as decoded,
+            ExitStack() as unfinished,
+        ):
+            for first, results in decoded:
+                shard = first // self._shard_files
+                files = self.shards[shard]
+                if first == files.start:
+                    file = unfinished.enter_context(atomic_write(_pixels_file(self.folder, shard)))
+                    draft = _Draft(file, self._size)
+                draft.write(results)
+                if first + len(results) == files.stop:
+                    finishing.append(finisher.submit(self._finish, shard, draft, unfinished.pop_all()))
+                done += len(results)
+                listener(PhaseAdvanced("decode", done))
+                if any(future.done() and future.exception() for future in finishing):
+                    break
+            parts |= dict(future.result() for future in finishing)
+        write_json(self.folder / _INDEX, _Index(self._size, [parts[shard].rows for shard in sorted(parts)]))
         listener(PhaseEnded("decode", time.monotonic() - began))
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def _chunks(self, shards: Sequence[int]) -> Iterator[Chunk]:
         """What is to be decoded; no chunk belongs to two shards."""
         step = chunk_images(self._size)
-        for shard, files in enumerate(self._shards):
-            if shard not in self._rows:
-                for first in range(files.start, files.stop, step):
-                    names = self._candidates[first : min(first + step, files.stop)]
-                    yield first, [self._root / file.path for file in names]
+        for files in (self.shards[shard] for shard in shards):
+            for first in files[::step]:
+                names = self._candidates[first : min(first + step, files.stop)]
+                yield first, [self._root / file.path for file in names]
 
-    def _put(self, first: int, results: list[Pixels | str]) -> tuple[int, Draft] | None:
-        """Writes what came of a chunk to its shard; gives the shard's number and its draft where that was its last one."""
-        shard = first // _shard_files(self._size)
-        if shard not in self._drafts:
-            self._drafts[shard] = Draft(pixels_file(self._entry, shard), len(self._shards[shard]), self._size)
-        draft = self._drafts[shard]
-        draft.put(first - self._shards[shard].start, results)
-        return (shard, self._drafts.pop(shard)) if draft.is_whole else None
+    def _finish(self, shard: int, draft: _Draft, unfinished: ExitStack) -> tuple[int, _Part]:
+        """Puts a shard in its place, and then vouches for it."""
+        with unfinished:
+            part = draft.finish()
+        write_json(_pixels_file(self.folder, shard).with_suffix(".json"), part)
+        return shard, part
 
-    def _finish(self, shard: int, draft: Draft) -> None:
-        part = draft.finish()
-        record_part(self._entry, shard, part)
-        self._rows[shard] = part.rows
+
+class _Draft:
+    """A shard that is being written. Written to, not mapped: a full disk is then an error to report, no signal that kills."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._digests: list[str | None] = []
+        self._reasons: list[str | None] = []
+        self._checksum = 0
+        self._write_header(0)
+
+    def write(self, results: Sequence[Pixels | str]) -> None:
+        """Adds what became of the next files."""
+        for result in results:
+            if isinstance(result, str):
+                self._digests.append(None)
+                self._reasons.append(result)
+            else:
+                values, digest = result
+                pixels = values.tobytes()
+                self._file.write(pixels)
+                self._checksum = zlib.crc32(pixels, self._checksum)
+                self._digests.append(digest)
+                self._reasons.append(None)
+
+    def finish(self) -> _Part:
+        """Completes the file, once all of the shard's files are written."""
+        part = _Part(self._digests, self._reasons, self._checksum)
+        self._file.seek(0)
+        self._write_header(part.rows)
+        return part
+
+    def _write_header(self, rows: int) -> None:
+        """Writes the ``.npy`` header, whose length NumPy pads so that the number of rows may grow."""
+        shape = (rows, self._size, self._size, 3)
+        np.lib.format.write_array_header_1_0(self._file, {"descr": "|u1", "fortran_order": False, "shape": shape})

@@ -1,4 +1,4 @@
-"""Where caches live, and how a file is written so that no reader ever sees half of it."""
+"""Where caches live, and how their files are written so that no reader ever sees half of one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
 
 from ...spaces.errors import OptionError
+
+T = TypeVar("T")
 
 CACHE_VARIABLE = "TLSEARCH_CACHE_DIR"
 
@@ -64,6 +68,25 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             draft.unlink()
         raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a value, a dataclass or what JSON knows, as `atomic_write` does."""
+    with atomic_write(path) as file:
+        file.write(msgspec.json.encode(value))
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """The value of a JSON file.
+
+    Raises:
+        OSError: The file is gone or cannot be read.
+        ValueError: It holds something else.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
 
 
 def remove_drafts(folder: Path) -> None:

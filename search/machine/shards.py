@@ -92,15 +92,28 @@ class Shards:
         return values
 
 
-def map_shard(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+def map_shard(path: Path, shape: Sequence[int | None], dtype: DTypeLike, crc: int | None = None) -> NDArray[Any]:
     """A shard's rows, read from disk as they are used.
 
+    Args:
+        path: Of the shard.
+        shape: That it must have; None for a length that may be any.
+        dtype: That it must have.
+        crc: `checksum` that its values must have, all of which are read then; None for any.
+
     Raises:
-        OSError, ValueError, EOFError: The file is gone, cut short, or holds something else.
+        OSError: The file is gone or cannot be read.
+        ValueError: It is cut short, or holds something else.
     """
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
-    if values.shape != shape or values.dtype != np.dtype(dtype):
-        raise ValueError(f"{path.name} must hold {shape} {np.dtype(dtype)}, got {values.shape} {values.dtype}")
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except EOFError as error:
+        raise ValueError(f"{path.name} is empty") from error
+    fits = len(shape) == values.ndim and all(want in (None, got) for want, got in zip(shape, values.shape, strict=True))
+    if not fits or values.dtype != np.dtype(dtype):
+        raise ValueError(f"{path.name} must hold {tuple(shape)} {np.dtype(dtype)}, got {values.shape} {values.dtype}")
+    if crc is not None and checksum(values) != crc:
+        raise ValueError(f"{path.name} has another checksum")
     # Without `np.memmap`'s own indexing, which costs more than the rows of a small batch.
     return np.asarray(values)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlsearch.search.data import image_shards, images
+from tlsearch.search.data import images
 from tlsearch.search.data.decode import decode
 from tlsearch.search.data.folder import scan
 from tlsearch.search.data.images import Decoded, decode_all, find_decoded, open_images
@@ -266,7 +266,7 @@ class TestInterruption:
         def full(*args: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(image_shards.Draft, "_close_gaps", full)
+        monkeypatch.setattr(os, "fsync", full)
         layout = scan(make_folder({"cats": 2}))
 
         with pytest.raises(DataError, match=r"\(No space left on device\).*--cache-dir"):
