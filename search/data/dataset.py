@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,10 @@ from ..machine.shards import Shards
 from ..settings import DataSettings, SkippedFile
 from .checks import check_classes, excluded_rows
 from .decode import VERSION
-from .folder import Candidate, Layout, Split, printable
+from .folder import Candidate, printable
 from .images import decode_all, open_images
 from .labels import read_layout
-from .split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, split
+from .split import split_folder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,15 +154,14 @@ def open_folder(
     classes = check_classes(layout, [files[row] for row in usable], skipped, expected)
 
     number = {label: place for place, label in enumerate(classes)}
-    numbers = np.array([number[file.label] for file in files], np.int64)
-    train, val, test = _split(layout, files, digests, numbers, usable, classes, seed)
+    train, val, test = split_folder(layout, files, digests, usable, seed)
     parts = zip(("train", "val", "test"), (train, val, test), strict=True)
     return Dataset(
         path=name or str(path),
         classes=classes,
         size=size,
         files=tuple(file.path for file in files),
-        labels=numbers,
+        labels=np.array([number[file.label] for file in files], np.int64),
         train=train,
         val=val,
         test=test,
@@ -173,37 +172,6 @@ def open_folder(
         decode_seconds=decode_seconds,
         labels_file="" if labels is None else str(labels),
     )
-
-
-def _split(
-    layout: Layout,
-    files: Sequence[Candidate],
-    digests: Sequence[str],
-    labels: NDArray[np.int64],
-    usable: Sequence[int],
-    classes: Sequence[str],
-    seed: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of training, validation and test."""
-
-    def given(split: Split) -> NDArray[np.int64]:
-        return np.array([row for row in usable if files[row].split == split], np.int64)
-
-    def cut(source: Split, *shares: float) -> list[NDArray[np.int64]]:
-        rows = given(source)
-        try:
-            return [rows[part] for part in split([digests[row] for row in rows], labels[rows], shares, seed)]
-        except TooFewImagesError as error:
-            label = classes[error.label]
-            raise error.explained(label, layout.place(source, label)) from error
-
-    if "all" in layout.splits:
-        val, test, train = cut("all", *FLAT_SHARES)
-        return train, val, test
-    if "val" in layout.splits:
-        return given("train"), given("val"), given("test")
-    val, train = cut("train", VAL_SHARE)
-    return train, val, given("test")
 
 
 def _skip(file: Candidate, reason: str) -> SkippedFile:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.errors import DataError
+from .folder import Candidate, Layout, Split
 
 FLAT_SHARES = (0.15, 0.15)
 """Shares of validation and test where nothing is held out."""
@@ -22,7 +23,7 @@ VAL_SHARE = 0.2
 
 
 class TooFewImagesError(Exception):
-    """A class has too few different pictures to split; `dataset` tells the user in words of the folder.
+    """A class has too few different pictures to split.
 
     Attributes:
         label: Number of the class.
@@ -34,32 +35,45 @@ class TooFewImagesError(Exception):
         super().__init__(f"class {label} has {found} different pictures, at least {needed} are needed")
         self.label, self.found, self.needed = label, found, needed
 
-    def explained(self, label: str, place: str) -> DataError:
-        """The same in the user's words: the name of the class, and where its images are."""
-        return DataError(
-            f"a class must have at least {self.needed} different images to be split, got {self.found} of class "
-            f"{label!r} in {place}. Add some, or take the class away."
-        )
 
-
-def part_sizes(images: int, shares: Sequence[float], *, label: int = 0) -> list[int]:
-    """Images of each held-out part, and last of what remains, of a class whose images are all different.
+def split_folder(
+    layout: Layout, files: Sequence[Candidate], digests: Sequence[str], usable: Sequence[int], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of training, validation and test: those that the folder gives, cut where it leaves some to be made.
 
     Args:
-        images: Of the class.
-        shares: Fraction that each held-out part gets.
-        label: Number of the class, for the error.
+        layout: Of the folder.
+        files: Of each row.
+        digests: Of each row's bytes.
+        usable: Rows that may be in a split.
+        seed: Of the draw.
 
     Raises:
-        TooFewImagesError: There is not one for each part.
+        DataError: A class has too few different pictures.
     """
-    if images <= len(shares):
-        raise TooFewImagesError(label, images, len(shares) + 1)
-    sizes: list[int] = []
-    for part, share in enumerate(shares):
-        # Every later part, the remainder among them, keeps at least one picture.
-        sizes.append(min(max(1, round(share * images)), images - sum(sizes) - (len(shares) - part)))
-    return [*sizes, images - sum(sizes)]
+
+    def given(source: Split) -> NDArray[np.int64]:
+        return np.array([row for row in usable if files[row].split == source], np.int64)
+
+    def cut(source: Split, *shares: float) -> list[NDArray[np.int64]]:
+        rows = given(source)
+        classes, labels = np.unique([files[row].label for row in rows], return_inverse=True)
+        try:
+            return [rows[part] for part in split([digests[row] for row in rows], labels, shares, seed)]
+        except TooFewImagesError as error:
+            label = str(classes[error.label])
+            raise DataError(
+                f"a class must have at least {error.needed} different images to be split, got {error.found} of class "
+                f"{label!r} in {layout.place(source, label)}. Add some, or take the class away."
+            ) from error
+
+    if "all" in layout.splits:
+        val, test, train = cut("all", *FLAT_SHARES)
+        return train, val, test
+    if "val" in layout.splits:
+        return given("train"), given("val"), given("test")
+    val, train = cut("train", VAL_SHARE)
+    return train, val, given("test")
 
 
 def split(digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import numpy as np
 from ..machine.paths import cache_root
 from .checks import check_classes
 from .dataset import Dataset
-from .folder import Layout, Split
+from .folder import Layout
 from .images import find_decoded
 from .labels import read_layout
-from .split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, part_sizes
+from .split import split_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +74,20 @@ def survey_folder(
     """
     layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
     classes = check_classes(layout, layout.candidates, layout.skipped)
-    train, val, test = _splits(layout)
+    files = layout.candidates
+    # As if no two pictures were the same.
+    train, val, test = split_folder(layout, files, [file.path for file in files], range(len(files)), seed=0)
     return Survey(
         path=name or str(path),
         layout=layout,
         classes=classes,
-        train=train,
-        val=val,
-        test=test,
-        decoded=find_decoded(layout.root, layout.candidates, size, cache_root(cache_dir) / "images"),
-        file_bytes=sum(file.size for file in layout.candidates),
+        train=len(train),
+        val=len(val),
+        test=len(test),
+        decoded=find_decoded(layout.root, files, size, cache_root(cache_dir) / "images"),
+        file_bytes=sum(file.size for file in files),
         size=size,
-        pixel_bytes=len(layout.candidates) * size * size * 3,
+        pixel_bytes=len(files) * size * size * 3,
     )
 
 
@@ -108,30 +109,3 @@ def stand_in(survey: Survey) -> Dataset:
         images_digest="",
         images_folder=Path(),
     )
-
-
-def _splits(layout: Layout) -> tuple[int, int, int]:
-    """Images of training, validation and test."""
-
-    def given(split: Split) -> int:
-        return sum(file.split == split for file in layout.candidates)
-
-    if "all" in layout.splits:
-        val, test, train = _cut(layout, "all", *FLAT_SHARES)
-        return train, val, test
-    if "val" in layout.splits:
-        return given("train"), given("val"), given("test")
-    val, train = _cut(layout, "train", VAL_SHARE)
-    return train, val, given("test")
-
-
-def _cut(layout: Layout, source: Split, *shares: float) -> list[int]:
-    """Images of each held-out part, and last of what remains; as `split.split` cuts where no two images are the same."""
-    parts = [0] * (len(shares) + 1)
-    for label, images in Counter(file.label for file in layout.candidates if file.split == source).items():
-        try:
-            sizes = part_sizes(images, shares)
-        except TooFewImagesError as error:
-            raise error.explained(label, layout.place(source, label)) from error
-        parts = [sum(pair) for pair in zip(parts, sizes, strict=True)]
-    return parts

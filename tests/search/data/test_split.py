@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsearch.search.data.split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, part_sizes, split
+from tlsearch.search.data.folder import Candidate, Layout
+from tlsearch.search.data.split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, split, split_folder
+from tlsearch.spaces.errors import DataError
 
 SHARES = st.sampled_from([FLAT_SHARES, (VAL_SHARE,)])
 SEEDS = st.integers(0, 2**32)
@@ -114,6 +118,11 @@ def test_a_class_of_large_groups_of_copies_gives_its_smallest():
     assert [{digests[row] for row in part} for part in (val, test, train)] == [{"b"}, {"c"}, {"a"}]
 
 
+def part_sizes(images, shares):
+    """Images of each part of a class whose images are all different."""
+    return [len(part) for part in split([str(number) for number in range(images)], np.zeros(images, np.int64), shares, 0)]
+
+
 @given(collections(copies=1), SHARES | st.sampled_from([(0.8, 0.7), (0.9, 0.5), (0.99,)]), SEEDS)
 def test_sizes_of_parts_are_known_beforehand_where_no_two_images_are_the_same(collection, shares, seed):
     digests, labels = collection
@@ -123,11 +132,10 @@ def test_sizes_of_parts_are_known_beforehand_where_no_two_images_are_the_same(co
         assert sizes == part_sizes(int((labels == label).sum()), shares)
 
 
-@pytest.mark.parametrize("images", [0, 2])
-def test_too_few_for_the_parts_are_an_error_beforehand_too(images):
+def test_just_enough_for_the_parts():
     with pytest.raises(TooFewImagesError) as caught:
-        part_sizes(images, FLAT_SHARES)
-    assert (caught.value.found, caught.value.needed) == (images, 3)
+        part_sizes(2, FLAT_SHARES)
+    assert (caught.value.found, caught.value.needed) == (2, 3)
     assert part_sizes(3, FLAT_SHARES) == [1, 1, 1]
 
 
@@ -145,12 +153,12 @@ def test_too_few_for_the_parts_are_an_error_beforehand_too(images):
 )
 def test_however_large_the_shares_every_later_part_keeps_a_picture(images, shares, sizes):
     assert part_sizes(images, shares) == sizes
-    parts = split([str(number) for number in range(images)], np.zeros(images, np.int64), shares, 0)
-    assert [len(part) for part in parts] == sizes
 
 
-def test_an_error_names_the_class():
-    with pytest.raises(TooFewImagesError, match="class 3 has 1 different pictures, at least 2 are needed") as caught:
-        part_sizes(1, (VAL_SHARE,), label=3)
-    explained = str(caught.value.explained("dogs", "photos/train"))
-    assert "at least 2 different images" in explained and "got 1 of class 'dogs' in photos/train" in explained
+def test_an_error_names_the_class_and_where_it_is():
+    files = [Candidate(f"train/{label}/0.png", label, "train", 1, 0) for label in ("cats", "cats", "dogs")]
+    layout = Layout(Path("photos"), {"train": "train", "test": "test"}, tuple(files), ())
+    with pytest.raises(DataError, match=r"at least 2 different images .* got 1 of class 'dogs' in photos/train/dogs"):
+        split_folder(layout, files, ["a", "b", "c"], range(3), seed=0)
+    with pytest.raises(TooFewImagesError, match="class 3 has 1 different pictures, at least 2 are needed"):
+        split(["a"], np.array([3]), (VAL_SHARE,), 0)
