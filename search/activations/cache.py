@@ -17,7 +17,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class EntryKey:
     @property
     def name(self) -> str:
         """Name of the entry's folder."""
-        text = json.dumps([getattr(self, field) for field in self.__dataclass_fields__] + [_VERSION, SHARD_ROWS])
+        text = json.dumps([*astuple(self), _VERSION, SHARD_ROWS])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

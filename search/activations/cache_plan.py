@@ -34,12 +34,10 @@ class CachePlan:
     """What is to be written to the cache.
 
     Attributes:
-        passes: Those that fill every entry of the space, including entries that exist or do not fit.
         sizes: Cut → bytes of its missing entries once they are complete.
         fitting: The cuts whose missing entries fit.
     """
 
-    passes: tuple[Pass, ...]
     sizes: Mapping[int, int]
     fitting: frozenset[int]
 
@@ -58,7 +56,7 @@ def plan_cache(
     """
     sizes = bytes_of(context, planned, missing, values_at)
     fitting = affordable(sizes, context.cache, limit, replaced={key.name for key in missing})
-    return CachePlan(tuple(planned), sizes, frozenset(fitting))
+    return CachePlan(sizes, frozenset(fitting))
 
 
 def planned_passes(context: Context, space: SearchSpace, cuts: Collection[int], rows: str) -> list[Pass]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ def _crescent() -> _Points:
 
 
 def _corners(*points: tuple[float, float]) -> _Points:
-    return np.array(points, dtype=np.float64)
+    return np.array(points, np.float64)
 
 
 SOURCE_SHAPES: dict[str, _Points] = {
@@ -207,15 +208,11 @@ def _pattern(fill: str, rng: np.random.Generator) -> Image.Image:
         slope = rng.uniform(-1.5, 1.5)
         for x in range(-2 * _CANVAS, 3 * _CANVAS, step):
             pen.line([(x, 0), (x + slope * _CANVAS, _CANVAS)], fill=second, width=step // 2)
-    elif fill == "dots":
-        for x in range(0, _CANVAS, step):
-            for y in range(0, _CANVAS, step):
-                pen.ellipse([x, y, x + step * 0.6, y + step * 0.6], fill=second)
-    elif fill == "checks":
-        for x in range(0, _CANVAS, step):
-            for y in range(0, _CANVAS, step):
-                if (x + y) // step % 2:
-                    pen.rectangle([x, y, x + step - 1, y + step - 1], fill=second)
+    for x, y in product(range(0, _CANVAS, step), repeat=2):
+        if fill == "dots":
+            pen.ellipse([x, y, x + step * 0.6, y + step * 0.6], fill=second)
+        elif fill == "checks" and (x + y) // step % 2:
+            pen.rectangle([x, y, x + step - 1, y + step - 1], fill=second)
     return canvas
 
 

@@ -111,13 +111,13 @@ def scan(folder: Path | str, *, follow_symlinks: bool = False) -> Layout:
         reading.follow_links()
     except FileNotFoundError as error:
         raise DataError(f"DATA must be a folder of images, got {folder} (no such folder). Check the path.") from error
-    except (OSError, RuntimeError, ValueError) as error:
-        if not isinstance(error, OSError):
-            # "~nobody/photos" where there is no such user; a NUL in the name.
-            raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
+    except OSError as error:
         raise DataError(
             f"DATA must be readable, got {error.filename or folder} ({error.strerror}). Check its permissions."
         ) from error
+    except (RuntimeError, ValueError) as error:
+        # "~nobody/photos" where there is no such user; a NUL in the name.
+        raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
     if not reading.candidates:
         raise DataError(
             f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), got {folder} with "

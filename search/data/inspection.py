@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ MOST_MEASURED = 2000
 """Files whose headers are read for their sizes: a second's work, and the median of more is the same."""
 
 Kind = Literal["across classes", "across splits", "within a split"]
+"""Of duplicates, the worst first: a wrong label, a leak, a waste."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Duplicates:
     """Files of the same bytes.
 
     Attributes:
-        kind: The worst that can be said of them: a wrong label, then a leak, then a waste.
+        kind: The worst that can be said of them.
         files: Relative to the folder, in order.
         labels: Their classes, in order, each once.
     """
@@ -123,14 +125,14 @@ def inspect_folder(
         for file, reason in zip(layout.candidates, decoded.reasons, strict=True)
         if reason is not None
     ]
-    found: dict[str, dict[Split, int]] = {file.label: {} for file in layout.candidates}
+    found: dict[str, Counter[Split]] = {file.label: Counter() for file in layout.candidates}
     for file, _ in usable:
-        found[file.label][file.split] = found[file.label].get(file.split, 0) + 1
+        found[file.label][file.split] += 1
     return Inspection(
         path=str(path),
         layout=layout,
         given=tuple(split for split in get_args(Split) if split in layout.splits and split != "all"),
-        found=dict(sorted(found.items())),
+        found={label: dict(counts) for label, counts in sorted(found.items())},
         duplicates=duplicates(usable),
         skipped=dataset.skipped if dataset else (*layout.skipped, *unreadable),
         sizes=measure(layout.root, [file for file, _ in usable]),
@@ -144,6 +146,7 @@ def duplicates(files: Sequence[tuple[Candidate, str]]) -> tuple[Duplicates, ...]
     groups: dict[str, list[Candidate]] = {}
     for file, digest in files:
         groups.setdefault(digest, []).append(file)
+    kinds: tuple[Kind, ...] = get_args(Kind)
     found = []
     for group in groups.values():
         if len(group) > 1:
@@ -151,8 +154,7 @@ def duplicates(files: Sequence[tuple[Candidate, str]]) -> tuple[Duplicates, ...]
             splits = {file.split for file in group}
             kind: Kind = "across classes" if len(labels) > 1 else "across splits" if len(splits) > 1 else "within a split"
             found.append(Duplicates(kind, tuple(sorted(file.path for file in group)), tuple(labels)))
-    order: tuple[Kind, ...] = ("across classes", "across splits", "within a split")
-    return tuple(sorted(found, key=lambda group: (order.index(group.kind), group.files)))
+    return tuple(sorted(found, key=lambda group: (kinds.index(group.kind), group.files)))
 
 
 def measure(root: Path, files: Sequence[Candidate]) -> Sizes | None:
@@ -160,13 +162,13 @@ def measure(root: Path, files: Sequence[Candidate]) -> Sizes | None:
     step = -(-len(files) // MOST_MEASURED) or 1
     widths: list[int] = []
     heights: list[int] = []
-    formats: dict[str, int] = {}
+    formats: Counter[str] = Counter()
     for file in files[::step]:
         try:
             with Image.open(root / file.path, formats=FORMATS) as image:
                 widths.append(image.width)
                 heights.append(image.height)
-                formats[str(image.format)] = formats.get(str(image.format), 0) + 1
+                formats[str(image.format)] += 1
         except OSError:
             # It has been decoded, now or by an earlier run, and has gone or changed since.
             continue

@@ -119,15 +119,11 @@ def write_output(path: Path, data: bytes) -> None:
 
 def remove_dead_drafts(path: Path) -> None:
     """Removes what killed processes left of their attempts to write this one file."""
-    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        if (match := _DRAFT.fullmatch(draft.name)) and not _is_running(int(match["pid"])):
-            draft.unlink(missing_ok=True)
-
-
-def _is_running(pid: int) -> bool:
     import psutil
 
-    return bool(psutil.pid_exists(pid))
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if (match := _DRAFT.fullmatch(draft.name)) and not psutil.pid_exists(int(match["pid"])):
+            draft.unlink(missing_ok=True)
 
 
 def folder_bytes(folder: Path) -> int:

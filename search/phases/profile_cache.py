@@ -8,14 +8,13 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ..activations.cache import digest_of_rows
 from ..context import Context
 from ..depth_profile import DepthProfile
-from ..machine.paths import atomic_write
+from ..machine.paths import atomic_write, read_json
 
 FOLDER = "profiles"
 """Beside the activations."""
@@ -43,8 +42,8 @@ class ProfileCache:
     def get(self) -> DepthProfile | None:
         """The profile, or None if it is missing or damaged."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=DepthProfile)
-        except (OSError, msgspec.DecodeError):
+            return read_json(self.path, DepthProfile)
+        except (OSError, ValueError):
             return None
 
     def keep(self, profile: DepthProfile) -> None:
