@@ -224,14 +224,9 @@ def entries(folder: Path) -> list[Path]:
     """The entries under a cache's folder, finished or not, the least recently used first."""
     found = []
     for entry in folder.iterdir() if folder.is_dir() else ():
-        with suppress(OSError):
-            if not is_entry(entry):
-                continue
-            index = entry / "entry.json"
-            found.append(((index if index.exists() else entry).stat().st_mtime_ns, entry))
+        # Only what has the name of an entry is ever removed.
+        if re.fullmatch("[0-9a-f]{32}", entry.name):
+            with suppress(OSError):
+                index = entry / "entry.json"
+                found.append(((index if index.exists() else entry).stat().st_mtime_ns, entry))
     return [entry for _, entry in sorted(found)]
-
-
-def is_entry(path: Path) -> bool:
-    """Whether a name is that of an entry: only such folders are ever removed."""
-    return re.fullmatch("[0-9a-f]{32}", path.name) is not None

@@ -76,14 +76,7 @@ def planned_passes(context: Context, space: SearchSpace, cuts: Collection[int], 
 def bytes_of(
     context: Context, planned: Sequence[Pass], wanted: Collection[EntryKey], values_at: Mapping[int, int]
 ) -> dict[int, int]:
-    """Bytes on disk of the ``wanted`` entries of some passes, by cut.
-
-    Args:
-        context: What the search trains on.
-        planned: Passes.
-        wanted: Of their keys, those that count.
-        values_at: As `cuts_that_pay` gives it.
-    """
+    """Bytes on disk of the ``wanted`` entries of some passes, by cut; ``values_at`` as `cuts_that_pay` gives it."""
     sizes = dict.fromkeys(values_at, 0)
     for key, size in entry_bytes(context, planned, values_at).items():
         if key in wanted:
@@ -92,12 +85,6 @@ def bytes_of(
 
 
 def entry_bytes(context: Context, planned: Sequence[Pass], values_at: Mapping[int, int]) -> dict[EntryKey, int]:
-    """Bytes on disk of every entry of some passes.
-
-    Args:
-        context: What the search trains on.
-        planned: Passes.
-        values_at: As `cuts_that_pay` gives it.
-    """
+    """Bytes on disk of every entry of some passes; ``values_at`` as `cuts_that_pay` gives it."""
     width = np.dtype(context.cache_dtype).itemsize
     return {key: len(work.rows) * values_at[key.cut] * width for work in planned for key in work.keys(context)}

@@ -149,7 +149,8 @@ def open_folder(
     files = [file for file, digest, _ in fates if digest is not None]
     digests = [digest for _, digest, _ in fates if digest is not None]
     reasons = excluded_rows(files, digests)
-    skipped = sorted([*skipped, *(_skip(files[row], reason) for row, reason in reasons.items())], key=_by_path)
+    skipped += (_skip(files[row], reason) for row, reason in reasons.items())
+    skipped.sort(key=lambda file: file.path)
     usable = [row for row in range(len(files)) if row not in reasons]
     classes = check_classes(layout, [files[row] for row in usable], skipped, expected)
 
@@ -176,10 +177,6 @@ def open_folder(
 
 def _skip(file: Candidate, reason: str) -> SkippedFile:
     return SkippedFile(printable(file.path), reason)
-
-
-def _by_path(file: SkippedFile) -> str:
-    return file.path
 
 
 def _digest(values: Iterable[object]) -> str:

@@ -28,9 +28,9 @@ MAX_MEMORY = 512 << 20
 """Bytes that decoding one image may take. Without it the worst file found took 2.7 GB: 34 bytes of WebP. Photographs of 50
 megapixels need less, and so does an ordinary JPEG of `MAX_PIXELS`, which is decoded at an eighth of its size."""
 
-_PIXEL_BYTES = {"WEBP": 16, "alpha": 12, "other": 8}
-"""Bytes a pixel from the open file to the squashed image at their peak, measured with Pillow 12 and rounded up; ``alpha`` for
-palettes and transparency, which are made RGBA first."""
+_WEBP_BYTES, _ALPHA_BYTES, _OTHER_BYTES = 16, 12, 8
+"""Bytes a pixel from the open file to the squashed image at their peak, measured with Pillow 12 and rounded up; the
+second for palettes and transparency, which are made RGBA first."""
 
 _NONBLOCKING: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """Each is missing where the other one is needed: POSIX has no text mode, Windows no named pipes among its files."""
@@ -123,17 +123,15 @@ def _memory(image: Image.Image, full: int) -> int:
         full: Pixels before that.
     """
     pixels = image.width * image.height
-    if isinstance(image, JpegImageFile):
-        needed = pixels * _PIXEL_BYTES["other"]
-        if image.info.get("progressive"):
-            # libjpeg keeps two bytes for each coefficient of the whole picture, however much it is reduced.
-            largest = max((across * down for _, across, down, _ in image.layer), default=1) or 1
-            needed += 2 * full * sum(across * down for _, across, down, _ in image.layer) // largest
-        return needed
+    if isinstance(image, JpegImageFile) and image.info.get("progressive"):
+        # libjpeg keeps two bytes for each coefficient of the whole picture, however much it is reduced.
+        samples = [across * down for _, across, down, _ in image.layer]
+        return pixels * _OTHER_BYTES + 2 * full * sum(samples) // (max(samples, default=1) or 1)
     if image.format == "WEBP":
-        return pixels * _PIXEL_BYTES["WEBP"]
-    alpha = image.mode in ("P", "PA", "LA") or image.has_transparency_data
-    return pixels * _PIXEL_BYTES["alpha" if alpha else "other"]
+        return pixels * _WEBP_BYTES
+    if image.mode in ("P", "PA", "LA") or image.has_transparency_data:
+        return pixels * _ALPHA_BYTES
+    return pixels * _OTHER_BYTES
 
 
 def _resizable(image: Image.Image) -> Image.Image:

@@ -25,7 +25,7 @@ CHUNK_BYTES = 4 << 20
 """Pixels of a chunk at most."""
 
 CHUNKS_A_PROCESS = 4
-"""Under way at a time: memory stays flat, and one slow chunk, whose results are waited for, leaves no process idle."""
+"""Under way at a time, so that memory stays flat, and the other processes have work while a slow chunk is waited for."""
 
 CHUNK_IMAGES = 32
 """Most images of a chunk: few enough that no core waits for the last one."""

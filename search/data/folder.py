@@ -204,7 +204,6 @@ class _Reading:
             self._read(entry, relative, unicodedata.normalize("NFC", printable(entry.name)), split)
             if self._found == before:
                 self._skip(relative, "an empty folder")
-        return None
 
     def list_beside(self, splits: set[str]) -> None:
         """Lists what lies in the root beside the split folders."""
@@ -259,7 +258,6 @@ class _Reading:
             self._skip(relative, reason)
         else:
             self.candidates.append(Candidate(relative, label, split, status.st_size, status.st_mtime_ns))
-        return None
 
     @property
     def _found(self) -> int:

@@ -111,22 +111,21 @@ class _Labels:
     def _unique(self) -> dict[str, _Row]:
         """The rows by their paths, each path once."""
         rows: dict[str, _Row] = {}
-        for line, path, label, split in self._read():
-            relative = self._relative(path, line)
-            row = _Row(line, label, split)
-            if (other := rows.setdefault(relative, row)) is not row:
-                for name, was, now in (("label", other.label, label), ("split", other.split, split)):
-                    if was != now:
-                        raise DataError(
-                            f"each image in --labels must have one {name}, got {relative} with {was!r} in line {other.line} "
-                            f"and {now!r} in line {line} of {self._path}. Take one of them out."
-                        )
+        for path, row in self._read():
+            relative = self._relative(path, row.line)
+            other = rows.setdefault(relative, row)
+            for name, was, now in (("label", other.label, row.label), ("split", other.split, row.split)):
+                if was != now:
+                    raise DataError(
+                        f"each image in --labels must have one {name}, got {relative} with {was!r} in line {other.line} "
+                        f"and {now!r} in line {row.line} of {self._path}. Take one of them out."
+                    )
         if not rows:
             self._fail("have a row for each image", "none below the names of the columns")
         return rows
 
-    def _read(self) -> Iterator[tuple[int, str, str, str]]:
-        """Line, path, label and split word of each row that is not blank."""
+    def _read(self) -> Iterator[tuple[str, _Row]]:
+        """The path of each row that is not blank, and what else is in it."""
         with self._path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
             separator, columns = _columns(header)
@@ -148,7 +147,7 @@ class _Labels:
                         for name, value in (("path", path), ("label", label)):
                             if not value:
                                 self._fail(f"have a {name} in every row", f"none in line {line}")
-                        yield line, path, label, split.lower()
+                        yield path, _Row(line, label, split.lower())
             except csv.Error as error:
                 self._fail("be a sound CSV file", f"{error} in line {reader.line_num + 1}")
 
@@ -214,15 +213,13 @@ class _Labels:
 
 def _columns(header: str) -> tuple[str, list[str]]:
     """What separates the columns, and their names in lower case."""
-    found = (",", [""])
-    for separator in (",", ";", "\t"):
-        rows = [*csv.reader([header], delimiter=separator, skipinitialspace=True)]
-        columns = [name.strip().lower() for name in (rows[0] if rows else [])]
-        if "path" in columns:
-            return separator, columns
-        if separator == ",":
-            found = (separator, columns)
-    return found
+
+    def names(separator: str) -> list[str]:
+        rows = csv.reader([header], delimiter=separator, skipinitialspace=True)
+        return [name.strip().lower() for row in rows for name in row]
+
+    separator = next((separator for separator in (",", ";", "\t") if "path" in names(separator)), ",")
+    return separator, names(separator)
 
 
 def _cell(row: Sequence[str], place: int | None) -> str:

@@ -63,11 +63,11 @@ class Shards:
             IndexError: There is no such row.
             OSError, ValueError: A file is gone or cut short.
         """
-        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
-            raise IndexError(f"rows must be from 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}")
         out = np.empty((len(rows), *self.row_shape), self.dtype)
         if not len(rows):
             return out
+        if not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"rows must be from 0 to {len(self) - 1}, got {rows.min()} to {rows.max()}")
         places = np.argsort(rows, kind="stable")
         ordered = rows[places]
         shards = np.searchsorted(self._starts, ordered, side="right") - 1
