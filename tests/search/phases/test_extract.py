@@ -267,10 +267,11 @@ class TestResume:
             assert len(found) == 32, key
             assert (found == expected).all(), key
 
-    def test_a_shard_that_some_entries_lack_is_computed_for_all(self, context, network):
+    @pytest.mark.parametrize("entry", range(len(CUTS)))
+    def test_a_shard_that_some_entries_lack_is_computed_for_all(self, context, network, entry):
         """As where the kill came between two of a shard's files."""
         self.cut_off(context, network, after=2)
-        next(entries(context.cache)[0].glob("00001-*.npy")).unlink()
+        next(entries(context.cache)[entry].glob("00001-*.npy")).unlink()
         cuts, tasks, _ = self.run(context, network)
         assert cuts == CUTS and [task.shard for task in tasks] == [1, 2, 3]
         assert all(len(list(entry.glob("*.npy"))) == 4 for entry in entries(context.cache))

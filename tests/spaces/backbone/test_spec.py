@@ -118,6 +118,21 @@ def test_says_whether_weights_must_be_downloaded(tmp_path, monkeypatch, weights,
     assert spec(weights, size=96).at_hand()
 
 
+def test_imagenet_is_downloaded_from_where_keras_publishes_it(tmp_path, monkeypatch):
+    asked = []
+
+    def get_file(name, origin, *, cache_subdir):
+        asked.append((origin, cache_subdir))
+        return str(tmp_path / name)
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_160_no_top.h5"
+    assert spec("imagenet", size=160).locate() == tmp_path / name
+    published = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2"
+    assert asked == [(f"{published}/{name}", "models")]
+
+
 def test_imagenet_of_another_size_serves_where_nothing_can_be_downloaded(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(keras.utils, "get_file", _no_network)
