@@ -11,6 +11,7 @@ from .backbone.model import build_model, compile_model, network_for
 from .backbone.network import Network
 from .backbone.spec import BackboneSpec, load_network
 from .recipe import LAYERS, Recipe
+from .schedule import schedule_callback
 from .space import SearchSpace
 
 
@@ -18,7 +19,8 @@ class TransferHyperModel(keras_tuner.HyperModel):
     """Chooses a transfer-learning technique and its settings; works unchanged in a stock KerasTuner tuner.
 
     ``fit`` does what the technique asks for: ``fine-tune`` and ``full`` first train the head on the frozen base. Each trial
-    passes every image through the whole network: ``tlsearch run`` does the same search several times faster.
+    passes every image through the whole network: ``tlsearch run`` does the same search several times faster, and trains heads
+    along the recipe's path of penalties, which this does not.
 
     Args:
         classes: Number of classes.
@@ -59,6 +61,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         first = recipe.first_stage
         if first is not None:
             self._train_head(recipe, first, model, args, {**settings, **kwargs})
+        kwargs["callbacks"] = [*(kwargs.get("callbacks") or ()), schedule_callback(recipe)]
         return model.fit(*args, **{**settings, **kwargs})
 
     def _train_head(self, recipe: Recipe, first: Recipe, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -66,7 +69,7 @@ class TransferHyperModel(keras_tuner.HyperModel):
         network.thaw(model, LAYERS)
         compile_model(model, first)
         # The tuner's callbacks belong to the main stage: checkpoints and best epochs are counted there.
-        model.fit(*args, **{**kwargs, "epochs": first.epochs, "callbacks": None})
+        model.fit(*args, **{**kwargs, "epochs": first.epochs, "callbacks": [schedule_callback(first)]})
         network.thaw(model, recipe.first_trained_layer)
         compile_model(model, recipe)
 

@@ -16,7 +16,10 @@ LAYERS = 154
 
 BatchNorm = Literal["folded", "inference", "train"]
 Optimizer = Literal["adam", "rmsprop"]
+Schedule = Literal["constant", "cosine"]
 ClassWeight = Literal["none", "balanced"]
+
+_CHOICES = {"optimizer": Optimizer, "batch_norm": BatchNorm, "class_weight": ClassWeight, "schedule": Schedule}
 
 
 class Technique(StrEnum):
@@ -46,6 +49,14 @@ class Recipe:
         augment: Train on flipped, rotated and zoomed views.
         batch_norm: How BatchNorm layers above the cut behave while they train.
         class_weight: ``balanced`` weighs each image by the inverse frequency of its class.
+        schedule: Of the learning rate: ``constant``, or ``cosine``, which warms up and decays to 0.
+        weight_decay: Decoupled from the gradient, as in AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101): each step shrinks
+            the trained kernels by this times the learning rate.
+        label_smoothing: Share of each label that is spread evenly over all classes.
+        l2_path: Train heads on the frozen base with one L2 penalty after the other, the strongest first, each from the head
+            that the one before left, on standardised features (Friedman, Hastie & Tibshirani 2010). ``epochs`` and
+            ``head_epochs`` are then those of each penalty.
+        least_steps: Steps of the main stage at least: where ``epochs`` make fewer, each passes over the images more than once.
 
     Raises:
         SpaceError: A field is out of its range, or contradicts the technique.
@@ -65,6 +76,11 @@ class Recipe:
     augment: bool = False
     batch_norm: BatchNorm = "folded"
     class_weight: ClassWeight = "none"
+    schedule: Schedule = "constant"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    l2_path: bool = False
+    least_steps: int = 0
 
     def __post_init__(self) -> None:
         _one_of("technique", self.technique, tuple(Technique))
@@ -77,6 +93,8 @@ class Recipe:
                 f'fine_tune_at belongs to technique "fine-tune" alone, got {self.fine_tune_at} with "{self.technique}". '
                 "Leave it out."
             )
+        if not (_is_number(self.weight_decay) and 0 <= self.weight_decay <= 100):
+            raise SpaceError(f"weight_decay must be from 0 to 100, got {self.weight_decay!r}. Common values: 0.01 to 1.")
         for name in ("learning_rate", "head_learning_rate"):
             rate = getattr(self, name)
             if not (_is_number(rate) and 0 < rate <= 10):
@@ -87,6 +105,7 @@ class Recipe:
             ("batch_size", 1, 4096),
             ("epochs", 1, 10_000),
             ("head_epochs", 0, 10_000),
+            ("least_steps", 0, 1_000_000),
         ):
             count = getattr(self, name)
             if not (isinstance(count, int) and not isinstance(count, bool) and low <= count <= high):
@@ -96,12 +115,15 @@ class Recipe:
                 "head_units and head_layers must both be 0 or both be above 0, got "
                 f"{self.head_units} units in {self.head_layers} layers. Use 0 and 0 for a head of one Dense layer."
             )
-        if not (_is_number(self.dropout) and 0 <= self.dropout < 1):
-            raise SpaceError(f"dropout must be at least 0 and below 1, got {self.dropout!r}.")
-        for name, choices in (("optimizer", Optimizer), ("batch_norm", BatchNorm), ("class_weight", ClassWeight)):
+        for name in ("dropout", "label_smoothing"):
+            share = getattr(self, name)
+            if not (_is_number(share) and 0 <= share < 1):
+                raise SpaceError(f"{name} must be at least 0 and below 1, got {share!r}.")
+        for name, choices in _CHOICES.items():
             _one_of(name, getattr(self, name), get_args(choices))
-        if not isinstance(self.augment, bool):
-            raise SpaceError(f"augment must be true or false, got {self.augment!r}.")
+        for name in ("augment", "l2_path"):
+            if not isinstance(getattr(self, name), bool):
+                raise SpaceError(f"{name} must be true or false, got {getattr(self, name)!r}.")
 
     @property
     def first_trained_layer(self) -> int:
@@ -109,6 +131,11 @@ class Recipe:
         if self.technique is Technique.FROZEN:
             return LAYERS
         return self.fine_tune_at or 0
+
+    @property
+    def trains_path(self) -> bool:
+        """Whether its main stage trains a head along a path of L2 penalties."""
+        return self.l2_path and self.technique is Technique.FROZEN
 
     @property
     def first_stage(self) -> Recipe | None:

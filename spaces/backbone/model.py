@@ -81,15 +81,55 @@ def compile_model(model: Any, recipe: Recipe) -> None:
     """Compiles a model of `build_model` for whole-number labels. Call it again after layers are frozen or thawed."""
     model.compile(
         optimizer=make_optimizer(recipe),
-        loss="sparse_categorical_crossentropy",
+        loss=cross_entropy(recipe, from_logits=False),
         metrics=["accuracy"],
         jit_compile=False,
     )
 
 
-def make_optimizer(recipe: Recipe) -> Any:
-    """The recipe's optimizer at its main stage's learning rate, otherwise with Keras' defaults."""
+def make_optimizer(recipe: Recipe, *, penalized: bool = False) -> Any:
+    """The recipe's optimizer at its main stage's learning rate, otherwise with Keras' defaults.
+
+    Weight decay is decoupled from the gradient, as in AdamW, and spares biases and BatchNorm's parameters.
+
+    Args:
+        recipe: What is to be trained.
+        penalized: Whether the optimizer has a variable ``penalty``, an L2 penalty of the kernels that is 0 at first.
+    """
     import keras
 
-    kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
-    return kinds[recipe.optimizer](recipe.learning_rate)
+    kind = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}[recipe.optimizer]
+    if penalized:
+        kind = type(f"Penalized{kind.__name__}", (_Penalized, kind), {})
+    optimizer = kind(recipe.learning_rate, weight_decay=recipe.weight_decay or None)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+class _Penalized:
+    """An optimizer of Keras that adds an L2 penalty's gradient to that of the loss."""
+
+    def build(self, variables: Any) -> None:
+        super().build(variables)  # type: ignore[misc]
+        self.penalty = self.add_variable((), name="penalty")  # type: ignore[attr-defined]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if len(variable.shape) > 1:
+            gradient = gradient + self.penalty * variable
+        super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
+
+
+def cross_entropy(recipe: Recipe, *, from_logits: bool) -> Any:
+    """The recipe's loss, for whole-number labels."""
+    import keras
+
+    if not recipe.label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+
+    def smoothed(labels: Any, predicted: Any) -> Any:
+        targets = keras.ops.one_hot(keras.ops.squeeze(labels) if len(labels.shape) > 1 else labels, predicted.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            targets, predicted, from_logits=from_logits, label_smoothing=recipe.label_smoothing
+        )
+
+    return smoothed

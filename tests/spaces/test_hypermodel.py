@@ -5,6 +5,7 @@ import pytest
 from tlsearch.spaces import SearchSpace, TransferHyperModel
 from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.recipe import Technique
+from tlsearch.spaces.schedule import learning_rates
 
 SPACE = SearchSpace(
     fine_tune_at=Fixed(143),
@@ -48,4 +49,6 @@ def test_fine_tuning_starts_from_a_trained_head():
     for name, weights in frozen.items():
         for before, after in zip(weights, model.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(before, after)
-    assert float(model.optimizer.learning_rate) == pytest.approx(1e-4)
+    # Two steps an epoch, by the recipe's schedule.
+    recipe = SPACE.sample(hp)
+    assert float(model.optimizer.learning_rate) == pytest.approx(learning_rates(recipe, 2 * recipe.epochs)[-1])

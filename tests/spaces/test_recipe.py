@@ -94,6 +94,11 @@ def test_what_a_record_does_not_name_has_its_default():
         "augment": False,
         "batch_norm": "folded",
         "class_weight": "none",
+        "schedule": "constant",
+        "weight_decay": 0.0,
+        "label_smoothing": 0.0,
+        "l2_path": False,
+        "least_steps": 0,
     }
 
 
