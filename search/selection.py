@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..spaces.recipe import Technique
-from .trial import CompleteTrial, Metric, Trial
+from .trial import CompleteTrial, Measurement, Metric, Trial
 
 
 def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, CompleteTrial]:
@@ -28,3 +30,54 @@ def maximized(metric: Metric) -> bool:
 def better(metric: Metric, score: float, than: float) -> bool:
     """Whether ``score`` is strictly better ``than`` the other."""
     return score > than if maximized(metric) else score < than
+
+
+def within_noise(metric: Metric, score: float, best: float, images: int) -> bool:
+    """Whether a score on so many images is at most one standard error worse than the best; a loss only if it is no worse.
+
+    The standard error is that of a share of the images, √(best · (1 − best) / images).
+    """
+    if not maximized(metric):
+        return score <= best
+    return score >= best - math.sqrt(max(0.0, best * (1 - best)) / images)
+
+
+class Candidates:
+    """The epochs of a run that may be its best, with what each left.
+
+    An accuracy of a few hundred images jumps by chance from epoch to epoch, and the highest is the luckiest. So the choice is
+    made among the epochs that are `within_noise` of the highest score: the one-standard-error rule (Breiman et al. 1984,
+    section 3.4.3).
+
+    Args:
+        metric: The study's.
+        images: Of the validation split.
+        latest: Whether the latest of these epochs is chosen, as suits a rate that decays; else the one with the lowest loss.
+    """
+
+    def __init__(self, metric: Metric, images: int, *, latest: bool) -> None:
+        self._metric: Metric = metric
+        self._images = images
+        self._latest = latest
+        self._kept: list[tuple[Measurement, Any]] = []
+
+    def add(self, measurement: Measurement, snapshot: Callable[[], Any]) -> None:
+        """Takes the next epoch into account; ``snapshot`` is called only where it may be chosen."""
+        if any(self._beats(kept, measurement) for kept, _ in self._kept):
+            return
+        kept = [one for one in self._kept if not self._beats(measurement, one[0])]
+        kept.append((measurement, snapshot()))
+        best = (max if maximized(self._metric) else min)(one.score for one, _ in kept)
+        self._kept = [one for one in kept if within_noise(self._metric, one[0].score, best, self._images)]
+
+    @property
+    def choice(self) -> tuple[Measurement, Any]:
+        """The chosen epoch, and what it left."""
+        return max(self._kept, key=lambda one: self._preference(one[0]))
+
+    def _preference(self, measurement: Measurement) -> float:
+        return measurement.epoch if self._latest else -measurement.val_loss
+
+    def _beats(self, one: Measurement, other: Measurement) -> bool:
+        """Whether ``other`` cannot be chosen beside ``one``."""
+        return not better(self._metric, other.score, one.score) and self._preference(one) >= self._preference(other)

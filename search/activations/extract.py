@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ...spaces.backbone.folding import fold
 from ...spaces.backbone.forward import Forward, compile_forward, forward_rows
-from ...spaces.backbone.network import IMAGE, Network
+from ...spaces.backbone.network import IMAGE, POOL, Network
 from ...spaces.recipe import Recipe
 from ..context import Context
 from ..machine.shards import Shards
-from ..training.inputs import CachedInputs, Inputs, PixelInputs, flatten, view_of
+from ..training.inputs import CachedInputs, Inputs, PixelInputs, PooledInputs, flatten, view_of
 from .cache import ActivationCache, DamagedEntryError, EntryKey, shard_rows, shards_of
 from .passes import Pass, passes
 
@@ -33,6 +33,7 @@ class Extractor:
         self._cache = ActivationCache(context.cache)
         self._prefixes: dict[tuple[bool, tuple[int, ...]], Forward] = {}
         self._opened: dict[EntryKey, Shards] = {}
+        self._pooled: PooledInputs | None = None
 
     def shard(self, work: Pass, shard: int) -> dict[EntryKey, int]:
         """Computes and writes one shard of every entry of ``work``, and returns their checksums.
@@ -48,6 +49,8 @@ class Extractor:
     def inputs_for(self, recipe: Recipe, cached_cuts: Collection[int], test: bool) -> Inputs:
         """The recipe's inputs, from the cache where its cut is among ``cached_cuts``, else from pixels.
 
+        A head that is trained for hundreds of passes gets its features in memory where the cache has none.
+
         Args:
             recipe: What is to be trained.
             cached_cuts: Cuts whose entries are complete.
@@ -56,7 +59,8 @@ class Extractor:
         network = self._networks[recipe.batch_norm == "folded"]
         cut = network.cut_for(recipe.first_trained_layer)
         if cut == IMAGE or cut not in cached_cuts:
-            return PixelInputs(self._context.dataset, self._context.seed)
+            pixels = PixelInputs(self._context.dataset, self._context.seed)
+            return self._pooled_inputs(pixels) if recipe.trains_path else pixels
         wanted = passes(self._context, "search", [cut], folded=recipe.batch_norm == "folded", augment=recipe.augment)
         if test:
             wanted += passes(self._context, "test", [cut], folded=recipe.batch_norm == "folded", augment=False)
@@ -64,6 +68,14 @@ class Extractor:
         for work in wanted:
             entries.setdefault(work.view, []).append((work.rows, self._open(work)))
         return CachedInputs(network, cut, entries)
+
+    def _pooled_inputs(self, pixels: PixelInputs) -> PooledInputs:
+        if self._pooled is None:
+            network = self._networks[True]
+            forward = compile_forward(network, [POOL], threads=self._threads)
+            shape = (len(self._context.dataset.labels), network.step(POOL).shape[0])
+            self._pooled = PooledInputs(pixels, forward, shape, self._threads)
+        return self._pooled
 
     def _open(self, work: Pass) -> Shards:
         (key,) = work.keys(self._context)

@@ -225,9 +225,10 @@ def _training(shelf: ModelShelf, network: Network, space: SearchSpace, layer: in
     tensors = [np.ones((count, recipe.batch_size, *shape), dtype) for shape in shapes]
     labels = np.zeros((count, recipe.batch_size), np.int64)
     weights = np.ones((count, recipe.batch_size), np.float32)
+    rates = np.full(count, recipe.learning_rate, np.float32)
 
     def train() -> Any:
-        return model.train(tensors, labels, weights)
+        return model.train(tensors, labels, weights, rates)
 
     train()
     return train, count * recipe.batch_size

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...spaces.backbone.forward import Forward, forward_rows
 from ...spaces.backbone.network import IMAGE, POOL, Network
 from ..data.augment import view as augmented_view
 from ..data.dataset import Dataset
 from ..machine.shards import Shards
+
+SCALED_AT_ONCE = 4096
+"""Images whose features are read at a time to find their mean and standard deviation: 20 MB."""
+
+LEAST_DEVIATION = 1e-3
+"""Added to each: a feature that is the same in every training image would become infinite in another."""
 
 
 class Inputs(ABC):
@@ -77,6 +85,74 @@ class CachedInputs(Inputs):
             if (places < len(held)).all() and (held[places] == rows).all():
                 return unflatten(activations.take(places), self._shapes)
         raise KeyError(f"no entry of view {view} at cut {self.cut} holds all the rows asked for")
+
+
+class PooledInputs(Inputs):
+    """Pooled features kept in memory, each computed when it is first asked for: for a head where the cache has none.
+
+    Args:
+        pixels: The images.
+        forward: From images to their pooled features.
+        shape: Of all features, ``(images, features)``.
+        threads: That ``forward`` was compiled for.
+    """
+
+    def __init__(self, pixels: PixelInputs, forward: Forward, shape: tuple[int, int], threads: int | None) -> None:
+        self.cut = POOL + 1
+        self.trained_from = "features"
+        self.dtype = np.dtype(np.float32)
+        self.row_bytes = shape[1] * self.dtype.itemsize
+        self._pixels, self._forward, self._shape, self._threads = pixels, forward, shape, threads
+        self._kept: dict[int, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
+
+    def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
+        if view not in self._kept:
+            self._kept[view] = np.zeros(self._shape, np.float32), np.zeros(self._shape[0], bool)
+        features, known = self._kept[view]
+        if len(missing := np.unique(rows[~known[rows]])):
+            (features[missing],) = forward_rows(
+                self._forward, lambda some: self._pixels.batch(some, view)[0], missing, self._threads
+            )
+            known[missing] = True
+        return [features[rows]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaling:
+    """Mean and standard deviation of each pooled feature over the training images, ``(features,)`` float32."""
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, inputs: Inputs, rows: NDArray[np.int64]) -> Scaling:
+        """The scaling of the features of ``rows``."""
+        parts = (inputs.batch(rows[at : at + SCALED_AT_ONCE], 0)[0] for at in range(0, len(rows), SCALED_AT_ONCE))
+        sums = [(part.sum(axis=0), np.square(part).sum(axis=0)) for part in (part.astype(np.float64) for part in parts)]
+        mean, square = (np.sum(values, axis=0) / len(rows) for values in zip(*sums, strict=True))
+        deviation = np.sqrt(np.maximum(square - mean**2, 0)) + LEAST_DEVIATION
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def apply(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Features ``(n, features)`` with mean 0 and standard deviation 1."""
+        return np.asarray((features - self.mean) / self.deviation, np.float32)
+
+    def fold(self, head: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The head that does to features what ``head`` does to standardised ones."""
+        kernel = head[0] / self.deviation[:, None]
+        return [kernel, head[1] - self.mean @ kernel, *head[2:]]
+
+
+class StandardizedInputs(Inputs):
+    """Pooled features, standardised."""
+
+    def __init__(self, inputs: Inputs, scaling: Scaling) -> None:
+        self.cut, self.trained_from, self.row_bytes = inputs.cut, inputs.trained_from, inputs.row_bytes
+        self.dtype = np.dtype(np.float32)
+        self._inputs, self._scaling = inputs, scaling
+
+    def batch(self, rows: NDArray[np.int64], view: int) -> list[NDArray[Any]]:
+        return [self._scaling.apply(*self._inputs.batch(rows, view))]
 
 
 def view_of(dataset: Dataset, rows: NDArray[np.int64], view: int, seed: int) -> NDArray[np.uint8]:

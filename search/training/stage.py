@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.recipe import Recipe
+from ...spaces.schedule import learning_rates
 from ..data.augment import VIEWS
 from ..data.dataset import Dataset
 from ..metrics import log_loss, scores, softmax
-from ..selection import better
+from ..selection import Candidates
 from ..trial import Measurement, Metric
 from .inputs import Inputs
 from .models.base import TrainableModel
 from .order import epoch_order
+from .schedule import passes_a_round, penalties, steps_a_pass
 
 CHUNK_BYTES = 16 << 20
 """Of the inputs of one call of a model: a whole epoch of a head on 6,000 images, six steps from pixels."""
@@ -34,7 +37,7 @@ class StageOutcome:
     """How a stage went.
 
     Attributes:
-        best: The measurement of its best epoch.
+        best: The measurement of its chosen epoch.
         snapshot: The model at that epoch.
         step_seconds: Wall time of the training steps.
         seconds: Wall time of training steps and evaluation.
@@ -66,43 +69,63 @@ class Stage:
     inputs: Inputs
     model: TrainableModel
 
-    def train(self, seed: int, patience: int | None) -> Generator[Measurement, None, StageOutcome]:
-        """Trains, yielding a measurement an epoch.
+    def train(self, seed: int, patience: int | None, rounds: int | None = None) -> Generator[Measurement, None, StageOutcome]:
+        """Trains, yielding a measurement an epoch, or a penalty where a path of them is trained.
 
         Args:
             seed: Of the order of images.
-            patience: See `Job`.
+            patience: See `Job`. A run whose rate decays is not ended: its last epochs are its best.
+            rounds: See `Job`.
 
         Raises:
             DivergedError: The loss is no longer a finite number.
         """
         order = np.random.default_rng(seed)
         weights = class_weights(self.dataset, self.recipe)
-        best, snapshot = None, None
+        decays = self.recipe.schedule == "cosine" and not self.recipe.trains_path
+        candidates = Candidates(self.metric, len(self.dataset.val), latest=decays)
         step_seconds = seconds = 0.0
-        images = 0
+        epoch = 0
         lowest, waited = math.inf, 0
-        for epoch in range(1, self.recipe.epochs + 1):
+        for penalty, passes in islice(self._rounds(), rounds):
             began = time.perf_counter()
-            rows = epoch_order(self.dataset.train, order, row_bytes=self.inputs.row_bytes)
-            view = (epoch - 1) % VIEWS if self.recipe.augment else 0
-            loss, accuracy = self._epoch(rows, view, weights)
+            for rates in passes:
+                epoch += 1
+                rows = epoch_order(self.dataset.train, order, row_bytes=self.inputs.row_bytes)
+                view = (epoch - 1) % VIEWS if self.recipe.augment else 0
+                loss, accuracy = self._epoch(rows, view, weights, rates, penalty)
             stepped = time.perf_counter()
             measurement = self._measure(epoch, loss, accuracy, began)
-            if best is None or self._is_better(measurement, best):
-                best, snapshot = measurement, self.model.snapshot()
+            candidates.add(measurement, self.model.snapshot)
             step_seconds += stepped - began
             seconds += time.perf_counter() - began
-            images += len(rows)
             yield measurement
             waited = 0 if measurement.val_loss < lowest else waited + 1
             lowest = min(lowest, measurement.val_loss)
-            if patience is not None and waited >= patience:
+            if patience is not None and waited >= patience and not decays:
                 break
-        assert best is not None
-        return StageOutcome(best, snapshot, step_seconds, seconds, images)
+        best, snapshot = (measurement, self.model.snapshot()) if rounds else candidates.choice
+        return StageOutcome(best, snapshot, step_seconds, seconds, images=epoch * len(self.dataset.train))
 
-    def _epoch(self, rows: NDArray[np.int64], view: int, class_weights: NDArray[np.float32]) -> tuple[float, float]:
+    def _rounds(self) -> Iterator[tuple[float, NDArray[np.float32]]]:
+        """What is trained between two measurements: a penalty, and the learning rates of its steps, ``(passes, steps)``."""
+        recipe, images = self.recipe, len(self.dataset.train)
+        passes, steps = passes_a_round(recipe, images), steps_a_pass(recipe, images)
+        rounds = 1 if recipe.trains_path else recipe.epochs
+        rates = learning_rates(recipe, rounds * passes * steps).reshape(rounds, passes, steps)
+        if recipe.trains_path:
+            yield from ((penalty, rates[0]) for penalty in penalties(images))
+        else:
+            yield from ((0.0, some) for some in rates)
+
+    def _epoch(
+        self,
+        rows: NDArray[np.int64],
+        view: int,
+        class_weights: NDArray[np.float32],
+        rates: NDArray[np.float32],
+        penalty: float,
+    ) -> tuple[float, float]:
         """One pass over ``rows``. The last batch is filled up with images of weight 0, so that all steps have one shape.
 
         Its loss is a mean over the whole batch, so that every image of an epoch counts alike.
@@ -111,7 +134,7 @@ class Stage:
             Mean loss, mean accuracy.
         """
         size = min(self.recipe.batch_size, len(rows))
-        steps = -(-len(rows) // size)
+        steps = steps_a_pass(self.recipe, len(rows))
         order = np.resize(rows, (steps, size))
         labels = self.dataset.labels[order]
         weights = class_weights[labels]
@@ -122,7 +145,7 @@ class Stage:
         for first in range(0, steps, a_call):
             call = slice(first, first + a_call)
             tensors = [t.reshape(-1, size, *t.shape[1:]) for t in self.inputs.batch(order[call].ravel(), view)]
-            losses, accuracies = self.model.train(tensors, labels[call], weights[call])
+            losses, accuracies = self.model.train(tensors, labels[call], weights[call], rates[call], penalty)
             total_loss += float(losses.sum()) * size
             total_accuracy += float(accuracies @ images[call])
         return _finite("training", total_loss / len(rows)), total_accuracy / len(rows)
@@ -147,11 +170,6 @@ class Stage:
         size = self.model.predict_batch_size
         parts = [self.model.predict(self.inputs.batch(rows[at : at + size], 0)) for at in range(0, len(rows), size)]
         return softmax(np.concatenate(parts))
-
-    def _is_better(self, measurement: Measurement, best: Measurement) -> bool:
-        if better(self.metric, measurement.score, best.score):
-            return True
-        return measurement.score == best.score and measurement.val_loss < best.val_loss
 
 
 def class_weights(dataset: Dataset, recipe: Recipe) -> NDArray[np.float32]:

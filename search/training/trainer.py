@@ -20,8 +20,9 @@ from ...spaces.backbone.trained import Weights, whole_weights
 from ...spaces.recipe import Recipe
 from ..data.dataset import Dataset
 from ..trial import Measurement, Metric
-from .inputs import Inputs
+from .inputs import Inputs, Scaling, StandardizedInputs
 from .models.shelf import ModelShelf
+from .schedule import REFIT_PENALTIES
 from .stage import Stage
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ class Job:
         seed: Of initial weights, order of images and dropout in the main stage.
         head_seed: The same for the first stage; trials that share it share their trained heads.
         patience: Epochs without a lower validation loss before a stage ends; None trains all epochs.
+        rounds: Measurements of the main stage to train for, the last of which is kept, whatever the validation split says; None
+            trains all and keeps the best.
         test: Whether to predict the test split with the model of the best epoch. Only confirmation asks for it.
         keep: Whether to give the weights of the best epoch.
     """
@@ -47,6 +50,7 @@ class Job:
     seed: int
     head_seed: int
     patience: int | None = PATIENCE
+    rounds: int | None = None
     test: bool = False
     keep: bool = False
 
@@ -118,6 +122,7 @@ class Trainer:
         self._network = network
         self._shelf = ModelShelf(network, len(dataset.classes), threads=threads)
         self._heads: dict[tuple[Recipe, int, int | None], _Head] = {}
+        self._scaling: Scaling | None = None
 
     def train(self, job: Job, cached_cuts: Collection[int] = ()) -> Generator[Measurement, None, Outcome]:
         """Trains ``job``, yielding a measurement an epoch; the generator's value is the outcome.
@@ -138,13 +143,13 @@ class Trainer:
         stage = self._stage(recipe, self._inputs_for(recipe, cached_cuts, job.test))
         model = stage.model
         model.reset(recipe, job.seed, head.arrays if head else None)
-        trained = yield from stage.train(job.seed, job.patience)
+        trained = yield from stage.train(job.seed, job.patience, job.rounds)
         model.restore(trained.snapshot)
         test = stage.predict(self._dataset.test) if job.test else None
         weights = None
         if job.keep:
-            layers, arrays = model.layers_of(trained.snapshot), model.head_of(trained.snapshot)
-            weights = whole_weights(recipe, self._network, layers, arrays)
+            layers = model.layers_of(trained.snapshot)
+            weights = whole_weights(recipe, self._network, layers, self._head_of(stage, trained.snapshot))
         seconds = time.perf_counter() - started
         measured = trained.seconds + (head.seconds if head else 0.0)
         return Outcome(
@@ -166,14 +171,23 @@ class Trainer:
         key = (first, job.head_seed, job.patience)
         if key in self._heads:
             return self._heads[key]
+        rounds = REFIT_PENALTIES if job.rounds and first.trains_path else None
         stage = self._stage(first, self._inputs_for(first, cached_cuts, False))
         stage.model.reset(first, job.head_seed, None)
-        trained = _value_of(stage.train(job.head_seed, job.patience))
-        head = _Head(trained.best, stage.model.head_of(trained.snapshot), trained.seconds)
+        trained = _value_of(stage.train(job.head_seed, job.patience, rounds))
+        head = _Head(trained.best, self._head_of(stage, trained.snapshot), trained.seconds)
         self._heads[key] = replace(head, seconds=0.0)
         return head
 
+    def _head_of(self, stage: Stage, snapshot: Any) -> list[NDArray[np.float32]]:
+        """The head of a snapshot, for features that are not standardised."""
+        head = stage.model.head_of(snapshot)
+        return self._scaling.fold(head) if self._scaling and stage.recipe.trains_path else head
+
     def _stage(self, recipe: Recipe, inputs: Inputs) -> Stage:
+        if recipe.trains_path:
+            self._scaling = self._scaling or Scaling.of(inputs, self._dataset.train)
+            inputs = StandardizedInputs(inputs, self._scaling)
         model = self._shelf.take(recipe, inputs.cut, inputs.dtype)
         return Stage(self._dataset, self._metric, recipe, inputs, model)
 

@@ -29,8 +29,8 @@ class TrainableModel(ABC):
 
     What a caller may assume
         After `reset` a model does what a new one would: the same recipe, seed, head and batches give the same weights,
-        whatever it trained before. The learning rate and the rate of dropout may differ from trial to trial; all else that a
-        recipe asks of the model is its shape, and fixed.
+        whatever it trained before. What a recipe says of the rate, dropout and regularisation may differ
+        from trial to trial; all else that it asks of the model is its shape, and fixed.
 
     What a caller must keep
         `reset` comes before anything else. A snapshot is restored to the model that gave it.
@@ -49,7 +49,12 @@ class TrainableModel(ABC):
 
     @abstractmethod
     def train(
-        self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
+        self,
+        tensors: list[NDArray[Any]],
+        labels: NDArray[np.int64],
+        weights: NDArray[np.float32],
+        rates: NDArray[np.float32],
+        penalty: float = 0.0,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Trains for some steps.
 
@@ -57,9 +62,12 @@ class TrainableModel(ABC):
             tensors: At the cut, each ``(steps, batch, …)``.
             labels: ``(steps, batch)``.
             weights: Of the images, ``(steps, batch)``; 0 for one that only fills up a batch.
+            rates: Learning rate of each step, ``(steps,)``.
+            penalty: Half of it times the squared norm of the trained kernels is added to the loss that is minimised.
 
         Returns:
-            For each step, before its update: the batch's mean of loss · weight, and its weighted accuracy; ``(steps,)`` each.
+            For each step, before its update: the batch's mean of loss · weight, without the penalty, and its weighted accuracy;
+            ``(steps,)`` each.
         """
 
     @abstractmethod

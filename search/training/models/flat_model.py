@@ -75,7 +75,7 @@ class FlatModel(TrainableModel):
         self._weights = keras.Variable(np.zeros(self.trainable_params, np.float32), name="weights")
         self._optimizer = make_optimizer(recipe)
         self._optimizer.build([self._weights])
-        self._dropout, self._seed, self._steps = 0.0, 0, 0
+        self._recipe, self._seed, self._steps = recipe, 0, 0
         self._compute_dtype = keras.config.dtype_policy().compute_dtype
         self._scale = LossScale() if self._compute_dtype == "float16" else None
         shapes = [network.step(IMAGE).shape] if cut == IMAGE else network.shapes_at(cut)
@@ -92,14 +92,20 @@ class FlatModel(TrainableModel):
             variable.assign(np.zeros(variable.shape, variable.dtype))
         if self._scale is not None:
             self._scale.reset()
-        self._optimizer.learning_rate = recipe.learning_rate
-        self._dropout, self._seed, self._steps = recipe.dropout, seed, 0
+        self._recipe, self._seed, self._steps = recipe, seed, 0
 
     def train(
-        self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
+        self,
+        tensors: list[NDArray[Any]],
+        labels: NDArray[np.int64],
+        weights: NDArray[np.float32],
+        rates: NDArray[np.float32],
+        penalty: float = 0.0,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         seed = np.array([self._seed, self._steps], np.int32)
-        results = self._train(tensors, labels.astype(np.int32), weights, np.float32(self._dropout), seed)
+        recipe = self._recipe
+        settings = np.array([recipe.dropout, recipe.label_smoothing, penalty, recipe.weight_decay], np.float32)
+        results = self._train(tensors, labels.astype(np.int32), weights, rates, settings, seed)
         self._steps += len(labels)
         losses, accuracies = results.numpy().T
         return losses, accuracies
@@ -124,8 +130,9 @@ class FlatModel(TrainableModel):
 
     def _warm_up(self, tensors: list[NDArray[Any]]) -> None:
         """Runs what was traced once, so that no trial's first step takes a hundred times as long as its second."""
+        labels, weights = np.zeros((0, 1), np.int32), np.zeros((0, 1), np.float32)
         self._train(
-            [t[:0, None] for t in tensors], *(np.zeros((0, 1), k) for k in (np.int32, np.float32)), 0.0, np.zeros(2, np.int32)
+            [t[:0, None] for t in tensors], labels, weights, weights[:, 0], np.zeros(4, np.float32), np.zeros(2, np.int32)
         )
         self._predict(tensors)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....spaces.backbone.model import build_trained_part, make_optimizer
+from ....spaces.backbone.model import build_trained_part, cross_entropy, make_optimizer
 from ....spaces.backbone.network import POOL, Network
 from ....spaces.recipe import Recipe
 from .base import TrainableModel, draw_head, head_shapes, predict_batch_size
@@ -30,9 +30,10 @@ class KerasModel(TrainableModel):
         import keras
 
         self._model = build_trained_part(recipe, network, classes, start=cut)
+        self._optimizer = make_optimizer(recipe, penalized=True)
         self._model.compile(
-            optimizer=make_optimizer(recipe),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            optimizer=self._optimizer,
+            loss=cross_entropy(recipe, from_logits=True),
             weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=False,
         )
@@ -51,17 +52,23 @@ class KerasModel(TrainableModel):
         self._model.set_weights([*backbone, *(head if head is not None else draw_head(self._head_shapes, seed))])
         for variable, value in zip(self._model.optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
-        self._model.optimizer.learning_rate = recipe.learning_rate
         for state in self._random_states:
             state.assign(np.array([seed % 2**32, 0], np.uint32))
 
     def train(
-        self, tensors: list[NDArray[Any]], labels: NDArray[np.int64], weights: NDArray[np.float32]
+        self,
+        tensors: list[NDArray[Any]],
+        labels: NDArray[np.int64],
+        weights: NDArray[np.float32],
+        rates: NDArray[np.float32],
+        penalty: float = 0.0,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        results = [
-            self._model.train_on_batch(_unwrap([t[step] for t in tensors]), labels[step], sample_weight=weights[step])
-            for step in range(len(labels))
-        ]
+        self._optimizer.penalty.assign(penalty)
+        results = []
+        for step, rate in enumerate(rates):
+            self._optimizer.learning_rate = rate
+            images = _unwrap([t[step] for t in tensors])
+            results.append(self._model.train_on_batch(images, labels[step], sample_weight=weights[step]))
         losses, accuracies = np.array(results, np.float32).T
         return losses, accuracies
 

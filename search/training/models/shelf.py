@@ -38,7 +38,8 @@ class ModelShelf:
 
         fast = keras.backend.backend() == "tensorflow" and (recipe.batch_norm == "folded" or cut > POOL)
         own = (recipe.first_trained_layer, recipe.head_units, recipe.head_layers, recipe.optimizer)
-        key = (fast, cut, dtype, *own) if fast else (fast, cut, *own, recipe.batch_norm, recipe.dropout)
+        graph = (recipe.batch_norm, recipe.dropout, recipe.weight_decay, recipe.label_smoothing)
+        key = (fast, cut, dtype, *own) if fast else (fast, cut, *own, *graph)
         if key not in self._models:
             if len(self._models) >= KEPT_MODELS:
                 self._models.popitem(last=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ....spaces.backbone.pieces import in_pieces
 from .loss_scale import LossScale
@@ -33,6 +34,11 @@ class TrainedPart:
     dtype: np.dtype[Any]
     threads: int
 
+    @property
+    def kernels(self) -> NDArray[np.float32]:
+        """1 for each weight of a kernel, which weight decay shrinks, and 0 for each bias."""
+        return np.concatenate([np.full(int(np.prod(shape)), len(shape) > 1, np.float32) for shape in self.layout])
+
     def split(self) -> list[Any]:
         """The weights in their shapes."""
         import tensorflow as tf
@@ -57,24 +63,25 @@ def trace_training(part: TrainedPart, optimizer: Any, *, piece_images: int | Non
         scale: Where ``part`` computes in half precision.
 
     Returns:
-        A function of tensors, each ``(steps, batch, …)``, labels and weights ``(steps, batch)``, the rate of dropout and a seed
-        ``(2,)`` whose second number counts the steps. It gives loss and accuracy of each step, ``(steps, 2)``.
+        A function of tensors, each ``(steps, batch, …)``, labels and weights ``(steps, batch)``, learning rates ``(steps,)``,
+        four settings ``(4,)`` (dropout, label smoothing, L2 penalty, weight decay) and a seed ``(2,)`` whose second number
+        counts the steps. It gives loss and accuracy of each step, ``(steps, 2)``.
     """
     import tensorflow as tf
 
-    def update(gradient: Any) -> None:
-        # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
-        optimizer.update_step(gradient, part.weights, optimizer.learning_rate)
-        optimizer.iterations.assign_add(1)
+    kernels = tf.constant(part.kernels)
 
     @tf.function(autograph=False, input_signature=[
         part.signature(leading=2),
         tf.TensorSpec((None, None), tf.int32),
         tf.TensorSpec((None, None), tf.float32),
-        tf.TensorSpec((), tf.float32),
+        tf.TensorSpec((None,), tf.float32),
+        tf.TensorSpec((4,), tf.float32),
         tf.TensorSpec((2,), tf.int32),
     ])  # fmt: skip
-    def train(tensors: list[Any], labels: Any, weights: Any, dropout: Any, seed: Any) -> Any:
+    def train(tensors: list[Any], labels: Any, weights: Any, rates: Any, settings: Any, seed: Any) -> Any:
+        dropout, label_smoothing, penalty, weight_decay = tf.unstack(settings)
+
         def train_step(number: Any, results: Any) -> Any:
             label, weight = labels[number], weights[number]
             size = tf.shape(label)[0]
@@ -86,7 +93,9 @@ def trace_training(part: TrainedPart, optimizer: Any, *, piece_images: int | Non
                 with tf.GradientTape() as tape:
                     tape.watch(parts)
                     logits = part.logits(parts, [x[number, at:to] for x in tensors], lambda x: x * kept[at:to])
-                    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(label[at:to], logits) * weight[at:to]
+                    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(label[at:to], logits)
+                    uniform = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
+                    losses = (losses + label_smoothing * (uniform - losses)) * weight[at:to]
                     loss = tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(size, tf.float32))
                     scaled = loss if scale is None else loss * scale.factor.value
                 gradient = tf.concat([tf.reshape(one, [-1]) for one in tape.gradient(scaled, parts)], axis=0)
@@ -97,6 +106,15 @@ def trace_training(part: TrainedPart, optimizer: Any, *, piece_images: int | Non
                 gradient, loss, hits = share(0, size)
             else:
                 gradient, loss, hits = _added_up(share, size, piece_images, part.weights.shape, part.threads)
+
+            def update(gradient: Any) -> None:
+                value, rate = part.weights.value, rates[number]
+                decayed = rate * weight_decay * kernels * value
+                # Not `optimizer.apply`: on the way it registers a gradient function that keeps every graph for good.
+                optimizer.update_step(gradient + penalty * kernels * value, part.weights, rate)
+                part.weights.assign_sub(decayed)
+                optimizer.iterations.assign_add(1)
+
             if scale is None:
                 update(gradient)
             else:

@@ -2,16 +2,21 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from tlsearch.search.activations.cache import ActivationCache, shards_of
 from tlsearch.search.activations.extract import Extractor
 from tlsearch.search.activations.passes import passes
 from tlsearch.search.context import Context
+from tlsearch.search.metrics import log_loss
+from tlsearch.search.training.inputs import LEAST_DEVIATION
 from tlsearch.search.training.models.flat_model import FlatModel
+from tlsearch.search.training.schedule import PATH
 from tlsearch.search.training.stage import DivergedError, class_weights
 from tlsearch.search.training.trainer import Job, Trainer
 from tlsearch.spaces.backbone.network import POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, load_network, weights_fingerprint
+from tlsearch.spaces.backbone.trained import trained_model
 from tlsearch.spaces.recipe import Recipe
 
 from ..factory import striped_dataset
@@ -194,3 +199,57 @@ def test_of_epochs_with_the_same_score_the_one_with_the_lower_loss_is_the_best(m
     equals = [m for m in curve if m.score == outcome.best.score]
     assert len(equals) > 1, "no two epochs score alike: this recipe does not test anything"
     assert outcome.best == min(equals, key=lambda m: m.val_loss)
+
+
+def path(**changes):
+    return recipe(**{"l2_path": True, "schedule": "cosine", "learning_rate": 3e-3, "epochs": 30, **changes})
+
+
+def test_a_path_of_penalties_reaches_the_logistic_optimum(make, dataset):
+    """At each penalty the loss is that of scikit-learn's solution, with one vector for two classes where we have two halves."""
+    trainer = make(POOL + 1)
+    curve, outcome = run(trainer, path())
+    inputs = trainer._inputs_for(path(), (POOL + 1,), False)
+    train, val = (inputs.batch(rows, 0)[0].astype(np.float64) for rows in (dataset.train, dataset.val))
+    mean, deviation = train.mean(axis=0), train.std(axis=0) + LEAST_DEVIATION
+    labels = dataset.labels[dataset.train]
+    assert len(curve) == len(PATH)
+    for measured, inverse in zip(curve, PATH, strict=True):
+        exact = LogisticRegression(C=2 * inverse, max_iter=5000).fit((train - mean) / deviation, labels)
+        found = exact.predict_proba((val - mean) / deviation)
+        assert measured.val_loss == pytest.approx(log_loss(found, dataset.labels[dataset.val]), rel=0.05, abs=0.01)
+    assert outcome.best.val_loss == min(m.val_loss for m in curve if m.score >= outcome.best.score)
+
+
+@pytest.mark.parametrize("cuts", [(POOL + 1,), ()], ids=["cached", "in memory"])
+def test_standardisation_is_folded_into_the_head(make, dataset, network, cuts):
+    """The kept model, which knows nothing of it, predicts what was measured."""
+    _, outcome = run(make(*cuts, test=True), path(head_units=8, head_layers=1), test=True, keep=True)
+    model = trained_model(path(head_units=8, head_layers=1), network, 2, outcome.weights)
+    predicted = model.predict(dataset.images()[dataset.test], verbose=0)
+    np.testing.assert_allclose(predicted, outcome.test, atol=0.02)
+    assert outcome.trained_from == "features"
+
+
+def test_fine_tuning_starts_from_the_head_of_the_path(make):
+    one = recipe("fine-tune", l2_path=True, schedule="cosine", head_epochs=30, epochs=4)
+    head, _ = run(make(143), path(learning_rate=one.head_learning_rate), seed=2)
+    curve, outcome = run(make(143), one)
+    start = curve[0]
+    assert start.epoch == 0 and start.val_accuracy == max(m.val_accuracy for m in head)
+    assert outcome.best.epoch in {1, 2, 3, 4}
+
+
+def test_a_small_data_set_is_passed_over_more_often(make, dataset):
+    steps = -(-len(dataset.train) // 8)
+    curve, outcome = run(make(POOL + 1), recipe(epochs=3, schedule="cosine", least_steps=7 * steps))
+    assert [m.epoch for m in curve] == [3, 6, 9]
+    assert outcome.best in curve
+
+
+def test_a_run_of_so_many_rounds_keeps_the_last_and_is_as_far_as_the_whole_run_was(make):
+    trainer = make(POOL + 1)
+    whole, _ = run(trainer, path())
+    part, outcome = run(trainer, path(), rounds=2)
+    assert len(part) == 2 and outcome.best is part[-1]
+    assert [m.val_loss for m in part] == pytest.approx([m.val_loss for m in whole[:2]])

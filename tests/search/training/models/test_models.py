@@ -27,6 +27,14 @@ RECIPES = [
     Recipe(technique="fine-tune", fine_tune_at=145, learning_rate=1e-3),
     Recipe(technique="full", learning_rate=1e-3, optimizer="rmsprop"),
 ]
+REGULARIZED = [
+    dataclasses.replace(RECIPES[0], weight_decay=0.5, optimizer="rmsprop"),
+    dataclasses.replace(RECIPES[1], weight_decay=1.0, label_smoothing=0.2),
+]
+
+
+def rates(recipe):
+    return np.full(3, recipe.learning_rate, np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +80,7 @@ def test_both_train_alike(recipe, network, batches):
     for kind in (FlatModel, KerasModel):
         model = make(kind, recipe, network, cut, tensors)
         model.reset(recipe, 7, None)
-        results.append(np.array(model.train(tensors, labels, weights)))
+        results.append(np.array(model.train(tensors, labels, weights, rates(recipe))))
         logits.append(model.predict([tensor[0] for tensor in tensors]))
         heads.append(model.head_of(model.snapshot()))
         assert model.trainable_params == sum(array.size for array in heads[-1]) + sum(
@@ -84,20 +92,39 @@ def test_both_train_alike(recipe, network, batches):
         np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.3])
+@pytest.mark.parametrize("recipe", REGULARIZED, ids=[str(recipe.technique) for recipe in REGULARIZED])
+def test_both_regularize_alike(recipe, penalty, network, batches):
+    cut, tensors, labels, weights = batches(recipe)
+    plain = dataclasses.replace(recipe, weight_decay=0.0, label_smoothing=0.0)
+    heads = {}
+    for kind in (FlatModel, KerasModel):
+        for one in (recipe, plain):
+            model = make(kind, one, network, cut, tensors)
+            model.reset(one, 7, None)
+            for _ in range(3):
+                model.train(tensors, labels, weights, rates(one), penalty if one is recipe else 0.0)
+            heads[kind, one] = np.concatenate([array.ravel() for array in model.head_of(model.snapshot())])
+    # Optimizers that go by a gradient's sign may differ where it is zero but for rounding.
+    apart = np.quantile(np.abs(heads[FlatModel, recipe] - heads[KerasModel, recipe]), 0.999)
+    assert apart < 2e-3
+    assert np.abs(heads[FlatModel, recipe] - heads[FlatModel, plain]).max() > 5 * apart
+
+
 @pytest.mark.parametrize("kind", [FlatModel, KerasModel])
 def test_a_reset_model_does_what_a_new_one_does(kind, network, batches):
     recipe = dataclasses.replace(RECIPES[1], dropout=0.3)
     cut, tensors, labels, weights = batches(recipe)
     model = make(kind, recipe, network, cut, tensors)
     model.reset(recipe, 1, None)
-    first = model.train(tensors, labels, weights)
+    first = model.train(tensors, labels, weights, rates(recipe))
     model.reset(dataclasses.replace(recipe, learning_rate=0.1), 2, None)
-    model.train(tensors, labels, weights)
+    model.train(tensors, labels, weights, rates(recipe))
     model.reset(recipe, 1, None)
-    np.testing.assert_allclose(model.train(tensors, labels, weights), first, rtol=1e-5)
+    np.testing.assert_allclose(model.train(tensors, labels, weights, rates(recipe)), first, rtol=1e-5)
     fresh = make(kind, recipe, network, cut, tensors)
     fresh.reset(recipe, 1, None)
-    np.testing.assert_allclose(fresh.train(tensors, labels, weights), first, rtol=1e-5)
+    np.testing.assert_allclose(fresh.train(tensors, labels, weights, rates(recipe)), first, rtol=1e-5)
 
 
 @pytest.fixture
@@ -118,7 +145,7 @@ def test_half_precision_trains_alike_and_a_reset_begins_anew(network, batches, h
 
     def run(model):
         model.reset(recipe, 5, None)
-        losses, _ = model.train(tensors, labels, weights)
+        losses, _ = model.train(tensors, labels, weights, rates(recipe))
         return losses, model.predict([t[0] for t in tensors])
 
     first, logits = run(half)
@@ -139,12 +166,12 @@ def test_the_fast_model_trains_alike_in_half_precision(recipe, network, batches,
     half = FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
     for _ in range(2):
         half.reset(recipe, 5, None)
-        losses, _ = half.train(tensors, labels, weights)
+        losses, _ = half.train(tensors, labels, weights, rates(recipe))
     logits = half.predict([t[0] for t in tensors])
     keras.config.set_dtype_policy("float32")
     exact = FlatModel(recipe, network, CLASSES, cut, tensors[0].dtype)
     exact.reset(recipe, 5, None)
-    expected, _ = exact.train(tensors, labels, weights)
+    expected, _ = exact.train(tensors, labels, weights, rates(recipe))
     assert logits.dtype == half.snapshot().dtype == np.float32
     np.testing.assert_allclose(losses, expected, rtol=0.02)
     # A head alone stays in single precision.
@@ -159,13 +186,13 @@ def test_a_gradient_that_overflows_is_left_out_and_the_next_is_scaled_less(netwo
     before = model.snapshot()
     model._scale.factor.assign(np.float32(3e38))
     first = [t[:1] for t in tensors]
-    losses, _ = model.train(first, labels[:1], weights[:1])
+    losses, _ = model.train(first, labels[:1], weights[:1], rates(recipe)[:1])
     assert np.isfinite(losses).all() and float(model._scale.factor.numpy()) == np.float32(1.5e38)
     np.testing.assert_array_equal(model.snapshot(), before)
     assert int(model._optimizer.iterations.numpy()) == 0
     model.reset(recipe, 5, None)
     assert float(model._scale.factor.numpy()) == 2.0**15
-    model.train(first, labels[:1], weights[:1])
+    model.train(first, labels[:1], weights[:1], rates(recipe)[:1])
     assert int(model._optimizer.iterations.numpy()) == 1 and not np.array_equal(model.snapshot(), before)
 
 
@@ -185,9 +212,9 @@ def test_a_snapshot_is_the_model_as_it_was(kind, network, batches):
     cut, tensors, labels, weights = batches(recipe)
     model = make(kind, recipe, network, cut, tensors)
     model.reset(recipe, 1, None)
-    model.train(tensors, labels, weights)
+    model.train(tensors, labels, weights, rates(recipe))
     snapshot, before = model.snapshot(), model.predict([tensor[0] for tensor in tensors])
-    model.train(tensors, labels, weights)
+    model.train(tensors, labels, weights, rates(recipe))
     assert np.abs(model.predict([tensor[0] for tensor in tensors]) - before).max() > 1e-3
     model.restore(snapshot)
     np.testing.assert_array_equal(model.predict([tensor[0] for tensor in tensors]), before)
@@ -202,10 +229,12 @@ def test_how_steps_are_called_changes_nothing(steps, network, batches):
     cut, tensors, labels, weights = batches(recipe)
     model = make(FlatModel, recipe, network, cut, tensors)
     model.reset(recipe, 1, None)
-    whole = model.train(tensors, labels, weights)[0]
+    whole = model.train(tensors, labels, weights, rates(recipe))[0]
     model.reset(recipe, 1, None)
     parts = np.split(np.arange(3), np.cumsum(steps)[:-1])
-    results = [model.train([tensor[part] for tensor in tensors], labels[part], weights[part])[0] for part in parts]
+    results = [
+        model.train([tensor[part] for tensor in tensors], labels[part], weights[part], rates(recipe)[part])[0] for part in parts
+    ]
     np.testing.assert_allclose(np.concatenate(results), whole, rtol=1e-6)
 
 
@@ -220,7 +249,7 @@ def test_a_batch_in_pieces_is_the_batch(network):
         model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), threads=threads)
         model.reset(recipe, 1, None)
         before = model.snapshot()
-        results.append(np.array(model.train(images, labels, weights)))
+        results.append(np.array(model.train(images, labels, weights, rates(recipe))))
         after.append(model.snapshot() - before)
     np.testing.assert_allclose(results[0], results[1], rtol=1e-3)
     # Adam's first steps go by a gradient's sign alone: where it is zero but for rounding, they may differ.
@@ -239,7 +268,7 @@ def test_threads_change_nothing(network, monkeypatch):
     for threads in (1, 3):
         model = FlatModel(recipe, network, 2, IMAGE, np.dtype(np.uint8), threads=threads)
         model.reset(recipe, 1, None)
-        results = np.array(model.train([images], labels, weights))
+        results = np.array(model.train([images], labels, weights, rates(recipe)))
         size = model.predict_batch_size
         rows = images.reshape(-1, 32, 32, 3)
         logits = np.concatenate([model.predict([rows[at : at + size]]) for at in range(0, len(rows), size)])
@@ -274,7 +303,10 @@ def test_dropout_drops_the_rate_asked_for_and_others_each_step(network, rate):
     model.reset(recipe, 1, [average, np.zeros(2, np.float32)])
     steps = 3000
     losses, _ = model.train(
-        [np.ones((steps, 1, 1280), np.float16)], np.zeros((steps, 1), np.int64), np.ones((steps, 1), np.float32)
+        [np.ones((steps, 1, 1280), np.float16)],
+        np.zeros((steps, 1), np.int64),
+        np.ones((steps, 1), np.float32),
+        np.full(steps, recipe.learning_rate, np.float32),
     )
     # The loss is log(1 + exp(−mean)).
     means = -np.log(np.expm1(losses.astype(np.float64)))
@@ -294,7 +326,7 @@ def test_steps_on_activations_are_the_steps_from_pixels(layer, network, pixels):
         model = FlatModel(recipe, network, 2, start, tensors[0].dtype)
         model.reset(recipe, 3, None)
         batch = [np.stack([tensor] * 3) for tensor in tensors]
-        losses.append(model.train(batch, np.arange(24).reshape(3, 8) % 2, np.ones((3, 8), np.float32))[0])
+        losses.append(model.train(batch, np.arange(24).reshape(3, 8) % 2, np.ones((3, 8), np.float32), rates(recipe))[0])
     np.testing.assert_allclose(losses[0], losses[1], rtol=2e-3)
     assert np.abs(np.diff(losses[0])).min() > 1e-3, "the steps changed nothing"
 
@@ -304,7 +336,7 @@ def test_trained_layers_make_the_network_that_was_trained(network, batches, pixe
     cut, tensors, labels, weights = batches(recipe)
     model = make(FlatModel, recipe, network, cut, tensors)
     model.reset(recipe, 1, None)
-    model.train(tensors, labels, weights)
+    model.train(tensors, labels, weights, rates(recipe))
     snapshot = model.snapshot()
     trained = network.with_weights(model.layers_of(snapshot))
     assert set(model.layers_of(snapshot)) == {

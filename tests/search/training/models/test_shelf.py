@@ -64,7 +64,8 @@ def test_a_head_alone_is_trained_fast_however_batch_norm_is_kept(plain, mode):
     model = ModelShelf(plain, 2).take(recipe, POOL + 1, np.dtype(np.float16))
     assert isinstance(model, FlatModel)
     model.reset(recipe, 1, None)
-    losses, _ = model.train([np.ones((5, 8, 1280), np.float16)], np.zeros((5, 8), np.int64), np.ones((5, 8), np.float32))
+    weights, rates = np.ones((5, 8), np.float32), np.full(5, 1e-5, np.float32)
+    losses, _ = model.train([np.ones((5, 8, 1280), np.float16)], np.zeros((5, 8), np.int64), weights, rates)
     assert (np.diff(losses) < 0).all()
 
 
