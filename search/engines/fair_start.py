@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from types import MappingProxyType
 
 from ...spaces.errors import SpaceError
 from ...spaces.ranges import Between, OneOf, Scalar, Values
 from ...spaces.recipe import Technique
 from ...spaces.space import POST_FINE_TUNE_AT, SearchSpace
 from ..seeds import derive
+from .by_technique import next_turn
 
 SHARE = 0.5
 """Of the trials that the design decides; at least one a technique. The other half is for the engine to use what was learned."""
+
+PROVEN = MappingProxyType(
+    {
+        Technique.FROZEN: ((3e-3, None), (1e-4, None)),
+        Technique.FINE_TUNE: ((5e-4, 98), (1e-4, POST_FINE_TUNE_AT), (1.2e-3, 98), (4e-4, 54)),
+        Technique.FULL: ((4e-4, None), (1e-4, None), (8e-4, None)),
+    }
+)
+"""Learning rates and cuts that a technique's first trials have: first what did well on most data sets, then what did best on
+those that are like ImageNet (the blog post's own rate and cut) and on those that are not. See ``docs/techniques.md``."""
 
 
 def fair_start(
     space: SearchSpace, trials: int, seed: int, suggested_cut: int | None = None, warm: Sequence[Values] = ()
 ) -> list[Values]:
-    """Values of the first trials, technique by technique in turn, the cheapest first.
+    """Values of the first trials, each technique in its turn.
 
-    Within a technique the points are those of a scrambled Sobol' sequence, which covers its ranges more evenly than random
-    draws (Owen 1998). The first point of a technique is the blog post's own setting where the space has it: learning rate 1e-4,
-    a head of one Dense layer, no dropout, and the cut at layer 100. Where the depth profile suggests another cut, the second
-    point of ``fine-tune`` is the same setting at that cut, or at the nearest that the space has. Recipes of a warm start come
-    before all of these, which keep their turn. With fewer trials than techniques the dearest are left out.
+    The first points of a technique are `PROVEN` settings, as far as the space has them, with a head of one Dense layer and no
+    dropout. Where the depth profile suggests a cut, the second point of ``fine-tune`` is the first one's setting there, or at
+    the nearest cut of the space. Further points are those of a scrambled Sobol' sequence, which covers the technique's ranges
+    more evenly than random draws (Owen 1998). Recipes of a warm start come before all of these, which keep their turn. With
+    fewer trials than techniques the dearest are left out.
 
     Args:
         space: What may be tried.
@@ -33,19 +47,26 @@ def fair_start(
         suggested_cut: `DepthProfile.suggested_cut`.
         warm: Values of `WarmStart.recipes`.
     """
-    least = len(space.techniques)
-    sequences = []
+    by_technique = [[values for values in warm if values["technique"] == technique] for technique in space.techniques]
+    design = [values for turn in zip_longest(*by_technique) for values in turn if values is not None][:trials]
+    seen = {space.recipe(values) for values in design}
+    turns = Counter(Technique(str(values["technique"])) for values in design)
+    sequences, least = {}, {}
     for place, technique in enumerate(space.techniques):
-        first = _first_points(space, technique, suggested_cut, warm)
-        sequences.append(_sequence(space, technique, derive(seed, 7, place), first))
-        # What was chosen on purpose has its turn however few the trials are.
-        least = max(least, (len(first) - 1) * len(space.techniques) + place + 1)
-    count = min(trials, max(least, int(SHARE * trials)))
-    design: list[Values] = []
-    seen = set()
+        points = _first_points(space, technique, suggested_cut)
+        new = [values for values in points if space.recipe(values) not in seen]
+        sequences[technique] = _sequence(space, technique, derive(seed, 7, place), new)
+        # What was chosen for this data set has its turn however few the trials are.
+        chosen = points[: 1 + (technique is Technique.FINE_TUNE and suggested_cut is not None)]
+        least[technique] = turns[technique] + sum(values in new for values in chosen)
     misses = 0
-    while len(design) < count and misses < 8 * len(sequences):
-        values = next(sequences[(len(design) + misses) % len(sequences)])
+    while len(design) < trials and misses < 8 * len(sequences):
+        due = [technique for technique in space.techniques if turns[technique] < least[technique]]
+        if len(design) >= int(SHARE * trials) and not due:
+            break
+        technique = next_turn(turns, due or space.techniques)
+        turns[technique] += 1
+        values = next(sequences[technique])
         recipe = space.recipe(values)
         if recipe in seen:
             # A technique with few recipes: its turn passes to the next.
@@ -56,14 +77,13 @@ def fair_start(
     return design
 
 
-def _first_points(space: SearchSpace, technique: Technique, suggested_cut: int | None, warm: Sequence[Values]) -> list[Values]:
-    """A technique's points that are not the sequence's: its warm start, then the post's settings; each recipe once."""
-    found = {space.recipe(values): values for values in warm if values["technique"] == technique}
-    for cut in (POST_FINE_TUNE_AT, space.nearest_cut(suggested_cut)):
-        point = None if cut is None else _post_settings(space, technique, cut)
-        if point is not None:
-            found.setdefault(space.recipe(point), point)
-    return list(found.values())
+def _first_points(space: SearchSpace, technique: Technique, suggested_cut: int | None) -> list[Values]:
+    """The proven settings of a technique that the space has, each once, and the first one's at the suggested cut."""
+    settings = list(PROVEN[technique])
+    if technique is Technique.FINE_TUNE and (cut := space.nearest_cut(suggested_cut)):
+        settings.insert(1, (settings[0][0], cut))
+    points = [point for rate, cut in settings if (point := _setting(space, technique, rate, cut)) is not None]
+    return list({space.recipe(point): point for point in points}.values())
 
 
 def _sequence(space: SearchSpace, technique: Technique, seed: int, first: list[Values]) -> Iterator[Values]:
@@ -91,15 +111,11 @@ def _at(values: OneOf | Between, share: float) -> Scalar:
     return options[min(int(share * len(options)), len(options) - 1)]
 
 
-def _post_settings(space: SearchSpace, technique: Technique, cut: int) -> Values | None:
-    """The post's own setting of a technique, cut at ``cut``; None where the space does not have it."""
-    wanted: Values = {
-        "technique": str(technique),
-        f"{technique}/learning_rate": 1e-4,
-        f"{technique}/fine_tune_at": cut,
-        "head_units": 0,
-        "dropout": 0.0,
-    }
+def _setting(space: SearchSpace, technique: Technique, rate: float, cut: int | None) -> Values | None:
+    """A learning rate and a cut with a head of one Dense layer and no dropout; None where the space does not have it."""
+    wanted: Values = {"technique": str(technique), f"{technique}/learning_rate": rate, "head_units": 0, "dropout": 0.0}
+    if cut is not None:
+        wanted[f"{technique}/fine_tune_at"] = cut
 
     def suggest(name: str, values: OneOf | Between) -> Scalar:
         if name not in wanted:

@@ -21,7 +21,7 @@ from .tried import Tried
 _ENDLESS = 10**6
 """In place of a number of trials or failures after which an oracle would stop by itself: the study decides that."""
 
-_INITIAL_POINTS = 6
+_INITIAL_POINTS = 3
 """Completed trials from which the Bayesian oracle models. Its default, three a dimension, exceeds 20 trials."""
 
 

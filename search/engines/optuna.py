@@ -17,7 +17,7 @@ from ..seeds import derive
 from .base import Engine
 from .tried import Tried
 
-_STARTUP_TRIALS = 6
+_STARTUP_TRIALS = 3
 """Completed trials from which TPE models. Its default of 10 is meant for a start at random, not for a designed one."""
 
 _SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {

@@ -1,6 +1,9 @@
 """Every engine and algorithm over the promises that `Engine` makes."""
 
 import json
+import math
+import statistics
+from collections import Counter
 
 import pytest
 
@@ -144,19 +147,25 @@ def test_a_finite_space_ends_when_every_recipe_was_tried(name, algorithm):
 
 
 def test_hyperband_trains_many_a_little_and_few_long():
-    epochs = [values["epochs"] for values in drive(new("keras-tuner", "hyperband"), trials=16)]
-    assert min(epochs) < max(epochs) <= 10
+    epochs = [values["epochs"] for values in drive(new("keras-tuner", "hyperband"), trials=60)]
+    assert min(epochs) < max(epochs) <= 20
 
 
-@pytest.mark.parametrize("algorithm", ["tpe"])
-def test_learns_which_technique_is_better(algorithm):
-    engine = new("optuna", algorithm)
+def test_learns_which_rate_is_better_and_gives_every_technique_its_turns():
+    engine = new("optuna", "tpe")
     proposed = []
-    for number in range(40):
-        values = engine.propose(number)
-        proposed.append(values["technique"])
-        engine.observe(number, 0.9 if values["technique"] == "full" else 0.5)
-    assert proposed[20:].count(str(Technique.FULL)) > 10  # 6.7 were expected of chance
+    for number in range(100):
+        proposed.append(engine.propose(number))
+        engine.observe(number, 1 - abs(math.log10(rate_of(proposed[-1]) / 3e-4)))
+    assert Counter(values["technique"] for values in proposed) == {"frozen": 25, "fine-tune": 50, "full": 25}
+    for technique, by_chance in (("frozen", 0.64), ("fine-tune", 0.40), ("full", 0.34)):
+        rates = [rate_of(values) for values in proposed if values["technique"] == technique]
+        apart = [abs(math.log10(rate / 3e-4)) for rate in rates]
+        assert statistics.mean(apart[-len(apart) // 2 :]) < 0.75 * by_chance
+
+
+def rate_of(values):
+    return values[f"{values['technique']}/learning_rate"]
 
 
 def test_the_grid_takes_the_techniques_in_turn():

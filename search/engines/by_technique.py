@@ -1,0 +1,63 @@
+"""Searches for each technique as if it were alone: an engine for each, which take turns.
+
+One engine over all techniques would favour the one that happens to lead, and leave the others half searched: they would then be
+compared at different completeness, not at their best.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from types import MappingProxyType
+
+from ...spaces.ranges import Values
+from ...spaces.recipe import Technique
+from ...spaces.space import SearchSpace
+from .base import WAIT, Engine, Wait
+
+SHARES = MappingProxyType({Technique.FROZEN: 1, Technique.FINE_TUNE: 2, Technique.FULL: 1})
+"""Of the trials. ``fine-tune`` has the most to choose: where to cut beside the rate. A trial of ``full`` takes the longest."""
+
+
+def next_turn(counts: Counter[Technique], techniques: Collection[Technique]) -> Technique:
+    """Whose turn it is after so many trials of each: each once, the cheapest first, then by `SHARES` (Webster's method)."""
+    return max(techniques, key=lambda technique: SHARES[technique] / (2 * counts[technique] + 1) if counts[technique] else 3)
+
+
+class ByTechnique(Engine):
+    """An engine for each technique of a space.
+
+    Args:
+        space: What may be tried.
+        make: Gives the engine of a space.
+    """
+
+    def __init__(self, space: SearchSpace, make: Callable[[SearchSpace], Engine]) -> None:
+        self._engines = {technique: make(space.replace(techniques=(technique,))) for technique in space.techniques}
+        self._counts: Counter[Technique] = Counter()
+        self._technique: dict[int, Technique] = {}
+
+    def propose(self, number: int) -> Values | Wait | None:
+        open_ones = list(self._engines)
+        waiting = False
+        while open_ones:
+            technique = next_turn(self._counts, open_ones)
+            values = self._engines[technique].propose(number)
+            if values is not None and values is not WAIT:
+                self._note(number, technique)
+                return values
+            waiting = waiting or values is WAIT
+            open_ones.remove(technique)
+        return WAIT if waiting else None
+
+    def adopt(self, number: int, values: Values) -> None:
+        technique = Technique(str(values["technique"]))
+        self._engines[technique].adopt(number, values)
+        self._note(number, technique)
+
+    def observe(self, number: int, score: float | None) -> None:
+        self._engines[self._technique.pop(number)].observe(number, score)
+
+    def _note(self, number: int, technique: Technique) -> None:
+        self._technique[number] = technique
+        self._counts[technique] += 1
