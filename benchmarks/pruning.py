@@ -70,7 +70,7 @@ def play(trials: Sequence[CompleteTrial], first: int) -> tuple[float, float]:
     epochs, kept = 0, []
     for trial in trials:
         curve = _trained(trial)
-        ends = (end for end in range(first, len(curve)) if pruning.falls_behind(curve[:end], kept, "accuracy"))
+        ends = (end for end in range(first, len(curve)) if pruning.falls_behind(trial.recipe, curve[:end], kept, "accuracy"))
         end = next(ends, len(curve))
         epochs += end
         if end == len(curve):

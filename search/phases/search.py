@@ -154,9 +154,9 @@ class Searcher(TrainingPhase):
         self._listener(TrialMeasured(running.trial.number, measurement))
         if self._out_of_time():
             return False
-        technique = running.trial.recipe.technique
-        rivals = [trial for trial in self._finished if trial.recipe.technique is technique]
-        running.pruned = self._prune and falls_behind(running.curve, rivals, self._metric)
+        recipe = running.trial.recipe
+        rivals = [trial for trial in self._finished if trial.recipe.technique is recipe.technique]
+        running.pruned = self._prune and falls_behind(recipe, running.curve, rivals, self._metric)
         return not running.pruned
 
     def ended(self, run: Train, end: RunEnd) -> None:
