@@ -33,13 +33,21 @@ if TYPE_CHECKING:
     from ..search.planning.plan import Plan
     from ..search.study import Study
 
+EPOCHS = "Epochs of a stage; of a head's, at each penalty.  [default: 8 of fine-tune, 5 of full, 20 of heads]"
+
 
 def run(  # noqa: PLR0913 - the options of the command
     data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: the built-in pictures]")] = None,
     trials: Annotated[
         int, typer.Option(callback=at_least(1, 100_000), help="Trials of the whole study, over all of its runs.")
     ] = 20,
-    epochs: Annotated[int | None, typer.Option(callback=at_least(1), help="Most epochs a stage.  [default: 10]")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            callback=at_least(1),
+            help=EPOCHS,
+        ),
+    ] = None,
     study: Annotated[
         Path | None, typer.Option(help="Folder of the study, or its name in --storage.  [default: runs/<name of DATA>]")
     ] = None,

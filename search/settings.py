@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..spaces.ranges import Values
-from ..spaces.recipe import Technique
+from ..spaces.recipe import Recipe, Technique
 from .trial import Metric
 
 CacheType = Literal["float16", "float32"]
@@ -148,8 +149,10 @@ def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
         was = ", ".join(stored.warm_start.studies) if stored.warm_start else "no other study"
         now = ", ".join(wanted.warm_start.studies)
         found.append(f"it was started from {was}{', now from ' + now if now != was else ', whose best recipes were others'}")
+    unsaid = {field.name: field.default for field in dataclasses.fields(Recipe)}
     for name in sorted(set(stored.space) | set(wanted.space)):
-        before, after = stored.space.get(name), wanted.space.get(name)
+        # What an earlier version did not know of was as a recipe that says nothing of it.
+        before, after = stored.space.get(name, unsaid.get(name)), wanted.space.get(name)
         if before != after:
             found.append(f"the space's {name} was {before}, now {after}")
     return found

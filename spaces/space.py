@@ -36,6 +36,11 @@ def _recipe_ranges() -> dict[str, Range]:
         # Folded trains 1.5 to 2 times faster and no worse than BatchNorm in inference mode.
         "batch_norm": Fixed("folded"),
         "class_weight": Fixed("none"),
+        "schedule": Fixed("cosine"),
+        "weight_decay": Fixed(0.0),
+        "label_smoothing": Fixed(0.0),
+        "l2_path": Fixed(True),
+        "least_steps": Fixed(250),
     }
 
 
@@ -48,10 +53,10 @@ class SearchSpace:
         fine_tune_at: Where ``fine-tune`` cuts. By default some of the second half's block starts and the post's 100; earlier
             cuts train nearly as long as ``full`` does.
         learning_rates: Of the main stage by technique. By default ``frozen`` 1e-4 (the post) to 1e-2, a head alone being hard
-            to spoil; ``fine-tune`` and ``full`` 1e-5 (Keras' transfer-learning guide) to 1e-3, above which measured accuracy
-            falls.
-        epochs: Most epochs of the main stage by technique.
-        head_epochs: Most epochs of the first stage by technique.
+            to spoil; ``fine-tune`` and ``full`` a little more than the rates that were best on some data set, see
+            ``docs/techniques.md``.
+        epochs: Of the main stage by technique.
+        head_epochs: Of the first stage.
         ranges: Of the recipe's other fields, by name.
 
     Raises:
@@ -63,12 +68,14 @@ class SearchSpace:
     learning_rates: Mapping[Technique, Range] = dataclasses.field(
         default_factory=lambda: {
             Technique.FROZEN: Between(1e-4, 1e-2, log=True),
-            Technique.FINE_TUNE: Between(1e-5, 1e-3, log=True),
-            Technique.FULL: Between(1e-5, 1e-3, log=True),
+            Technique.FINE_TUNE: Between(5e-5, 2e-3, log=True),
+            Technique.FULL: Between(5e-5, 1e-3, log=True),
         }
     )
-    epochs: Mapping[Technique, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(Technique, 10))
-    head_epochs: int = 10
+    epochs: Mapping[Technique, int] = dataclasses.field(
+        default_factory=lambda: {Technique.FROZEN: 20, Technique.FINE_TUNE: 8, Technique.FULL: 5}
+    )
+    head_epochs: int = 20
     ranges: Mapping[str, Range] = dataclasses.field(default_factory=_recipe_ranges)
 
     def __post_init__(self) -> None:

@@ -45,7 +45,8 @@ class Report:
             yield recall_table(summary.confusion, summary.settings.data.classes)
         if summary.similarity:
             yield depth_line(summary.similarity.profile)
-        if summary.settings.space == load_preset("post").space.as_dict():
+        post = load_preset("post").space.as_dict()
+        if post | summary.settings.space == post:
             yield beside_the_post(summary)
         if summary.ranked:
             yield leaderboard(summary, self.top)

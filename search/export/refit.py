@@ -1,7 +1,7 @@
 """Refits a finalist: its recipe is trained on training and validation images together, for a model to be used, not compared.
 
-With nothing left to validate on, early stopping cannot choose the epoch. The main stage trains for as many epochs as the kept
-model's best one, the head's stage for all of the recipe's; of these the epoch with the lowest training loss is kept.
+With nothing left to validate on, no epoch can be chosen. The main stage trains as far into its schedule as the kept model was
+trained; the head that it starts from is trained up to the penalty that is best most often, or the epoch with the lowest loss.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 
 from ...spaces.backbone.spec import BackboneSpec, weights_fingerprint
 from ...spaces.errors import SearchFailedError, StudyError, WeightsError
-from ...spaces.recipe import Recipe
 from ...spaces.space import SearchSpace
 from ..context import Context
 from ..data.dataset import Dataset
@@ -23,6 +22,7 @@ from ..phases.extract import CacheFiller
 from ..settings import StudySettings
 from ..storage.models import KeptModel, keep, kept_model
 from ..storage.store import StudyStore
+from ..training.schedule import passes_a_round
 from ..training.trainer import Job, Outcome
 from ..workers.messages import Begin, Train, Trained
 from ..workers.pool import TaskFailedError
@@ -47,8 +47,10 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
     if there is not None and there.facts() == model.facts():
         return there
     context = _context(store.settings, dataset, cache_dir)
-    recipe = dataclasses.replace(model.recipe, epochs=model.epoch)
-    outcome = _train(context, SearchSpace.from_dict(store.settings.space), recipe, model.seed, listener)
+    # As far into its schedule as the model was kept.
+    rounds = model.epoch // passes_a_round(model.recipe, len(dataset.train))
+    job = Job(model.recipe, model.seed, head_seed=model.seed, patience=None, rounds=rounds, keep=True)
+    outcome = _train(context, SearchSpace.from_dict(store.settings.space), job, listener)
     assert outcome.weights is not None
     trained = dataclasses.replace(model, weights=outcome.weights)
     keep(store.files, trained)
@@ -79,11 +81,11 @@ def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) 
     )
 
 
-def _train(context: Context, space: SearchSpace, recipe: Recipe, seed: int, listener: Listener) -> Outcome:
+def _train(context: Context, space: SearchSpace, job: Job, listener: Listener) -> Outcome:
     with ProcessPool(1, choose_workers(1)[1]) as pool:
-        pool.begin(Begin(context, (recipe.first_trained_layer,), folded=recipe.batch_norm == "folded"))
+        pool.begin(Begin(context, (job.recipe.first_trained_layer,), folded=job.recipe.batch_norm == "folded"))
         with CacheFiller(pool, context, space, pool.wait_until_ready().values_at, listener) as filler:
-            run = Train(0, Job(recipe, seed, head_seed=seed, patience=None, keep=True), filler.fill("search"))
+            run = Train(0, job, filler.fill("search"))
             try:
                 ((_, end),) = pool.map([run])
             except TaskFailedError as error:

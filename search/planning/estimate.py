@@ -7,14 +7,17 @@ early stopping and pruning can only be guessed, and other programs may use the m
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...spaces.backbone.network import IMAGE
-from ...spaces.recipe import LAYERS, Technique
+from ...spaces.recipe import LAYERS, Recipe, Technique
 from ...spaces.space import SearchSpace
+from ..engines.by_technique import next_turn
+from ..training.schedule import PATH, passes_a_round
 from ..training.trainer import PATIENCE
 from .probe import Costs, Speeds
 
@@ -131,10 +134,11 @@ class Estimator:
 
     def forecast(self, counts: Counts) -> Forecast:
         """How long a search with these counts takes."""
-        trials = self._trials(counts.trials)
+        turns = self._turns(counts.trials)
+        trials = {technique: turns.count(technique) for technique in self._space.techniques}
         tried = [technique for technique, count in trials.items() if count]
         trial_seconds = {technique: self._run(technique, counts) for technique in tried}
-        searching = [(technique, trial_seconds[technique]) for technique in _in_turn(trials)]
+        searching = [(technique, trial_seconds[technique]) for technique in turns]
         confirming = [(technique, self._run(technique, counts, final=True)) for technique in tried] * counts.confirm
         search, confirm = (makespan([seconds for _, seconds in runs], counts.workers) for runs in (searching, confirming))
         shares = dict.fromkeys(trials, 0.0)
@@ -160,25 +164,34 @@ class Estimator:
             return self._speeds.train[LAYERS] + (self._speeds.forward if start == IMAGE else 0.0)
         return self._seconds(self._work(layer, start))
 
-    def _trials(self, total: int) -> dict[Technique, int]:
-        """How many trials each technique gets: an equal share, and no more in all than the space has recipes."""
-        size = self._space.size
-        total = total if size is None else min(total, size)
-        techniques = self._space.techniques
-        return {t: total // len(techniques) + (place < total % len(techniques)) for place, t in enumerate(techniques)}
+    def _turns(self, total: int) -> list[Technique]:
+        """The technique of each trial, no more in all than the space has recipes."""
+        size, counts, turns = self._space.size, Counter[Technique](), list[Technique]()
+        for _ in range(total if size is None else min(total, size)):
+            turns.append(next_turn(counts, self._space.techniques))
+            counts[turns[-1]] += 1
+        return turns
 
     def _run(self, technique: Technique, counts: Counts, *, final: bool = False) -> float:
         """Seconds of a trial, or of a ``final`` run that confirms one: the mean over the layers it may train from."""
         layers = {Technique.FROZEN: [LAYERS], Technique.FULL: [0]}.get(technique) or [n for n in self._space.cuts if n]
-        epochs: float = self._space.epochs[technique]
-        if counts.stops_early:
-            epochs = expected_epochs(self._space.epochs[technique]) * (1.0 if final else NOT_PRUNED)
-        seconds = sum(self._epochs(layer, counts, epochs) for layer in layers) / len(layers)
-        if technique is not Technique.FROZEN and self._space.head_epochs:
-            seconds += self._epochs(LAYERS, counts, self._space.head_epochs)
+        recipe = next(recipe for recipe in map(self._space.recipe, self._space.grid(2)) if recipe.technique is technique)
+        passes = self._passes(recipe, counts, final=final)
+        seconds = sum(self._epochs(layer, counts, passes) for layer in layers) / len(layers)
+        if (first := recipe.first_stage) is not None:
+            seconds += self._epochs(LAYERS, counts, self._passes(first, counts, final=True))
         if final:
             seconds += counts.test * self._prediction(layers[0])
         return seconds
+
+    def _passes(self, recipe: Recipe, counts: Counts, *, final: bool) -> float:
+        """Mean passes over the training images in the main stage of a run."""
+        passes = passes_a_round(recipe, counts.train)
+        if recipe.trains_path:
+            return passes * len(PATH)
+        epochs = expected_epochs(recipe.epochs) if counts.stops_early and recipe.schedule == "constant" else recipe.epochs
+        prunes = not final and (counts.stops_early or recipe.schedule == "cosine")
+        return passes * epochs * (NOT_PRUNED if prunes else 1.0)
 
     def _epochs(self, layer: int, counts: Counts, epochs: float) -> float:
         """Seconds of so many epochs, building the model included."""
@@ -232,9 +245,3 @@ def makespan(seconds: Sequence[float], workers: int) -> float:
     for one in seconds:
         heapq.heapreplace(free, free[0] + one)
     return max(free)
-
-
-def _in_turn(trials: dict[Technique, int]) -> Iterator[Technique]:
-    """The technique of each trial, the techniques in turn, as in a fair start."""
-    for turn in range(max(trials.values(), default=0)):
-        yield from (technique for technique, count in trials.items() if turn < count)

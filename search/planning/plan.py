@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...spaces.backbone.spec import BackboneSpec
-from ...spaces.errors import DataError, OptionError
+from ...spaces.errors import DataError, OptionError, TlsearchError
 from ...spaces.presets import Preset, load_preset
 from ...spaces.ranges import Fixed, OneOf
 from ...spaces.recipe import Technique
@@ -149,14 +149,15 @@ def plan_run(options: RunOptions) -> Plan:
         OptionError, SpaceError: An option is out of range or contradicts another.
     """
     check_backend()
-    preset = load_preset(options.space)
-    space = _space(preset, options)
     folder, name = options.data, f"demo-{options.demo}"
     if folder is not None:
         name = _name(folder)
     elif options.labels is not None:
         folder, name = options.labels.parent, options.labels.stem
     is_demo = folder is None
+    storage = options.storage
+    study = place_of(options.study or (name if storage else Path("runs") / name), storage)
+    preset = load_preset(options.space, earlier=not options.fresh and _begun_earlier(study))
     backbone = BackboneSpec(
         alpha=_first(options.alpha, None if is_demo else preset.alpha, DEMO_ALPHA if is_demo else DATA_ALPHA),
         size=_first(options.size, None if is_demo else preset.size, DEMO_SIZE if is_demo else DATA_SIZE),
@@ -168,17 +169,16 @@ def plan_run(options: RunOptions) -> Plan:
             "--warm-start needs an algorithm that can be told where to begin, got grid, which tries every recipe of the space "
             "in its own order. Leave --warm-start out, or name another --algorithm."
         )
-    storage = options.storage
     return Plan(
         folder=folder,
         demo=options.demo,
         labels=options.labels,
         follow_symlinks=options.follow_symlinks,
-        study=place_of(options.study or (name if storage else Path("runs") / name), storage),
+        study=study,
         fresh=options.fresh,
         search=SearchOptions(
             backbone=backbone,
-            space=space,
+            space=_space(preset, options),
             engine=options.engine,
             algorithm=algorithm,
             metric=options.metric,
@@ -196,6 +196,15 @@ def plan_run(options: RunOptions) -> Plan:
     )
 
 
+def _begun_earlier(study: StudyPlace) -> bool:
+    """Whether there is a study that was begun by version 0.1.0, which knew no schedules."""
+    try:
+        return study.exists() and "schedule" not in study.settings().space
+    except (OSError, TlsearchError):
+        # `Plan.check_folders` says what is wrong with it.
+        return False
+
+
 def _space(preset: Preset, options: RunOptions) -> SearchSpace:
     """The preset's space, narrowed by the options."""
     changes: dict[str, Any] = {}
@@ -206,7 +215,7 @@ def _space(preset: Preset, options: RunOptions) -> SearchSpace:
             raise OptionError('--fine-tune-at belongs to technique "fine-tune", which is not asked for. Leave it out.')
         changes["fine_tune_at"] = Fixed(layers[0]) if len(layers) == 1 else OneOf(tuple(layers))
     if options.epochs is not None:
-        changes |= {"epochs": dict.fromkeys(Technique, options.epochs), "head_epochs": options.epochs}
+        changes |= {"epochs": dict.fromkeys(Technique, options.epochs), "head_epochs": options.epochs, "least_steps": Fixed(0)}
     for name in ("batch_size", "batch_norm", "class_weight"):
         if (value := getattr(options, name)) is not None:
             changes[name] = Fixed(value)

@@ -22,8 +22,8 @@ from ..storage.base import StudyPlace
 from ..storage.places import as_place
 from ..storage.store import StudyStore
 
-_NOT_THE_RECIPES = frozenset({"technique", "epochs", "head_epochs"})
-"""Fields that are not fitted: a recipe keeps its technique, and the new study decides how long to train."""
+_NOT_THE_RECIPES = frozenset({"technique", "epochs", "head_epochs", "schedule", "l2_path", "least_steps"})
+"""Fields that are not fitted: a recipe keeps its technique, and the new study decides how long to train, and how."""
 
 
 def read_warm_start(

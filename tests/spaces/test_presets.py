@@ -42,7 +42,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path):
     assert (space["dropout"], space["head_units"]) == (0.1, [0, 32])
     assert space["learning_rate"]["full"] == {"low": 1e-6, "high": 1e-4, "log": True}
     assert space["learning_rate"]["frozen"] == load_preset("default").space.as_dict()["learning_rate"]["frozen"]
-    assert space["epochs"] == {"frozen": 10, "full": 3}
+    assert space["epochs"] == {"frozen": 20, "full": 3}
 
 
 def test_a_file_may_build_on_another_preset(tmp_path):

@@ -18,11 +18,14 @@ from tlsearch.search.planning.estimate import (
 )
 from tlsearch.search.planning.probe import Costs, Speeds
 from tlsearch.spaces.backbone.network import IMAGE, POOL
+from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.ranges import OneOf
 from tlsearch.spaces.recipe import LAYERS, Technique
 from tlsearch.spaces.space import SearchSpace
 
-SPACE = SearchSpace(fine_tune_at=OneOf((54, 98, 134)))
+CUTS = OneOf((54, 98, 134))
+SPACE = load_preset("default", earlier=True).space.replace(fine_tune_at=CUTS)
+"""Of ten epochs a stage, at a constant rate."""
 # 1,000 values in each step: training all of them takes 154 times as long as training the last.
 COSTS = Costs(
     cuts={0: IMAGE, 54: 54, 98: 98, 134: 134, LAYERS: POOL + 1},
@@ -94,8 +97,23 @@ def test_a_technique_takes_its_epochs():
     assert times[Technique.FROZEN].trial_seconds == pytest.approx(head)
     full = 10 * (600 + 200 * PREDICT_SHARE) * SPEEDS.train[0] + 2.0
     assert times[Technique.FULL].trial_seconds == pytest.approx(full + head)
-    assert {one.trials for one in times.values()} == {3}
+    assert [one.trials for one in times.values()] == [2, 5, 2]
     assert times[Technique.FINE_TUNE].trial_seconds < times[Technique.FULL].trial_seconds
+
+
+def test_a_schedule_is_trained_to_its_end_and_heads_along_their_path():
+    """Twenty passes at each of five penalties; five epochs of ``full``, of which pruning saves some; none is stopped early."""
+    space = SearchSpace(fine_tune_at=CUTS)
+    counts = dataclasses.replace(COUNTS, train=6400, stops_early=True)
+    times = {one.technique: one.trial_seconds for one in estimator(space=space).forecast(counts).techniques}
+    images = 6400 + 200 * PREDICT_SHARE
+    head = 100 * images * 1e-5 + 0.25
+    assert times[Technique.FROZEN] == pytest.approx(head)
+    assert times[Technique.FULL] == pytest.approx(5 * NOT_PRUNED * images * SPEEDS.train[0] + 2.0 + head)
+    small = dataclasses.replace(counts, train=320)  # ten steps a pass: twenty passes a penalty, 25 of the whole network
+    times = {one.technique: one.trial_seconds for one in estimator(space=space).forecast(small).techniques}
+    assert times[Technique.FROZEN] == pytest.approx(100 * (320 + 200 * PREDICT_SHARE) * 1e-5 + 0.25)
+    assert times[Technique.FULL] > 24 * NOT_PRUNED * 320 * SPEEDS.train[0]
 
 
 @pytest.mark.parametrize(("most", "epochs"), [(1, 1), (4, 4), (5, 4.45), (10, 5.87), (1000, 7)])
@@ -116,7 +134,7 @@ def test_the_techniques_shares_are_the_whole():
     assert sum(one.seconds for one in found.techniques) == pytest.approx(found.search + found.confirm)
 
 
-@pytest.mark.parametrize(("trials", "each"), [(1, [1, 0, 0]), (3, [1, 1, 1]), (8, [3, 3, 2])])
+@pytest.mark.parametrize(("trials", "each"), [(1, [1, 0, 0]), (3, [1, 1, 1]), (8, [2, 4, 2])])
 def test_trials_are_dealt_out_in_turn(trials, each):
     found = estimator().forecast(dataclasses.replace(COUNTS, trials=trials))
     assert [one.trials for one in found.techniques] == each
