@@ -58,7 +58,7 @@ def fair_start(
         sequences[technique] = _sequence(space, technique, derive(seed, 7, place), new)
         # What was chosen for this data set has its turn however few the trials are.
         chosen = points[: 1 + (technique is Technique.FINE_TUNE and suggested_cut is not None)]
-        least[technique] = turns[technique] + sum(values in new for values in chosen)
+        least[technique] = max(1, turns[technique] + sum(values in new for values in chosen))
     misses = 0
     while len(design) < trials and misses < 8 * len(sequences):
         due = [technique for technique in space.techniques if turns[technique] < least[technique]]

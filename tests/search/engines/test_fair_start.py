@@ -43,6 +43,7 @@ def test_begins_with_proven_settings_the_posts_second(technique):
 def test_does_without_proven_settings_where_the_space_has_them_not():
     space = SearchSpace(fine_tune_at=Fixed(120))
     assert {space.recipe(values).fine_tune_at for values in fair_start(space, 20, 0)} == {None, 120}
+    assert [values["technique"] for values in fair_start(space, 3, 0)] == ["frozen", "fine-tune", "full"]
 
 
 def test_spreads_over_the_learning_rates():
