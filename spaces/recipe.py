@@ -53,8 +53,8 @@ class Recipe:
         weight_decay: Decoupled from the gradient, as in AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101): each step shrinks
             the trained kernels by this times the learning rate.
         label_smoothing: Share of each label that is spread evenly over all classes.
-        l2_path: Train heads on the frozen base with one L2 penalty after the other, the strongest first, each from the head
-            that the one before left, on standardised features (Friedman, Hastie & Tibshirani 2010). ``epochs`` and
+        l2_path: Train heads on the frozen base with one L2 penalty after the other, each from the head that the one before
+            left, on standardised features (Friedman, Hastie & Tibshirani 2010). ``epochs`` and
             ``head_epochs`` are then those of each penalty.
         least_steps: Steps of the main stage at least: where ``epochs`` make fewer, each passes over the images more than once.
 

@@ -30,6 +30,10 @@ def passes_a_round(recipe: Recipe, images: int) -> int:
     return max(1, -(-recipe.least_steps // (steps * recipe.epochs)))
 
 
-def penalties(images: int) -> tuple[float, ...]:
-    """The L2 penalties of `PATH` for so many training images, the strongest first."""
-    return tuple(1 / (inverse * images) for inverse in PATH)
+def penalties(recipe: Recipe, images: int) -> tuple[float, ...]:
+    """The L2 penalties of `PATH` for so many training images, the strongest first.
+
+    Hidden layers take them the other way round: a strong penalty drives all of their weights to 0, from where none returns.
+    """
+    strongest_first = tuple(1 / (inverse * images) for inverse in PATH)
+    return strongest_first[::-1] if recipe.head_layers else strongest_first

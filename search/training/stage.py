@@ -114,7 +114,7 @@ class Stage:
         rounds = 1 if recipe.trains_path else recipe.epochs
         rates = learning_rates(recipe, rounds * passes * steps).reshape(rounds, passes, steps)
         if recipe.trains_path:
-            yield from ((penalty, rates[0]) for penalty in penalties(images))
+            yield from ((penalty, rates[0]) for penalty in penalties(recipe, images))
         else:
             yield from ((0.0, some) for some in rates)
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,9 @@ from tlsearch.spaces.recipe import Recipe
 
 
 def test_penalties_are_those_of_a_logistic_regression_the_strongest_first():
-    found = penalties(1000)
+    plain = Recipe(technique="frozen", learning_rate=1e-3, l2_path=True)
+    found = penalties(plain, 1000)
+    assert penalties(dataclasses.replace(plain, head_units=8, head_layers=1), 1000) == found[::-1]
     assert list(found) == sorted(found, reverse=True) and len(found) == len(PATH)
     assert found[0] == pytest.approx(1 / (1e-4 * 1000))
 

@@ -253,3 +253,8 @@ def test_a_run_of_so_many_rounds_keeps_the_last_and_is_as_far_as_the_whole_run_w
     part, outcome = run(trainer, path(), rounds=2)
     assert len(part) == 2 and outcome.best is part[-1]
     assert [m.val_loss for m in part] == pytest.approx([m.val_loss for m in whole[:2]])
+
+
+def test_a_path_leaves_hidden_layers_alive(make):
+    _, outcome = run(make(POOL + 1), path(head_units=128, head_layers=3))
+    assert outcome.best.val_accuracy >= 0.9
