@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..search.planning.plan import Plan
     from ..search.study import Study
 
-EPOCHS = "Epochs of a stage; of a head's, at each penalty.  [default: 8 of fine-tune, 5 of full, 20 of heads]"
+EPOCHS = "Epochs of a stage; of a head's, at each penalty.  [default: 8 of fine-tune, 6 of full, 20 of heads]"
 
 
 def run(  # noqa: PLR0913 - the options of the command

@@ -73,7 +73,7 @@ class SearchSpace:
         }
     )
     epochs: Mapping[Technique, int] = dataclasses.field(
-        default_factory=lambda: {Technique.FROZEN: 20, Technique.FINE_TUNE: 8, Technique.FULL: 5}
+        default_factory=lambda: {Technique.FROZEN: 20, Technique.FINE_TUNE: 8, Technique.FULL: 6}
     )
     head_epochs: int = 20
     ranges: Mapping[str, Range] = dataclasses.field(default_factory=_recipe_ranges)
