@@ -127,7 +127,7 @@ def cross_entropy(recipe: Recipe, *, from_logits: bool) -> Any:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
 
     def smoothed(labels: Any, predicted: Any) -> Any:
-        targets = keras.ops.one_hot(keras.ops.squeeze(labels) if len(labels.shape) > 1 else labels, predicted.shape[-1])
+        targets = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), predicted.shape[-1])
         return keras.losses.categorical_crossentropy(
             targets, predicted, from_logits=from_logits, label_smoothing=recipe.label_smoothing
         )

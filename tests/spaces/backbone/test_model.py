@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tlsearch.spaces.backbone.model import build_model, build_trained_part, network_for
+from tlsearch.spaces.backbone.model import build_model, build_trained_part, cross_entropy, network_for
 from tlsearch.spaces.backbone.network import IMAGE, POOL
 from tlsearch.spaces.recipe import Recipe
 
@@ -70,3 +70,15 @@ def test_the_folded_and_the_plain_model_agree(network, images):
         ours.assign(theirs)
     first, second = (run(model, images) for model in models)
     np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_smoothed_labels_may_have_a_dimension_of_their_own(images):
+    """As `fit` gives them; a last batch may hold one image."""
+    loss = cross_entropy(Recipe(technique="frozen", learning_rate=1e-3, label_smoothing=0.2), from_logits=True)
+    logits = np.arange(images * 4, dtype=np.float32).reshape(images, 4) ** 0.5
+    labels = np.arange(images) % 4
+    shifted = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -0.8 * shifted[np.arange(images), labels] - 0.2 * shifted.mean(axis=1)
+    for given in (labels, labels[:, None]):
+        np.testing.assert_allclose(np.asarray(loss(given, logits)), expected, rtol=1e-5)
