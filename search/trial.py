@@ -102,6 +102,8 @@ class CompleteTrial(FinishedTrial):
         trainable_params: Parameters that the main stage trained.
         images_per_second: Of the main stage's training steps.
         trained_from: ``features``, ``activations`` or ``pixels``: where the main stage's input came from.
+        head_c: Of the head that it is (``frozen``) or started from: the inverse strength C, in scikit-learn's sense, of the L2
+            penalty it was trained with; None where it was trained without a path of penalties, or by version 0.1.0.
     """
 
     best_epoch: int
@@ -110,6 +112,7 @@ class CompleteTrial(FinishedTrial):
     trainable_params: int
     images_per_second: float
     trained_from: str
+    head_c: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

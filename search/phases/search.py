@@ -233,6 +233,7 @@ class Searcher(TrainingPhase):
                 trainable_params=outcome.trainable_params,
                 images_per_second=outcome.images_per_second,
                 trained_from=outcome.trained_from,
+                head_c=outcome.head_c,
             )
         if not running.pruned:
             return trial.as_interrupted("the time limit was reached")

@@ -35,5 +35,13 @@ def penalties(recipe: Recipe, images: int) -> tuple[float, ...]:
 
     Hidden layers take them the other way round: a strong penalty drives all of their weights to 0, from where none returns.
     """
-    strongest_first = tuple(1 / (inverse * images) for inverse in PATH)
-    return strongest_first[::-1] if recipe.head_layers else strongest_first
+    return tuple(1 / (inverse * images) for inverse in _path(recipe))
+
+
+def inverse_strength(recipe: Recipe, images: int, epoch: int) -> float | None:
+    """C of the L2 penalty that a head was trained with up to this pass of its path; None where it was trained without a path."""
+    return _path(recipe)[epoch // passes_a_round(recipe, images) - 1] if recipe.trains_path else None
+
+
+def _path(recipe: Recipe) -> tuple[float, ...]:
+    return PATH[::-1] if recipe.head_layers else PATH

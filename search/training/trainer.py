@@ -22,7 +22,7 @@ from ..data.dataset import Dataset
 from ..trial import Measurement, Metric
 from .inputs import Inputs, Scaling, StandardizedInputs
 from .models.shelf import ModelShelf
-from .schedule import REFIT_PENALTIES
+from .schedule import REFIT_PENALTIES, inverse_strength
 from .stage import Stage
 
 T = TypeVar("T")
@@ -66,6 +66,7 @@ class Outcome:
         setup_seconds: The part of it that was neither training steps nor evaluation.
         images_per_second: Of the main stage's training steps.
         trained_from: ``features``, ``activations`` or ``pixels``.
+        head_c: See `CompleteTrial`.
         test: Probabilities ``(n_test, classes)`` float32 where they were asked for.
         weights: Of the whole model at its best epoch, where they were asked for.
     """
@@ -76,6 +77,7 @@ class Outcome:
     setup_seconds: float
     images_per_second: float
     trained_from: str
+    head_c: float | None = None
     test: NDArray[np.float32] | None = None
     weights: Weights | None = None
 
@@ -86,11 +88,13 @@ class _Head:
 
     Attributes:
         best: The measurement of its best epoch.
+        c: Inverse strength of its L2 penalty; None where it was trained without a path of them.
         arrays: As `TrainableModel.reset` takes them.
         seconds: Wall time of training it; 0 where it was kept from an earlier trial.
     """
 
     best: Measurement
+    c: float | None
     arrays: list[NDArray[np.float32]]
     seconds: float
 
@@ -159,6 +163,7 @@ class Trainer:
             setup_seconds=max(seconds - measured, 0.0),
             images_per_second=trained.images / trained.step_seconds,
             trained_from=stage.inputs.trained_from,
+            head_c=head.c if head else inverse_strength(recipe, len(self._dataset.train), trained.best.epoch),
             test=test,
             weights=weights,
         )
@@ -175,7 +180,8 @@ class Trainer:
         stage = self._stage(first, self._inputs_for(first, cached_cuts, False))
         stage.model.reset(first, job.head_seed, None)
         trained = _value_of(stage.train(job.head_seed, job.patience, rounds))
-        head = _Head(trained.best, self._head_of(stage, trained.snapshot), trained.seconds)
+        c = inverse_strength(first, len(self._dataset.train), trained.best.epoch)
+        head = _Head(trained.best, c, self._head_of(stage, trained.snapshot), trained.seconds)
         self._heads[key] = replace(head, seconds=0.0)
         return head
 

@@ -91,4 +91,4 @@ def confirmer(store, dataset, seeds=2, **conditions):
 def _outcome(score, epoch, predictions, job):
     # The weights tell which run they are of.
     weights = (np.float32([job.seed]),) if job.keep else None
-    return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features", predictions, weights)
+    return Outcome(measurement(epoch, score), 100, 1.0, 0.1, 400.0, "features", test=predictions, weights=weights)
