@@ -114,7 +114,7 @@ def dry_run(plan: Plan) -> DryRun:
     limit = context.cache_limit
     if limit is None:
         limit = default_limit(context.cache, spoken_for=survey.bytes_to_decode)
-    cuts, missing_rows = _cuts(context, space, costs, limit)
+    cuts, missing = _cuts(context, space, costs, limit)
     trials = budget.trials if space.size is None else min(budget.trials, space.size)
     forecast = None
     if speeds is not None:
@@ -130,8 +130,7 @@ def dry_run(plan: Plan) -> DryRun:
                 confirm=budget.confirm,
                 workers=workers,
                 processes=max(1, choose_processes(None, survey.images)),
-                stops_early=plan.patience is not None,
-                missing=missing_rows,
+                missing=missing,
                 profile=0 if dataset and kept_profile(context) else min(len(data.train), MOST_IMAGES),
             )
         )
@@ -162,17 +161,17 @@ def _measure(
         return None, costs_of(search.backbone, search.space), str(error)
 
 
-def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], tuple[int, int]]:
+def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], int]:
     """Which activations the run will cache: those of the search first, then those of the test split, within what is left.
 
     Returns:
-        The cuts, and how many images the frozen pass will visit for the search and for the test split.
+        The cuts, and how many images the frozen passes will visit.
     """
     cache = ActivationCache(context.cache)
     kept = set(costs.values_at)
     total = dict.fromkeys(costs.values_at, 0)
     missing_bytes = dict.fromkeys(costs.values_at, 0)
-    rows: list[int] = []
+    rows = 0
     for part in ("search", "test"):
         planned = planned_passes(context, space, costs.values_at, part)
         keys = {key for work in planned for key in work.keys(context)}
@@ -183,13 +182,9 @@ def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tup
         for cut, size in bytes_of(context, planned, keys, costs.values_at).items():
             total[cut] += size
             missing_bytes[cut] += decided.sizes[cut]
-        rows.append(
-            sum(
-                len(work.rows)
-                for work in planned
-                if any(key in missing and key.cut in decided.fitting for key in work.keys(context))
-            )
-        )
+        for work in planned:
+            if any(key in missing and key.cut in decided.fitting for key in work.keys(context)):
+                rows += len(work.rows)
     used = {cut: tuple(layer for layer, own in costs.cuts.items() if own == cut) for cut in costs.values_at}
     cuts = (PlannedCut(cut, used[cut], total[cut], missing_bytes[cut], cut in kept) for cut in costs.values_at)
-    return tuple(sorted(cuts, key=lambda cut: cut.bytes)), (rows[0], rows[1])
+    return tuple(sorted(cuts, key=lambda cut: cut.bytes)), rows
