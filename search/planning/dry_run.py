@@ -105,7 +105,7 @@ def dry_run(plan: Plan) -> DryRun:
     # If nothing is left to decode, the real splits are known, and so is what the cache has of them.
     dataset = None if survey.to_decode else plan.open_data(ignore)
     workers, threads, gpus = choose_workers(plan.workers)
-    speeds, costs, unmeasured = _measure(search, survey, workers, threads, gpus)
+    costs, unmeasured = _measure(search, survey, workers, threads, gpus)
     # Nothing is downloaded for a dry run: without weights on this machine, the cache has no entry of theirs either.
     backbone = search.backbone
     weights = backbone.locate() if backbone.at_hand() else None
@@ -117,10 +117,10 @@ def dry_run(plan: Plan) -> DryRun:
     cuts, missing = _cuts(context, space, costs, limit)
     trials = budget.trials if space.size is None else min(budget.trials, space.size)
     forecast = None
-    if speeds is not None:
+    if isinstance(costs, Speeds):
         kept = frozenset(cut.cut for cut in cuts if cut.kept)
         data = context.dataset
-        forecast = Estimator(speeds, costs, space, kept).forecast(
+        forecast = Estimator(costs, space, kept).forecast(
             Counts(
                 images=survey.to_decode,
                 train=len(data.train),
@@ -150,15 +150,14 @@ def dry_run(plan: Plan) -> DryRun:
     )
 
 
-def _measure(
-    search: SearchOptions, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]
-) -> tuple[Speeds | None, Costs, str]:
+def _measure(search: SearchOptions, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]) -> tuple[Costs, str]:
+    """What the network costs, with times if this machine could be measured, and why it could not."""
     files = survey.layout.candidates[:: max(1, survey.images // SAMPLE)]
     paths = [survey.layout.root / file.path for file in files]
     try:
-        return *probe(search.backbone, search.space, paths, workers=workers, threads=threads, gpus=gpus), ""
+        return probe(search.backbone, search.space, paths, workers=workers, threads=threads, gpus=gpus), ""
     except NoProbeError as error:
-        return None, costs_of(search.backbone, search.space), str(error)
+        return costs_of(search.backbone, search.space), str(error)
 
 
 def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], int]:

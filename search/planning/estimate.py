@@ -18,7 +18,7 @@ from ...spaces.recipe import LAYERS, Recipe, Technique
 from ...spaces.space import SearchSpace
 from ..engines.by_technique import next_turn
 from ..training.schedule import PATH, passes_a_round
-from .probe import Costs, Speeds
+from .probe import Speeds
 
 PREDICT_SHARE = 0.27
 """Time to predict an image, relative to a training step over the same layers: 0.24 to 0.30 at α 0.35 and 1.0, at every cut."""
@@ -103,18 +103,16 @@ class Estimator:
 
     Args:
         speeds: How long this machine takes for each kind of work.
-        costs: The sizes of the network's parts.
         space: What may be tried.
         cached: Cuts whose activations will be in the cache.
     """
 
-    def __init__(self, speeds: Speeds, costs: Costs, space: SearchSpace, cached: frozenset[int]) -> None:
+    def __init__(self, speeds: Speeds, space: SearchSpace, cached: frozenset[int]) -> None:
         self._speeds = speeds
-        self._costs = costs
         self._space = space
         self._cached = cached
         measured = (
-            (self._work(layer, costs.cuts[layer]), seconds) for layer, seconds in speeds.train.items() if layer != LAYERS
+            (self._work(layer, speeds.cuts[layer]), seconds) for layer, seconds in speeds.train.items() if layer != LAYERS
         )
         self._known = sorted(measured)
 
@@ -176,15 +174,15 @@ class Estimator:
         start = self._start(layer)
         if layer == LAYERS:
             return PREDICT_SHARE * self._speeds.train[LAYERS] + (self._speeds.forward if start == IMAGE else 0.0)
-        return PREDICT_SHARE * self._seconds(self._costs.passed(start))
+        return PREDICT_SHARE * self._seconds(self._speeds.passed(start))
 
     def _start(self, layer: int) -> int:
-        cut = self._costs.cuts[layer]
+        cut = self._speeds.cuts[layer]
         return cut if cut in self._cached else IMAGE
 
     def _work(self, layer: int, start: int) -> float:
         """Values that a training step computes for one image. Layers that do not train have no backward pass and count less."""
-        return self._costs.passed(layer) + PREDICT_SHARE * self._costs.passed(start, layer)
+        return self._speeds.passed(layer) + PREDICT_SHARE * self._speeds.passed(start, layer)
 
     def _seconds(self, work: float) -> float:
         """Seconds of a training step of so much work for one image: interpolated between two measured, else in proportion."""

@@ -46,8 +46,9 @@ def no_probe(monkeypatch):
     """Takes a thousandth of a second for everything."""
 
     def measure(backbone, space, files, **options):
-        layers = dict.fromkeys(anchors(space), 1e-3)
-        return Speeds(1.0, 1e-3, 1e-3, layers, layers), _costs(backbone, json.dumps(space.as_dict()))
+        layers, costs = dict.fromkeys(anchors(space), 1e-3), _costs(backbone, json.dumps(space.as_dict()))
+        times = {"start": 1.0, "decode": 1e-3, "forward": 1e-3, "train": layers, "trace": layers}
+        return Speeds(cuts=costs.cuts, values_at=costs.values_at, values=costs.values, **times)
 
     monkeypatch.setattr(dry_run_module, "probe", measure)
 

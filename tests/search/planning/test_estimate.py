@@ -14,7 +14,7 @@ from tlsearch.search.planning.estimate import (
     Estimator,
     makespan,
 )
-from tlsearch.search.planning.probe import Costs, Speeds
+from tlsearch.search.planning.probe import Speeds
 from tlsearch.spaces.backbone.network import IMAGE, POOL
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.ranges import OneOf
@@ -24,22 +24,20 @@ from tlsearch.spaces.space import SearchSpace
 CUTS = OneOf((54, 98, 134))
 SPACE = load_preset("default", earlier=True).space.replace(fine_tune_at=CUTS)
 """Of ten epochs a stage, at a constant rate."""
+PACE = 1e-3
+"""Seconds of an image in a training step, a step of the network that trains."""
 # 1,000 values in each step: training all of them takes 154 times as long as training the last.
-COSTS = Costs(
+SPEEDS = Speeds(
     cuts={0: IMAGE, 54: 54, 98: 98, 134: 134, LAYERS: POOL + 1},
     values_at={54: 500, 98: 300, 134: 100, POOL + 1: 50},
     values=dict.fromkeys(range(LAYERS), 1000),
-)
-PACE = 1e-3
-"""Seconds of an image in a training step, a step of the network that trains."""
-SPEEDS = Speeds(
     start=5.0,
     decode=0.01,
     forward=0.04,
     train={0: PACE * LAYERS, 54: PACE * (LAYERS - 54), 134: PACE * (LAYERS - 134), LAYERS: 1e-5},
     trace={0: 2.0, 54: 1.0, 134: 0.5, LAYERS: 0.25},
 )
-ALL = frozenset(COSTS.values_at)
+ALL = frozenset(SPEEDS.values_at)
 COUNTS = Counts(
     images=1000,
     train=600,
@@ -55,7 +53,7 @@ COUNTS = Counts(
 
 
 def estimator(cached=ALL, space=SPACE):
-    return Estimator(SPEEDS, COSTS, space, cached)
+    return Estimator(SPEEDS, space, cached)
 
 
 def test_what_was_measured_is_given_back_and_the_rest_lies_between():
@@ -72,7 +70,7 @@ def test_a_cut_that_is_not_cached_costs_the_pass_from_the_pixels():
 
 def test_one_anchor_scales_in_proportion():
     alone = dataclasses.replace(SPEEDS, train={54: PACE * 100, LAYERS: 1e-5})
-    found = Estimator(alone, COSTS, SPACE, ALL)
+    found = Estimator(alone, SPACE, ALL)
     assert found.training_step(104, 104) == pytest.approx(PACE * 50)
     assert found.training_step(0, IMAGE) == pytest.approx(PACE * 154)
 
@@ -127,7 +125,7 @@ def test_trials_are_dealt_out_in_turn(trials, each):
 def test_a_space_without_all_techniques():
     space = SPACE.replace(techniques=(Technique.FROZEN,))
     speeds = dataclasses.replace(SPEEDS, train={LAYERS: 1e-5}, trace={LAYERS: 0.25})
-    found = Estimator(speeds, COSTS, space, ALL).forecast(COUNTS)
+    found = Estimator(speeds, space, ALL).forecast(COUNTS)
     assert [one.technique for one in found.techniques] == [Technique.FROZEN] and found.confirm > 0
 
 
