@@ -12,7 +12,7 @@ from ..text import count, duration, file_size, listed, literal
 def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
     """What was asked for and what was found, each with its label; safe to print."""
     plan, survey, search = found.plan, found.survey, found.plan.search
-    space, backbone, confirm = search.space, search.backbone, plan.budget.confirm
+    space, backbone, confirm = search.space, search.backbone, plan.options.budget.confirm
     train, val, test, skipped = image_counts(found)
     about = "about " if found.dataset is None else ""
     yield (
@@ -20,8 +20,8 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
         f"{literal(survey.path)}: {count(len(survey.classes), 'class')}, {about}{train:,} training, {val:,} validation, "
         f"{test:,} test images, {count(skipped, 'file')} skipped",
     )
-    if plan.labels:
-        yield "Labels", literal(str(plan.labels))
+    if plan.options.labels:
+        yield "Labels", literal(str(plan.options.labels))
     state = "decoded already" if not survey.to_decode else f"{survey.to_decode:,} to decode"
     if survey.to_decode and survey.decoded:
         state += f", {survey.decoded:,} decoded by an earlier run"

@@ -100,11 +100,11 @@ def dry_run(plan: Plan) -> DryRun:
     Raises:
         DataError: Names alone tell that the data set cannot be searched on.
     """
-    search, space, budget = plan.search, plan.search.space, plan.budget
+    search, space, budget = plan.search, plan.search.space, plan.options.budget
     survey = plan.survey()
     # If nothing is left to decode, the real splits are known, and so is what the cache has of them.
     dataset = None if survey.to_decode else plan.open_data(ignore)
-    workers, threads, gpus = choose_workers(plan.workers)
+    workers, threads, gpus = choose_workers(plan.options.workers)
     costs, unmeasured = _measure(search, survey, workers, threads, gpus)
     # Nothing is downloaded for a dry run: without weights on this machine, the cache has no entry of theirs either.
     backbone = search.backbone

@@ -55,7 +55,8 @@ def no_probe(monkeypatch):
 
 def look(plan, trials=6, **search):
     asked = dataclasses.replace(plan.search, **search)
-    return dry_run(dataclasses.replace(plan, search=asked, budget=Budget(trials=trials, confirm=1), workers=2))
+    options = dataclasses.replace(plan.options, budget=Budget(trials=trials, confirm=1), workers=2)
+    return dry_run(dataclasses.replace(plan, search=asked, options=options))
 
 
 def test_reads_names_and_sizes_and_writes_nothing(plan, folder, own_cache):
