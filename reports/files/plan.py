@@ -17,9 +17,9 @@ def plan_json(found: DryRun) -> str:
     told = {
         "schema": 1,
         "data": {
-            "path": survey.path,
+            "path": survey.stand_in.path,
             "labels": str(labels) if labels else None,
-            "classes": list(survey.classes),
+            "classes": list(survey.stand_in.classes),
             "train": train,
             "val": val,
             "test": test,

@@ -16,7 +16,7 @@ from ..activations.eviction import default_limit
 from ..context import Context
 from ..data.dataset import Dataset
 from ..data.decode_pool import choose_processes
-from ..data.survey import Survey, stand_in
+from ..data.survey import Survey
 from ..events import ignore
 from ..machine.devices import machine_memory
 from ..options import SearchOptions
@@ -88,7 +88,7 @@ class DryRun:
         """What does not fit in memory and is read in blocks: its name, and its size in bytes."""
         row_bytes = self.survey.pixel_bytes / max(self.survey.images, 1)
         taken = {f"activations at {cut.cut}": cut.bytes for cut in self.cuts if cut.kept and cut.cut <= LAYERS}
-        pixels = int(self.survey.train * row_bytes)
+        pixels = int(len(self.survey.stand_in.train) * row_bytes)
         if self.from_pixels or not all(cut.kept for cut in self.cuts):
             taken["images"] = pixels
         return {name: size for name, size in taken.items() if size > MEMORY_SHARE * self.memory}
@@ -110,7 +110,7 @@ def dry_run(plan: Plan) -> DryRun:
     backbone = search.backbone
     weights = backbone.locate() if backbone.at_hand() else None
     fingerprint = weights_fingerprint(backbone, weights) if backbone.at_hand() else ""
-    context = search.context(dataset or stand_in(survey), weights, fingerprint)
+    context = search.context(dataset or survey.stand_in, weights, fingerprint)
     limit = context.cache_limit
     if limit is None:
         limit = default_limit(context.cache, spoken_for=survey.bytes_to_decode)

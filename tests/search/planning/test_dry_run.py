@@ -63,7 +63,7 @@ def test_reads_names_and_sizes_and_writes_nothing(plan, folder, own_cache):
     for path in folder.rglob("*.png"):
         path.write_bytes(b"no image")
     found = look(plan)
-    assert found.dataset is None and found.survey.train + found.survey.val == 50
+    assert found.dataset is None and len(found.survey.stand_in.train) + len(found.survey.stand_in.val) == 50
     assert found.survey.to_decode == 64 and found.survey.bytes_to_decode == 64 * 32 * 32 * 3
     assert [path for path in own_cache.rglob("*") if path.is_file()] == []
 
