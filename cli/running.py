@@ -154,11 +154,16 @@ def run(  # noqa: PLR0913 - the options of the command
             plan.read_warm_start(listener)
         return _show_plan(plan, output_format)
     # Before anything is decoded: whatever is wrong with the cluster is said at once.
-    with nullcontext() if plan.ray is None else plan.ray.connected(), watching(metric, quiet=quiet) as listener:
+    with nullcontext() if options.ray is None else options.ray.connected(), watching(metric, quiet=quiet) as listener:
         searched = _open_study(plan, listener)
         try:
             searched.run(
-                plan.budget, workers=plan.workers, ray=plan.ray, prune=plan.prune, patience=plan.patience, listener=listener
+                options.budget,
+                workers=options.workers,
+                ray=options.ray,
+                prune=options.prune,
+                patience=plan.patience,
+                listener=listener,
             )
         except KeyboardInterrupt:
             kept = f"{searched.done} of {trials} trials are kept"
@@ -179,7 +184,7 @@ def _open_study(plan: Plan, listener: Listener) -> Study:
     data = plan.open_data(listener)
     from ..search.study import Study
 
-    if plan.fresh:
+    if plan.options.fresh:
         Study.delete(plan.study)
     try:
         return Study.open(plan.study, data, plan.search, warm_start=warm_start)

@@ -12,14 +12,14 @@ from ..words.plan import concerns, image_counts, phases, purpose, uncached
 
 def plan_json(found: DryRun) -> str:
     """A JSON object; sizes in bytes, times in seconds."""
-    survey = found.survey
+    survey, labels = found.survey, found.plan.options.labels
     train, val, test, skipped = image_counts(found)
     told = {
         "schema": 1,
         "data": {
-            "path": survey.path,
-            "labels": str(found.plan.labels) if found.plan.labels else None,
-            "classes": list(survey.classes),
+            "path": survey.stand_in.path,
+            "labels": str(labels) if labels else None,
+            "classes": list(survey.stand_in.classes),
             "train": train,
             "val": val,
             "test": test,
@@ -37,7 +37,7 @@ def plan_json(found: DryRun) -> str:
         "study": str(found.plan.study),
         "warm_start": [str(study) for study in found.plan.warm_start],
         "trials": found.trials,
-        "confirm": found.plan.budget.confirm,
+        "confirm": found.plan.options.budget.confirm,
         "workers": found.workers,
         "cache": {
             "limit": found.limit,

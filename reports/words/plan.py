@@ -12,16 +12,17 @@ from ..text import count, duration, file_size, listed, literal
 def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
     """What was asked for and what was found, each with its label; safe to print."""
     plan, survey, search = found.plan, found.survey, found.plan.search
-    space, backbone, confirm = search.space, search.backbone, plan.budget.confirm
+    space, backbone, confirm = search.space, search.backbone, plan.options.budget.confirm
     train, val, test, skipped = image_counts(found)
+    path, classes = survey.stand_in.path, survey.stand_in.classes
     about = "about " if found.dataset is None else ""
     yield (
         "Data",
-        f"{literal(survey.path)}: {count(len(survey.classes), 'class')}, {about}{train:,} training, {val:,} validation, "
+        f"{literal(path)}: {count(len(classes), 'class')}, {about}{train:,} training, {val:,} validation, "
         f"{test:,} test images, {count(skipped, 'file')} skipped",
     )
-    if plan.labels:
-        yield "Labels", literal(str(plan.labels))
+    if plan.options.labels:
+        yield "Labels", literal(str(plan.options.labels))
     state = "decoded already" if not survey.to_decode else f"{survey.to_decode:,} to decode"
     if survey.to_decode and survey.decoded:
         state += f", {survey.decoded:,} decoded by an earlier run"
@@ -44,9 +45,7 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
 
 def image_counts(found: DryRun) -> tuple[int, int, int, int]:
     """Training, validation, test images and skipped files: exact where the images are decoded already, else estimated."""
-    data, survey = found.dataset, found.survey
-    if data is None:
-        return survey.train, survey.val, survey.test, len(survey.layout.skipped)
+    data = found.dataset or found.survey.stand_in
     return len(data.train), len(data.val), len(data.test), len(data.skipped)
 
 

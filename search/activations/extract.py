@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from ...spaces.recipe import Recipe
 from ..context import Context
 from ..machine.shards import Shards
 from ..training.inputs import CachedInputs, Inputs, PixelInputs, PooledInputs, flatten, view_of
+from .blocks import BLOCKS
 from .cache import ActivationCache, DamagedEntryError, EntryKey, shard_rows, shards_of
 from .passes import Pass, passes
 
@@ -25,15 +27,17 @@ class Extractor:
         context: What the search trains on.
         network: The backbone, BatchNorm not folded.
         threads: As in `compile_forward`.
+
+    Attributes:
+        networks: The backbone, by whether BatchNorm is folded.
     """
 
     def __init__(self, context: Context, network: Network, *, threads: int | None = 1) -> None:
         self._context, self._threads = context, threads
-        self._networks = {False: network, True: fold(network)}
+        self.networks = {False: network, True: fold(network)}
         self._cache = ActivationCache(context.cache)
         self._prefixes: dict[tuple[bool, tuple[int, ...]], Forward] = {}
         self._opened: dict[EntryKey, Shards] = {}
-        self._pooled: PooledInputs | None = None
 
     def shard(self, work: Pass, shard: int) -> dict[EntryKey, int]:
         """Computes and writes one shard of every entry of ``work``, and returns their checksums.
@@ -42,9 +46,22 @@ class Extractor:
             OSError: The disk is full or the cache cannot be written.
         """
         rows = work.rows[shard_rows(shard, len(work.rows))]
-        flat = self._compute(work, rows)
-        keys = work.keys(self._context)
-        return {key: self._cache.write_shard(key, shard, flat[key.cut]) for key in keys}
+        context, network = self._context, self.networks[work.folded]
+        # Every tensor at any of the cuts, each once; a cut may have several.
+        steps = sorted({index for cut in work.cuts for index in network.frontier(cut)})
+        prefix = (work.folded, tuple(steps))
+        if prefix not in self._prefixes:
+            self._prefixes[prefix] = compile_forward(network, steps, threads=self._threads)
+        outputs = forward_rows(
+            self._prefixes[prefix], lambda some: view_of(context.dataset, some, work.view, context.seed), rows, self._threads
+        )
+        tensors = dict(zip(steps, outputs, strict=True))
+        flat = {cut: flatten([tensors[index] for index in network.frontier(cut)]) for cut in work.cuts}
+        return {key: self._cache.write_shard(key, shard, flat[key.cut]) for key in work.keys(context)}
+
+    def features(self, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+        """The output of each of `BLOCKS` of the folded network, averaged over its positions, ``(len(rows), channels)``."""
+        return forward_rows(self._blocks, lambda some: self._context.dataset.images()[some], rows, self._threads)
 
     def inputs_for(self, recipe: Recipe, cached_cuts: Collection[int], test: bool) -> Inputs:
         """The recipe's inputs, from the cache where its cut is among ``cached_cuts``, else from pixels.
@@ -56,11 +73,10 @@ class Extractor:
             cached_cuts: Cuts whose entries are complete.
             test: Whether the test split is wanted too.
         """
-        network = self._networks[recipe.batch_norm == "folded"]
+        network = self.networks[recipe.batch_norm == "folded"]
         cut = network.cut_for(recipe.first_trained_layer)
         if cut == IMAGE or cut not in cached_cuts:
-            pixels = PixelInputs(self._context.dataset, self._context.seed)
-            return self._pooled_inputs(pixels) if recipe.trains_path else pixels
+            return self._pooled if recipe.trains_path else PixelInputs(self._context.dataset, self._context.seed)
         wanted = passes(self._context, "search", [cut], folded=recipe.batch_norm == "folded", augment=recipe.augment)
         if test:
             wanted += passes(self._context, "test", [cut], folded=recipe.batch_norm == "folded", augment=False)
@@ -69,13 +85,18 @@ class Extractor:
             entries.setdefault(work.view, []).append((work.rows, self._open(work)))
         return CachedInputs(network, cut, entries)
 
-    def _pooled_inputs(self, pixels: PixelInputs) -> PooledInputs:
-        if self._pooled is None:
-            network = self._networks[True]
-            forward = compile_forward(network, [POOL], threads=self._threads)
-            shape = (len(self._context.dataset.labels), network.step(POOL).shape[0])
-            self._pooled = PooledInputs(pixels, forward, shape, self._threads)
-        return self._pooled
+    @cached_property
+    def _pooled(self) -> PooledInputs:
+        dataset, network = self._context.dataset, self.networks[True]
+        forward = compile_forward(network, [POOL], threads=self._threads)
+        shape = (len(dataset.labels), network.step(POOL).shape[0])
+        return PooledInputs(PixelInputs(dataset, self._context.seed), forward, shape, self._threads)
+
+    @cached_property
+    def _blocks(self) -> Forward:
+        network = self.networks[True]
+        steps = [network.step(layer).index for layer in BLOCKS.values()]
+        return compile_forward(network, steps, averaged=True, threads=self._threads)
 
     def _open(self, work: Pass) -> Shards:
         (key,) = work.keys(self._context)
@@ -92,20 +113,3 @@ class Extractor:
                         self._cache.complete(key, len(work.rows), [checksums[shard] for shard in sorted(checksums)])
                 self._opened[key] = self._cache.open(key)
         return self._opened[key]
-
-    def _compute(self, work: Pass, rows: NDArray[np.int64]) -> dict[int, NDArray[np.float32]]:
-        prefix, places = self._prefix(work)
-        whole = forward_rows(
-            prefix, lambda some: view_of(self._context.dataset, some, work.view, self._context.seed), rows, self._threads
-        )
-        return {cut: flatten([whole[place] for place in places[cut]]) for cut in work.cuts}
-
-    def _prefix(self, work: Pass) -> tuple[Forward, dict[int, list[int]]]:
-        """The function that computes every wanted tensor, and the indices of each cut's tensors among its outputs."""
-        network = self._networks[work.folded]
-        steps = sorted({index for cut in work.cuts for index in network.frontier(cut)})
-        places = {cut: [steps.index(index) for index in network.frontier(cut)] for cut in work.cuts}
-        key = (work.folded, tuple(steps))
-        if key not in self._prefixes:
-            self._prefixes[key] = compile_forward(network, steps, threads=self._threads)
-        return self._prefixes[key], places

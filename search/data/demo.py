@@ -53,7 +53,6 @@ VARIANTS = MappingProxyType(
         "large-different": Variant(tuple(FIELDS), draw_field, 500),
     }
 )
-DEFAULT_VARIANT = "small-similar"
 
 
 def write_demo(variant: str, cache: Path) -> Path:

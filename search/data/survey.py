@@ -21,25 +21,17 @@ class Survey:
     """A data set as its files' names and sizes tell it: what cannot be read, and copies, are counted as if all were well.
 
     Attributes:
-        path: As the user named it, or ``demo:<variant>``.
         layout: Its files.
-        classes: Their names, in order.
-        train, val, test: Images of each split.
+        stand_in: The data set as far as it is known, for estimates: without pixels, and every label is 0.
         decoded: Images that an earlier run has decoded at this size.
         file_bytes: Of all images.
-        size: Side that images are squashed to, pixels.
         pixel_bytes: That the decoded images take on disk.
     """
 
-    path: str
     layout: Layout
-    classes: tuple[str, ...]
-    train: int
-    val: int
-    test: int
+    stand_in: Dataset
     decoded: int
     file_bytes: int
-    size: int
     pixel_bytes: int
 
     @property
@@ -77,35 +69,24 @@ def survey_folder(
     files = layout.candidates
     # As if no two pictures were the same.
     train, val, test = split_folder(layout, files, [file.path for file in files], range(len(files)), seed=0)
-    return Survey(
+    stand_in = Dataset(
         path=name or str(path),
-        layout=layout,
         classes=classes,
-        train=len(train),
-        val=len(val),
-        test=len(test),
-        decoded=find_decoded(layout.root, files, size, cache_root(cache_dir) / "images"),
-        file_bytes=sum(file.size for file in files),
         size=size,
-        pixel_bytes=len(files) * size * size * 3,
-    )
-
-
-def stand_in(survey: Survey) -> Dataset:
-    """A stand-in with the same number of images in each split, for estimates. It has no pixels; every label is 0."""
-    rows = np.arange(survey.train + survey.val + survey.test)
-    train, val, test = np.split(rows, np.cumsum([survey.train, survey.val]))
-    return Dataset(
-        path=survey.path,
-        classes=survey.classes,
-        size=survey.size,
         files=(),
-        labels=np.zeros(len(rows), np.int64),
+        labels=np.zeros(len(files), np.int64),
         train=train,
         val=val,
         test=test,
-        skipped=survey.layout.skipped,
+        skipped=layout.skipped,
         fingerprint="",
         images_digest="",
         images_folder=Path(),
+    )
+    return Survey(
+        layout=layout,
+        stand_in=stand_in,
+        decoded=find_decoded(layout.root, files, size, cache_root(cache_dir) / "images"),
+        file_bytes=sum(file.size for file in files),
+        pixel_bytes=len(files) * size * size * 3,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from timeit import repeat
 from types import MappingProxyType
 
 import numpy as np
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from ..machine.devices import cores
 from ..machine.paths import folder_bytes
 from ..predict.formats import Quantize
-from ..predict.predictor import Predictor
+from ..predict.predictor import BATCH, Predictor
 
 IMAGES = 2_000
 """Most test images that an export is held against the trained model on; of more, so many evenly spaced ones."""
-
-BATCH = 32
 
 LARGEST_FLOAT32 = 1e-4
 """Largest difference in probability that sums in another order explain; 1e-5 was seen on 2,000 photographs."""
@@ -94,14 +92,11 @@ def measure(
     ``trained`` gives the trained model's probabilities ``(n, classes)`` of images ``(n, size, size, 3)``. The images and their
     labels ``(n,)`` are those of the test split.
     """
-    theirs, ours = [], []
-    for at in range(0, len(images), BATCH):
-        batch = images[at : at + BATCH]
-        theirs.append(predictor.predict(batch))
-        ours.append(trained(batch))
-    exported, reference = np.concatenate(theirs), np.concatenate(ours)
+    exported = predictor.predict(images)
+    reference = np.concatenate([trained(images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
     classes, before = exported.argmax(axis=1), reference.argmax(axis=1)
     differences = np.abs(exported - reference)
+    seconds = repeat(lambda: predictor.predict(images[:1]), number=1, repeat=_WARM_UP + _RUNS)[_WARM_UP:]
     return Parity(
         images=len(images),
         largest_difference=float(differences.max()),
@@ -110,7 +105,7 @@ def measure(
         accuracy=float((classes == labels).mean()),
         trained_accuracy=float((before == labels).mean()),
         megabytes=(folder_bytes(path) if path.is_dir() else path.stat().st_size) / 1e6,
-        milliseconds=1e3 * _median_seconds(predictor, images[:1]),
+        milliseconds=1e3 * float(np.median(seconds)),
         runtime=predictor.runtime,
         threads=cores(),
     )
@@ -119,12 +114,3 @@ def measure(
 def held_out(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """``rows``, or so many of them evenly spaced: a split lists class after class, so each keeps its share."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-
-
-def _median_seconds(predictor: Predictor, image: NDArray[np.uint8]) -> float:
-    taken = []
-    for _ in range(_WARM_UP + _RUNS):
-        began = time.perf_counter()
-        predictor.predict(image)
-        taken.append(time.perf_counter() - began)
-    return float(np.median(taken[_WARM_UP:]))

@@ -90,15 +90,12 @@ def _name_tensors(path: Path) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The converters tell of their steps on every channel that there is."""
-    loggers = [logging.getLogger(name) for name in ("tensorflow", "absl", "tf2onnx")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), quiet_native():
             # Keras 3.15 and tf2onnx under NumPy 2: `np.object`, `__array__(copy=False)`.
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(disabled)

@@ -16,7 +16,7 @@ from ..activations.eviction import default_limit
 from ..context import Context
 from ..data.dataset import Dataset
 from ..data.decode_pool import choose_processes
-from ..data.survey import Survey, stand_in
+from ..data.survey import Survey
 from ..events import ignore
 from ..machine.devices import machine_memory
 from ..options import SearchOptions
@@ -88,7 +88,7 @@ class DryRun:
         """What does not fit in memory and is read in blocks: its name, and its size in bytes."""
         row_bytes = self.survey.pixel_bytes / max(self.survey.images, 1)
         taken = {f"activations at {cut.cut}": cut.bytes for cut in self.cuts if cut.kept and cut.cut <= LAYERS}
-        pixels = int(self.survey.train * row_bytes)
+        pixels = int(len(self.survey.stand_in.train) * row_bytes)
         if self.from_pixels or not all(cut.kept for cut in self.cuts):
             taken["images"] = pixels
         return {name: size for name, size in taken.items() if size > MEMORY_SHARE * self.memory}
@@ -100,27 +100,27 @@ def dry_run(plan: Plan) -> DryRun:
     Raises:
         DataError: Names alone tell that the data set cannot be searched on.
     """
-    search, space, budget = plan.search, plan.search.space, plan.budget
+    search, space, budget = plan.search, plan.search.space, plan.options.budget
     survey = plan.survey()
     # If nothing is left to decode, the real splits are known, and so is what the cache has of them.
     dataset = None if survey.to_decode else plan.open_data(ignore)
-    workers, threads, gpus = choose_workers(plan.workers)
-    speeds, costs, unmeasured = _measure(search, survey, workers, threads, gpus)
+    workers, threads, gpus = choose_workers(plan.options.workers)
+    costs, unmeasured = _measure(search, survey, workers, threads, gpus)
     # Nothing is downloaded for a dry run: without weights on this machine, the cache has no entry of theirs either.
     backbone = search.backbone
     weights = backbone.locate() if backbone.at_hand() else None
     fingerprint = weights_fingerprint(backbone, weights) if backbone.at_hand() else ""
-    context = search.context(dataset or stand_in(survey), weights, fingerprint)
+    context = search.context(dataset or survey.stand_in, weights, fingerprint)
     limit = context.cache_limit
     if limit is None:
         limit = default_limit(context.cache, spoken_for=survey.bytes_to_decode)
-    cuts, missing_rows = _cuts(context, space, costs, limit)
+    cuts, missing = _cuts(context, space, costs, limit)
     trials = budget.trials if space.size is None else min(budget.trials, space.size)
     forecast = None
-    if speeds is not None:
+    if isinstance(costs, Speeds):
         kept = frozenset(cut.cut for cut in cuts if cut.kept)
         data = context.dataset
-        forecast = Estimator(speeds, costs, space, kept).forecast(
+        forecast = Estimator(costs, space, kept).forecast(
             Counts(
                 images=survey.to_decode,
                 train=len(data.train),
@@ -130,8 +130,7 @@ def dry_run(plan: Plan) -> DryRun:
                 confirm=budget.confirm,
                 workers=workers,
                 processes=max(1, choose_processes(None, survey.images)),
-                stops_early=plan.patience is not None,
-                missing=missing_rows,
+                missing=missing,
                 profile=0 if dataset and kept_profile(context) else min(len(data.train), MOST_IMAGES),
             )
         )
@@ -151,28 +150,27 @@ def dry_run(plan: Plan) -> DryRun:
     )
 
 
-def _measure(
-    search: SearchOptions, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]
-) -> tuple[Speeds | None, Costs, str]:
+def _measure(search: SearchOptions, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]) -> tuple[Costs, str]:
+    """What the network costs, with times if this machine could be measured, and why it could not."""
     files = survey.layout.candidates[:: max(1, survey.images // SAMPLE)]
     paths = [survey.layout.root / file.path for file in files]
     try:
-        return *probe(search.backbone, search.space, paths, workers=workers, threads=threads, gpus=gpus), ""
+        return probe(search.backbone, search.space, paths, workers=workers, threads=threads, gpus=gpus), ""
     except NoProbeError as error:
-        return None, costs_of(search.backbone, search.space), str(error)
+        return costs_of(search.backbone, search.space), str(error)
 
 
-def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], tuple[int, int]]:
+def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], int]:
     """Which activations the run will cache: those of the search first, then those of the test split, within what is left.
 
     Returns:
-        The cuts, and how many images the frozen pass will visit for the search and for the test split.
+        The cuts, and how many images the frozen passes will visit.
     """
     cache = ActivationCache(context.cache)
     kept = set(costs.values_at)
     total = dict.fromkeys(costs.values_at, 0)
     missing_bytes = dict.fromkeys(costs.values_at, 0)
-    rows: list[int] = []
+    rows = 0
     for part in ("search", "test"):
         planned = planned_passes(context, space, costs.values_at, part)
         keys = {key for work in planned for key in work.keys(context)}
@@ -183,13 +181,9 @@ def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tup
         for cut, size in bytes_of(context, planned, keys, costs.values_at).items():
             total[cut] += size
             missing_bytes[cut] += decided.sizes[cut]
-        rows.append(
-            sum(
-                len(work.rows)
-                for work in planned
-                if any(key in missing and key.cut in decided.fitting for key in work.keys(context))
-            )
-        )
+        for work in planned:
+            if any(key in missing and key.cut in decided.fitting for key in work.keys(context)):
+                rows += len(work.rows)
     used = {cut: tuple(layer for layer, own in costs.cuts.items() if own == cut) for cut in costs.values_at}
     cuts = (PlannedCut(cut, used[cut], total[cut], missing_bytes[cut], cut in kept) for cut in costs.values_at)
-    return tuple(sorted(cuts, key=lambda cut: cut.bytes)), (rows[0], rows[1])
+    return tuple(sorted(cuts, key=lambda cut: cut.bytes)), rows

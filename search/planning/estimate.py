@@ -1,7 +1,7 @@
 """Estimates how long a search will take, by phase and by technique.
 
 Each time is one that the probe measured, times a count from the survey. The estimate is rough: the probe lasts two seconds,
-early stopping and pruning can only be guessed, and other programs may use the machine.
+and other programs may use the machine. Every run is taken to train all of its epochs, which early stopping and pruning shorten.
 """
 
 from __future__ import annotations
@@ -18,19 +18,7 @@ from ...spaces.recipe import LAYERS, Recipe, Technique
 from ...spaces.space import SearchSpace
 from ..engines.by_technique import next_turn
 from ..training.schedule import PATH, passes_a_round
-from ..training.trainer import PATIENCE
-from .probe import Costs, Speeds
-
-GO_ON = 0.45
-"""Share of trials that early stopping lets train for more than its patience plus one epoch. Measured, like `STAY` and
-`NOT_PRUNED`, in three searches of 36 trials on cats and dogs and on ants and bees: trials of at most 10 epochs trained 5.2 on
-average, those of at most 5 trained 4.3."""
-
-STAY = 0.85
-"""Share of these that train one epoch more, and so on for each further epoch."""
-
-NOT_PRUNED = 0.93
-"""Time of a trial that may be pruned, relative to one that may not."""
+from .probe import Speeds
 
 PREDICT_SHARE = 0.27
 """Time to predict an image, relative to a training step over the same layers: 0.24 to 0.30 at α 0.35 and 1.0, at every cut."""
@@ -54,8 +42,7 @@ class Counts:
         confirm: Seeds for confirming each finalist.
         workers: Processes that train in parallel.
         processes: Processes that decode in parallel.
-        stops_early: Whether a trial may end before its last epoch.
-        missing: Images whose activations are not cached yet: before the search, and before confirmation.
+        missing: Images whose activations are not cached yet, of all passes.
         profile: Images that the depth profile is measured on; 0 if it is known.
     """
 
@@ -67,8 +54,7 @@ class Counts:
     confirm: int
     workers: int
     processes: int
-    stops_early: bool
-    missing: tuple[int, int]
+    missing: int
     profile: int
 
 
@@ -117,44 +103,45 @@ class Estimator:
 
     Args:
         speeds: How long this machine takes for each kind of work.
-        costs: The sizes of the network's parts.
         space: What may be tried.
         cached: Cuts whose activations will be in the cache.
     """
 
-    def __init__(self, speeds: Speeds, costs: Costs, space: SearchSpace, cached: frozenset[int]) -> None:
+    def __init__(self, speeds: Speeds, space: SearchSpace, cached: frozenset[int]) -> None:
         self._speeds = speeds
-        self._costs = costs
         self._space = space
         self._cached = cached
         measured = (
-            (self._work(layer, costs.cuts[layer]), seconds) for layer, seconds in speeds.train.items() if layer != LAYERS
+            (self._work(layer, speeds.cuts[layer]), seconds) for layer, seconds in speeds.train.items() if layer != LAYERS
         )
         self._known = sorted(measured)
 
     def forecast(self, counts: Counts) -> Forecast:
         """How long a search with these counts takes."""
-        turns = self._turns(counts.trials)
-        trials = {technique: turns.count(technique) for technique in self._space.techniques}
-        tried = [technique for technique, count in trials.items() if count]
+        dealt, turns = Counter[Technique](), list[Technique]()
+        for _ in range(counts.trials):
+            turns.append(next_turn(dealt, self._space.techniques))
+            dealt[turns[-1]] += 1
+        tried = [technique for technique in self._space.techniques if dealt[technique]]
         trial_seconds = {technique: self._run(technique, counts) for technique in tried}
         searching = [(technique, trial_seconds[technique]) for technique in turns]
         confirming = [(technique, self._run(technique, counts, final=True)) for technique in tried] * counts.confirm
         search, confirm = (makespan([seconds for _, seconds in runs], counts.workers) for runs in (searching, confirming))
-        shares = dict.fromkeys(trials, 0.0)
+        shares = dict.fromkeys(self._space.techniques, 0.0)
         for wall, runs in ((search, searching), (confirm, confirming)):
             total = sum(seconds for _, seconds in runs)
             for technique, seconds in runs:
                 shares[technique] += wall * seconds / total
+        frozen = counts.missing * (1 + STORE_SHARE) + counts.profile
         return Forecast(
             start=self._speeds.start,
             decode=counts.images * self._speeds.decode / counts.processes,
-            extract=self._extract(counts),
+            extract=frozen * self._speeds.forward / counts.workers + (PROFILE_SECONDS if counts.profile else 0),
             search=search,
             confirm=confirm,
             techniques=tuple(
-                TechniqueTime(technique, count, trial_seconds.get(technique, 0.0), shares[technique])
-                for technique, count in trials.items()
+                TechniqueTime(technique, dealt[technique], trial_seconds.get(technique, 0.0), share)
+                for technique, share in shares.items()
             ),
         )
 
@@ -164,59 +151,38 @@ class Estimator:
             return self._speeds.train[LAYERS] + (self._speeds.forward if start == IMAGE else 0.0)
         return self._seconds(self._work(layer, start))
 
-    def _turns(self, total: int) -> list[Technique]:
-        """The technique of each trial, no more in all than the space has recipes."""
-        size, counts, turns = self._space.size, Counter[Technique](), list[Technique]()
-        for _ in range(total if size is None else min(total, size)):
-            turns.append(next_turn(counts, self._space.techniques))
-            counts[turns[-1]] += 1
-        return turns
-
     def _run(self, technique: Technique, counts: Counts, *, final: bool = False) -> float:
         """Seconds of a trial, or of a ``final`` run that confirms one: the mean over the layers it may train from."""
         layers = {Technique.FROZEN: [LAYERS], Technique.FULL: [0]}.get(technique) or [n for n in self._space.cuts if n]
         recipe = next(recipe for recipe in map(self._space.recipe, self._space.grid(2)) if recipe.technique is technique)
-        passes = self._passes(recipe, counts, final=final)
-        seconds = sum(self._epochs(layer, counts, passes) for layer in layers) / len(layers)
+        seconds = sum(self._stage(layer, recipe, counts) for layer in layers) / len(layers)
         if (first := recipe.first_stage) is not None:
-            seconds += self._epochs(LAYERS, counts, self._passes(first, counts, final=True))
+            seconds += self._stage(LAYERS, first, counts)
         if final:
             seconds += counts.test * self._prediction(layers[0])
         return seconds
 
-    def _passes(self, recipe: Recipe, counts: Counts, *, final: bool) -> float:
-        """Mean passes over the training images in the main stage of a run."""
-        passes = passes_a_round(recipe, counts.train)
-        if recipe.trains_path:
-            return passes * len(PATH)
-        epochs = expected_epochs(recipe.epochs) if counts.stops_early and recipe.schedule == "constant" else recipe.epochs
-        prunes = not final and (counts.stops_early or recipe.schedule == "cosine")
-        return passes * epochs * (NOT_PRUNED if prunes else 1.0)
-
-    def _epochs(self, layer: int, counts: Counts, epochs: float) -> float:
-        """Seconds of so many epochs, building the model included."""
-        start = self._start(layer)
-        epoch = counts.train * self.training_step(layer, start) + counts.val * self._prediction(layer)
+    def _stage(self, layer: int, recipe: Recipe, counts: Counts) -> float:
+        """Seconds of a recipe's main stage, trained from ``layer`` on, building the model included."""
+        passes = passes_a_round(recipe, counts.train) * (len(PATH) if recipe.trains_path else recipe.epochs)
+        epoch = counts.train * self.training_step(layer, self._start(layer)) + counts.val * self._prediction(layer)
         # Few trials of a worker have the same cut and head, so each is taken to build its own model.
-        return epochs * epoch + self._trace(layer)
+        trace = self._speeds.trace
+        return passes * epoch + trace[min(trace, key=lambda other: abs(other - layer))]
 
     def _prediction(self, layer: int) -> float:
         start = self._start(layer)
         if layer == LAYERS:
             return PREDICT_SHARE * self._speeds.train[LAYERS] + (self._speeds.forward if start == IMAGE else 0.0)
-        return PREDICT_SHARE * self._seconds(self._costs.passed(start))
+        return PREDICT_SHARE * self._seconds(self._speeds.passed(start))
 
     def _start(self, layer: int) -> int:
-        cut = self._costs.cuts[layer]
+        cut = self._speeds.cuts[layer]
         return cut if cut in self._cached else IMAGE
-
-    def _trace(self, layer: int) -> float:
-        known = self._speeds.trace
-        return known[min(known, key=lambda other: abs(other - layer))]
 
     def _work(self, layer: int, start: int) -> float:
         """Values that a training step computes for one image. Layers that do not train have no backward pass and count less."""
-        return self._costs.passed(layer) + PREDICT_SHARE * self._costs.passed(start, layer)
+        return self._speeds.passed(layer) + PREDICT_SHARE * self._speeds.passed(start, layer)
 
     def _seconds(self, work: float) -> float:
         """Seconds of a training step of so much work for one image: interpolated between two measured, else in proportion."""
@@ -227,16 +193,6 @@ class Estimator:
             return last * work / most
         works, seconds = zip(*self._known, strict=True)
         return float(np.interp(work, works, seconds))
-
-    def _extract(self, counts: Counts) -> float:
-        rows = sum(counts.missing) * (1 + STORE_SHARE) + counts.profile
-        return rows * self._speeds.forward / counts.workers + (PROFILE_SECONDS if counts.profile else 0)
-
-
-def expected_epochs(most: int) -> float:
-    """Mean number of epochs of a run that may stop early and has ``most`` at the most."""
-    sure = PATIENCE + 1
-    return min(most, sure) + sum(GO_ON * STAY**beyond for beyond in range(most - sure))
 
 
 def makespan(seconds: Sequence[float], workers: int) -> float:

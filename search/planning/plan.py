@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
 from ...spaces.backbone.spec import BackboneSpec
 from ...spaces.errors import DataError, OptionError, TlsearchError
@@ -12,22 +12,19 @@ from ...spaces.presets import Preset, load_preset
 from ...spaces.ranges import Fixed, OneOf
 from ...spaces.recipe import Technique
 from ...spaces.space import SearchSpace
-from ..data import Dataset, open_folder
+from ..data.dataset import Dataset, Reading, open_folder
 from ..data.demo import write_demo
 from ..data.survey import Survey, survey_folder
 from ..engines import check_algorithm
 from ..events import Listener
 from ..machine.devices import check_backend
 from ..machine.paths import cache_root
-from ..options import Budget, SearchOptions
+from ..options import SearchOptions
 from ..settings import WarmStart
 from ..storage.base import StudyPlace
 from ..storage.places import place_of
 from ..training.trainer import PATIENCE
 from .options import RunOptions
-
-if TYPE_CHECKING:
-    from ..workers.ray.cluster import RayCluster
 
 DATA_SIZE, DATA_ALPHA = 160, 1.0
 """Image side and width of the backbone for a user's own images: MobileNetV2's standard width, at a size a CPU can train."""
@@ -36,46 +33,25 @@ DEMO_SIZE, DEMO_ALPHA = 96, 0.35
 """The same for the built-in pictures: what they are drawn at, and what the ``starter`` weights are for."""
 
 
-class _Reading(TypedDict):
-    """How `survey_folder` and `open_folder` are to read a folder; see the latter's arguments."""
-
-    size: int
-    cache_dir: Path | None
-    name: str | None
-    labels: Path | None
-    follow_symlinks: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run will do.
 
     Attributes:
+        options: As they were given.
         folder: Of the images; None for a built-in set.
-        demo: Variant of the built-in set that is used if there is no folder.
-        labels: CSV file that names the images and their classes; None for class folders.
-        follow_symlinks: Whether links that leave the folder of images are followed.
         study: Folder of the study, or its name and database.
-        fresh: Whether an existing study is to be deleted.
         search: What the study is opened with, except the warm start, which `read_warm_start` reads.
         warm_start: Places of the studies whose best recipes are tried first.
-        budget: What may be spent.
-        patience, workers, ray, prune: As in `Study.run`.
+        patience: As in `Study.run`.
     """
 
+    options: RunOptions
     folder: Path | None
-    demo: str
-    labels: Path | None
-    follow_symlinks: bool
     study: StudyPlace
-    fresh: bool
     search: SearchOptions
     warm_start: tuple[StudyPlace, ...]
-    budget: Budget
     patience: int | None
-    workers: int | None
-    ray: RayCluster | None
-    prune: bool
 
     def check_folders(self) -> None:
         """Checks what would otherwise end the run only after its images are decoded.
@@ -85,7 +61,7 @@ class Plan:
             StorageError: Its database refuses.
             WeightsError: The file of the weights does not exist.
         """
-        self.study.check(fresh=self.fresh)
+        self.study.check(fresh=self.options.fresh)
         # ImageNet's weights may have to be downloaded; the images are checked before that.
         if self.search.backbone.weights != "imagenet":
             self.search.backbone.locate()
@@ -104,7 +80,7 @@ class Plan:
             return None
         from .warm_start import read_warm_start, resumed_warm_start
 
-        if self.study.exists() and not self.fresh:
+        if self.study.exists() and not self.options.fresh:
             return resumed_warm_start(self.warm_start, self.study.settings().warm_start)
         return read_warm_start(self.warm_start, self.search.space, within=self.study, listener=listener)
 
@@ -114,8 +90,8 @@ class Plan:
         Raises:
             DataError: They tell that it cannot be searched on.
         """
-        folder, reading = self._data()
-        return survey_folder(folder, **reading)
+        folder, name = self._data()
+        return survey_folder(folder, cache_dir=self.search.cache_dir, name=name, **self._reading())
 
     def open_data(self, listener: Listener) -> Dataset:
         """The data set, decoded.
@@ -123,21 +99,22 @@ class Plan:
         Raises:
             DataError: The folder cannot be searched on.
         """
-        folder, reading = self._data()
-        return open_folder(folder, seed=self.search.seed, listener=listener, **reading)
+        folder, name = self._data()
+        search = self.search
+        return open_folder(
+            folder, seed=search.seed, cache_dir=search.cache_dir, listener=listener, name=name, **self._reading()
+        )
 
-    def _data(self) -> tuple[Path, _Reading]:
-        """The folder of images, and how to read it."""
-        cache_dir, folder, name = self.search.cache_dir, self.folder, None
-        if folder is None:
-            folder, name = write_demo(self.demo, cache_root(cache_dir)), f"demo:{self.demo}"
-        return folder, {
-            "size": self.search.backbone.size,
-            "cache_dir": cache_dir,
-            "name": name,
-            "labels": self.labels,
-            "follow_symlinks": self.follow_symlinks,
-        }
+    def _data(self) -> tuple[Path, str | None]:
+        """The folder of images, and what reports call it instead."""
+        if self.folder is not None:
+            return self.folder, None
+        demo = self.options.demo
+        return write_demo(demo, cache_root(self.search.cache_dir)), f"demo:{demo}"
+
+    def _reading(self) -> Reading:
+        options = self.options
+        return {"size": self.search.backbone.size, "labels": options.labels, "follow_symlinks": options.follow_symlinks}
 
 
 def plan_run(options: RunOptions) -> Plan:
@@ -170,12 +147,9 @@ def plan_run(options: RunOptions) -> Plan:
             "in its own order. Leave --warm-start out, or name another --algorithm."
         )
     return Plan(
+        options=options,
         folder=folder,
-        demo=options.demo,
-        labels=options.labels,
-        follow_symlinks=options.follow_symlinks,
         study=study,
-        fresh=options.fresh,
         search=SearchOptions(
             backbone=backbone,
             space=_space(preset, options),
@@ -188,11 +162,7 @@ def plan_run(options: RunOptions) -> Plan:
             cache_limit=options.cache_limit,
         ),
         warm_start=tuple(place_of(one, storage, folders_first=True) for one in options.warm_start),
-        budget=options.budget,
         patience=PATIENCE if options.early_stopping and preset.early_stopping else None,
-        workers=options.workers,
-        ray=options.ray,
-        prune=options.prune,
     )
 
 

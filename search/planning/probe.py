@@ -52,7 +52,7 @@ class NoProbeError(Exception):
     """This machine could not be measured; the message is the reason in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """The sizes of a network's parts, from which times are estimated.
 
@@ -71,9 +71,9 @@ class Costs:
         return sum(values for index, values in self.values.items() if first <= index < last)
 
 
-@dataclass(frozen=True, slots=True)
-class Speeds:
-    """How many seconds a process takes for each kind of work while the other processes do the same.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speeds(Costs):
+    """Also how many seconds a process takes for each kind of work while the other processes do the same.
 
     Attributes:
         start: To import Keras and build the network.
@@ -92,7 +92,7 @@ class Speeds:
 
 def probe(
     backbone: BackboneSpec, space: SearchSpace, files: Sequence[Path], *, workers: int, threads: int, gpus: Sequence[str] = ()
-) -> tuple[Speeds, Costs]:
+) -> Speeds:
     """Measures this machine. The pretrained weights are not needed.
 
     Args:
@@ -116,16 +116,16 @@ def probe(
             pool.submit(_measure, time.time(), backbone, space, files[place::workers], threads, gpus[place] if gpus else None)
             for place in range(workers)
         ]
-        found = [future.result() for future in futures]
+        return _mean([future.result() for future in futures])
     except (BrokenProcessPool, BrokenBarrierError) as error:
         raise NoProbeError("a process that measures died or was too slow to start") from error
     finally:
         pool.shutdown(cancel_futures=True)
-    return _mean([speeds for speeds, _ in found]), found[0][1]
 
 
 def _mean(speeds: Sequence[Speeds]) -> Speeds:
-    return Speeds(
+    return dataclasses.replace(
+        speeds[0],
         start=fmean(one.start for one in speeds),
         decode=fmean(one.decode for one in speeds),
         forward=fmean(one.forward for one in speeds),
@@ -149,7 +149,7 @@ def _prepare(barrier: Any) -> None:
 
 def _measure(
     launched: float, backbone: BackboneSpec, space: SearchSpace, files: Sequence[Path], threads: int, gpu: str | None
-) -> tuple[Speeds, Costs]:
+) -> Speeds:
     import_keras(threads, gpu)
     network = load_network(dataclasses.replace(backbone, weights="random"), None)
     folded = fold(network)
@@ -168,14 +168,16 @@ def _measure(
         steps[layer] = _training(shelf, kept, space, layer)
         trace[layer] = time.perf_counter() - began
     _barrier.wait(WAIT_SECONDS)
-    speeds = Speeds(
+    return Speeds(
+        cuts=costs.cuts,
+        values_at=costs.values_at,
+        values=costs.values,
         start=start,
         decode=_decode(files, backbone.size),
         forward=_timed(lambda: forward(images)) / len(images),
         train={layer: _timed(step) / trained for layer, (step, trained) in steps.items()},
         trace=trace,
     )
-    return speeds, costs
 
 
 def costs_of(backbone: BackboneSpec, space: SearchSpace) -> Costs:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from ...spaces.errors import OptionError
+from ..machine.devices import backend_name
 
 Format = Literal["keras", "tflite", "onnx", "saved-model"]
 Quantize = Literal["none", "float16", "int8"]
@@ -79,6 +79,6 @@ def check_installed(form: Format) -> None:
             f"--format {form} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
             "Install the extra: pip install 'tlsearch[export]'"
         )
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = backend_name()
     if form != "keras" and backend != "tensorflow":
         raise OptionError(f"--format {form} needs Keras' TensorFlow backend, got {backend}. Unset KERAS_BACKEND.")

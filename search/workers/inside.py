@@ -8,13 +8,10 @@ import os
 import signal
 import traceback
 from collections.abc import Generator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from ...spaces.backbone.folding import fold
 from ...spaces.backbone.spec import load_network
 from ...spaces.errors import TlsearchError
-from ..activations.blocks import BlockPooler
 from ..activations.cache_plan import cuts_that_pay
 from ..activations.extract import Extractor
 from ..machine.devices import current_device, is_out_of_memory, pin, set_up_keras
@@ -77,21 +74,12 @@ def import_keras(threads: int, gpu: str | None = None) -> None:
     set_up_keras()
 
 
-@dataclass(frozen=True, slots=True)
-class _Tools:
-    """What a worker computes with, once it knows what the search trains on."""
-
-    extractor: Extractor
-    pooler: BlockPooler
-    trainer: Trainer
-
-
 class Inside:
     """Answers each message with exactly one, whatever carries the messages."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._tools: _Tools | None = None
+        self._tools: tuple[Extractor, Trainer] | None = None
         self._training: Generator[Measurement, None, Outcome] | None = None
 
     def answer(self, message: ToWorker) -> FromWorker:
@@ -113,24 +101,22 @@ class Inside:
     def _begin(self, begin: Begin) -> Ready:
         context = begin.context
         network = load_network(context.backbone, context.weights)
-        device, folded = current_device(), fold(network)
+        device = current_device()
         threads = self._threads if device.name == "CPU" else None
         extractor = Extractor(context, network, threads=threads)
-        self._tools = _Tools(
-            extractor,
-            BlockPooler(folded, context.dataset, threads=threads),
-            Trainer(context.dataset, network, extractor.inputs_for, context.metric, threads=threads),
-        )
-        return Ready(cuts_that_pay(folded if begin.folded else network, begin.first_layers), device)
+        trainer = Trainer(context.dataset, network, extractor.inputs_for, context.metric, threads=threads)
+        self._tools = extractor, trainer
+        return Ready(cuts_that_pay(extractor.networks[begin.folded], begin.first_layers), device)
 
     def _do(self, message: Task | Continue) -> FromWorker:
         assert self._tools is not None, "Begin comes first"
+        extractor, trainer = self._tools
         if isinstance(message, Extract):
-            return Extracted(self._tools.extractor.shard(message.work, message.shard))
+            return Extracted(extractor.shard(message.work, message.shard))
         if isinstance(message, ComputeFeatures):
-            return Features(self._tools.pooler.features(message.rows))
+            return Features(extractor.features(message.rows))
         if isinstance(message, Train):
-            self._training = self._tools.trainer.train(message.job, message.cached_cuts)
+            self._training = trainer.train(message.job, message.cached_cuts)
             return self._train_epoch(self._training)
         assert self._training is not None, "Train comes first"
         if message.go_on:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ....spaces.errors import StudyError
-from ...machine.paths import atomic_write, remove_drafts
+from ...machine.paths import read_json, remove_drafts, write_json
 
 _LOCK, _HOLDER = "study.lock", "study.lock.json"
 LOCK_FILES = (_LOCK, _HOLDER)
@@ -39,8 +39,7 @@ def hold(path: Path) -> Iterator[None]:
     try:
         remove_drafts(path)
         try:
-            with atomic_write(holder) as file:
-                file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+            write_json(holder, {"pid": os.getpid(), "host": socket.gethostname()})
         except OSError as error:
             raise unusable(path, error) from error
         yield
@@ -59,7 +58,7 @@ def unusable(folder: object, error: Exception) -> StudyError:
 
 def _who(holder: Path) -> str:
     try:
-        by = json.loads(holder.read_bytes())
+        by = read_json(holder, dict[str, Any])
         return f"process {by['pid']} on {by['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError):
         return "another process"

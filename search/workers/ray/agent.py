@@ -150,18 +150,14 @@ IDENTITY = "identity"
 
 
 def identity_of(cache: Path) -> str:
-    """What tells this folder of caches from all others; made where there is none.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
+    """What tells this folder of caches from all others, made where there is none; empty where the folder cannot be written."""
     file = cache / IDENTITY
     try:
-        with file.open("x") as new:
+        with suppress(FileExistsError), file.open("x") as new:
             new.write(secrets.token_hex(16))
-    except FileExistsError:
-        pass
-    return file.read_text()
+        return file.read_text()
+    except OSError:
+        return ""
 
 
 def _holds(file: Path, text: str) -> bool:

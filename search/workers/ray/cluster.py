@@ -12,7 +12,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ class RayCluster:
         try:
             if self.trials_at_once() == 0:
                 raise OptionError(self._too_small())
-            _check_versions(nodes_with(self.resources))
+            _check_versions([node for node in living_nodes() if _fitting(node, self.resources)])
             yield
         finally:
             ray.shutdown()
@@ -115,11 +115,9 @@ class RayCluster:
         except (OSError, RuntimeError, ValueError) as error:
             raise OptionError(_unreachable(self.address, error)) from error
         finally:
-            try:
+            # Raised outside of the main thread: there Ray replaces none either.
+            with suppress(ValueError):
                 signal.signal(signal.SIGTERM, terminate)
-            except ValueError:
-                # Not in the main thread: there Ray replaces none either.
-                pass
 
     def _too_small(self) -> str:
         nodes = living_nodes()
@@ -136,11 +134,6 @@ def living_nodes() -> list[dict[str, Any]]:
     import ray
 
     return [node for node in ray.nodes() if node["Alive"]]
-
-
-def nodes_with(resources: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Living nodes that have so much at all, whoever uses it."""
-    return [node for node in living_nodes() if _fitting(node, resources)]
 
 
 def on_node(node_id: str) -> Any:
@@ -203,12 +196,8 @@ def _unreachable(address: str, reason: object) -> str:
     remedy = "Name the head's address as `ray status` shows it, on a machine that belongs to the cluster."
     if address == "auto":
         where, remedy = "this machine's Ray cluster", "Start one with `ray start --head`, or use --ray local."
-    return f"--ray {address} must lead to {where}, but it cannot be used ({_first_sentence(reason)}). {remedy}"
-
-
-def _first_sentence(reason: object) -> str:
-    words = " ".join(str(reason).split())
-    return words.split(". ")[0].rstrip(".")[:300]
+    first_sentence = " ".join(str(reason).split()).split(". ")[0].rstrip(".")[:300]
+    return f"--ray {address} must lead to {where}, but it cannot be used ({first_sentence}). {remedy}"
 
 
 def _check_versions(nodes: list[dict[str, Any]]) -> None:

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ...context import Context
 from ...data.dataset import Dataset
 from ...machine.paths import folder_bytes
 from ..messages import Begin
-from .agent import NodeAgent, Wanted, digest_of, identity_of
+from .agent import NodeAgent, Wanted, digest_of
 from .cluster import on_node
 
 CHUNK_BYTES = 16 << 20
@@ -41,27 +41,6 @@ _PING_SECONDS = 10.0
 
 class UnusableNodeError(Exception):
     """A node is well but cannot take the data; its workers cannot be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Supplies:
-    """What every node needs of the driver's.
-
-    Attributes:
-        begin: The first message to every worker, with the driver's paths.
-        identity: Tells the driver's folder of caches from all others; empty where it cannot be written, and so not shared.
-    """
-
-    begin: Begin
-    identity: str
-
-    @classmethod
-    def of(cls, begin: Begin) -> Supplies:
-        """What nodes need to send ``begin`` to their workers."""
-        try:
-            return cls(begin, identity_of(begin.context.cache.parent))
-        except OSError:
-            return cls(begin, "")
 
 
 class Node:
@@ -94,15 +73,16 @@ class Node:
         self._asked: Any = None
         self._processor: dict[int, float] = {}
 
-    def prepare(self, supplies: Supplies, keys: Sequence[EntryKey], threads: ThreadPoolExecutor) -> None:
+    def prepare(self, begin: Begin, identity: str, keys: Sequence[EntryKey], threads: ThreadPoolExecutor) -> None:
         """Starts to bring what is still missing, in one of the threads; `prepared` tells when and how that ends.
 
         Args:
-            supplies: What every node needs.
-            keys: Complete entries of the driver's cache, which it needs too.
+            begin: The first message to every worker, with the driver's paths.
+            identity: Of the driver's folder of caches, as `identity_of` gives it.
+            keys: Complete entries of the driver's cache, which the node needs too.
             threads: Where the driver waits for the node.
         """
-        self.prepared = threads.submit(self._prepare, supplies, tuple(keys))
+        self.prepared = threads.submit(self._prepare, begin, identity, tuple(keys))
 
     def is_lost(self) -> bool:
         """Whether the node, or the way to it, is gone."""
@@ -128,12 +108,11 @@ class Node:
         """Ends what runs on the node beside its workers."""
         ray.kill(self._agent)
 
-    def _prepare(self, supplies: Supplies, keys: Sequence[EntryKey]) -> None:
-        begin = supplies.begin
+    def _prepare(self, begin: Begin, identity: str, keys: Sequence[EntryKey]) -> None:
         with self._lock:
             try:
                 if self.begin is None:
-                    context = self._bring_context(begin.context, supplies.identity)
+                    context = self._bring_context(begin.context, identity)
                     self.begin = ray.put(replace(begin, context=context))
                 if not self.shares_cache:
                     self._bring_entries(begin.context, [key for key in keys if key not in self._entries])
@@ -146,7 +125,11 @@ class Node:
     def _bring_context(self, context: Context, identity: str) -> Context:
         root, self.shares_cache = ray.get(self._agent.settle.remote(context.cache.parent, identity, self.own))
         dataset = replace(context.dataset, images_folder=self._bring_images(context.dataset))
-        weights = None if context.weights is None else self._bring(_weights(context, context.weights))
+        weights = context.weights
+        if weights is not None:
+            fingerprint = context.weights_fingerprint
+            target = f"weights/{fingerprint}{weights.suffix}"
+            weights = self._bring(Wanted(weights, target, weights.stat().st_size, digest=fingerprint))
         return replace(context, dataset=dataset, weights=weights, cache=root / "activations")
 
     def _bring_images(self, dataset: Dataset) -> Path:
@@ -200,8 +183,3 @@ class Node:
 
 def _wanted(file: Path, target: str) -> Wanted:
     return Wanted(file, f"{target}/{file.name}", file.stat().st_size)
-
-
-def _weights(context: Context, file: Path) -> Wanted:
-    fingerprint = context.weights_fingerprint
-    return Wanted(file, f"weights/{fingerprint}{file.suffix}", file.stat().st_size, digest=fingerprint)

@@ -25,8 +25,9 @@ from ..messages import Begin, FromWorker
 from ..pool import Answers, Died, NextTask, Worker, WorkerPool
 from ..processes import choose_workers
 from .actor import Home
+from .agent import identity_of
 from .cluster import RayCluster, living_nodes, on_node
-from .node import Node, Supplies, UnusableNodeError
+from .node import Node, UnusableNodeError
 from .worker import RayWorker, reason_of
 
 PATIENCE_SECONDS = 600.0
@@ -63,7 +64,8 @@ class RayPool(WorkerPool):
         super().__init__(watchdog.Watchdog(processor=self._processor_seconds))
         self._cluster = cluster
         self._listener = listener
-        self._supplies: Supplies | None = None
+        self._begin: Begin | None = None
+        self._identity = ""
         self._keys: list[EntryKey] = []
         self._nodes: dict[str, Node] = {}
         self._shown: tuple[NodeState, ...] = ()
@@ -82,7 +84,7 @@ class RayPool(WorkerPool):
         self.workers = [RayWorker(f"worker-{n + 1}", options, cluster.cpus_per_trial) for n in range(count)]
 
     def begin(self, begin: Begin) -> None:
-        self._supplies = Supplies.of(begin)
+        self._begin, self._identity = begin, identity_of(begin.context.cache.parent)
         for node in self._nodes.values():
             self._prepare(node)
 
@@ -178,8 +180,8 @@ class RayPool(WorkerPool):
         return node
 
     def _prepare(self, node: Node) -> None:
-        if self._supplies is not None:
-            node.prepare(self._supplies, self._keys, self._threads)
+        if self._begin is not None:
+            node.prepare(self._begin, self._identity, self._keys, self._threads)
 
     def _died(self, worker: RayWorker, error: RayError) -> Died:
         """What became of a worker, and of its node."""

@@ -2,12 +2,14 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tlsearch.reports.files.plan import plan_json
 from tlsearch.reports.terminal.drawing import plain
 from tlsearch.reports.terminal.plan import PlanReport
 from tlsearch.reports.words.plan import about
+from tlsearch.search.data.dataset import Dataset
 from tlsearch.search.data.folder import Candidate, Layout
 from tlsearch.search.data.survey import Survey
 from tlsearch.search.planning.dry_run import DryRun, PlannedCut
@@ -25,10 +27,12 @@ def found():
     options = RunOptions(data=Path("photos"), size=160, alpha=0.35, weights="starter", fine_tune_at=[30, 98, 100])
     files = tuple(Candidate(f"cats/{number}.jpg", "cats", "all", 30_000, 0) for number in range(100))
     layout = Layout(Path("photos"), {"all": "."}, files, (SkippedFile("cats/a.txt", "not an image file"),))
-    survey = Survey(
-        path="photos", layout=layout, classes=("cats", "dogs"), train=70, val=15, test=15, decoded=40,
-        file_bytes=3_000_000, size=160, pixel_bytes=7_680_000,
+    train, val, test = np.split(np.arange(100), [70, 85])
+    stand_in = Dataset(
+        path="photos", classes=("cats", "dogs"), size=160, files=(), labels=np.zeros(100, np.int64), train=train, val=val,
+        test=test, skipped=layout.skipped, fingerprint="", images_digest="", images_folder=Path(),
     )  # fmt: skip
+    survey = Survey(layout=layout, stand_in=stand_in, decoded=40, file_bytes=3_000_000, pixel_bytes=7_680_000)
     techniques = (
         TechniqueTime(Technique.FROZEN, 7, 0.5, 4.0),
         TechniqueTime(Technique.FINE_TUNE, 7, 8.4, 95.0),
@@ -117,7 +121,8 @@ def test_a_warm_start_is_said(found):
 
 
 def test_names_do_nothing_to_the_terminal(found):
-    text = plain(PlanReport(dataclasses.replace(found, survey=dataclasses.replace(found.survey, path="ph\x1b[31motos\n"))))
+    stand_in = dataclasses.replace(found.survey.stand_in, path="ph\x1b[31motos\n")
+    text = plain(PlanReport(dataclasses.replace(found, survey=dataclasses.replace(found.survey, stand_in=stand_in))))
     assert "\x1b" not in text and "ph\\x1b[31motos\\n" in text
 
 

@@ -7,6 +7,10 @@ from tlsearch.search.data.survey import survey_folder
 from tlsearch.spaces.errors import DataError
 
 
+def images_of(dataset):
+    return len(dataset.train), len(dataset.val), len(dataset.test)
+
+
 @pytest.mark.parametrize(
     "counts",
     [
@@ -22,8 +26,8 @@ def test_says_what_opening_the_folder_gives(make_folder, counts):
     found = survey_folder(root, size=8)
     dataset = open_folder(root, size=8)
 
-    assert (found.train, found.val, found.test) == (len(dataset.train), len(dataset.val), len(dataset.test))
-    assert found.classes == dataset.classes
+    assert images_of(found.stand_in) == images_of(dataset)
+    assert found.stand_in.classes == dataset.classes
     assert found.images == sum(counts.values())
     assert found.pixel_bytes == found.images * 8 * 8 * 3
     assert found.file_bytes == sum(path.stat().st_size for path in root.rglob("*.png"))
@@ -50,7 +54,7 @@ def test_reads_labels(make_folder, tmp_path):
     file = tmp_path / "labels.csv"
     file.write_text("path,label\n" + "".join(f"pictures/{number}.png,{'ab'[number % 2]}\n" for number in range(10)))
     found = survey_folder(root, size=8, labels=file)
-    assert found.classes == ("a", "b") and (found.train, found.val, found.test) == (6, 2, 2)
+    assert found.stand_in.classes == ("a", "b") and images_of(found.stand_in) == (6, 2, 2)
 
 
 @pytest.mark.parametrize(

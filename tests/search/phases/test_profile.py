@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
-from tlsearch.search.activations.blocks import BLOCKS, BlockPooler
+from tlsearch.search.activations.blocks import BLOCKS
+from tlsearch.search.activations.extract import Extractor
 from tlsearch.search.context import Context
 from tlsearch.search.depth_profile import NEIGHBOURS
 from tlsearch.search.events import Warned
 from tlsearch.search.phases.profile import measure_profile, nearest_agree, profile_alone, profile_of, sample
 from tlsearch.search.workers.messages import Features
 from tlsearch.search.workers.pool import TaskFailedError
-from tlsearch.spaces.backbone.folding import fold
 from tlsearch.spaces.backbone.network import IMAGE, POOL
 from tlsearch.spaces.backbone.spec import BackboneSpec, load_network
 from tlsearch.spaces.errors import WeightsError
@@ -207,7 +207,7 @@ def test_the_blocks_end_where_the_next_ones_start(network):
 
 def test_pooled_outputs_are_those_of_the_network(network, tmp_path):
     dataset, rows = striped_dataset(tmp_path), np.arange(40)
-    found = BlockPooler(fold(network), dataset).features(rows)
+    found = Extractor(context_of(dataset, tmp_path), network).features(rows)
     assert [len(block) for block in found] == [40] * len(NAMES)
     model = network.build(IMAGE, POOL + 1, outputs=[BLOCKS["block_3"], POOL])
     middle, last = (np.asarray(tensor) for tensor in model.predict_on_batch(dataset.images()[rows]))

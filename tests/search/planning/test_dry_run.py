@@ -46,22 +46,24 @@ def no_probe(monkeypatch):
     """Takes a thousandth of a second for everything."""
 
     def measure(backbone, space, files, **options):
-        layers = dict.fromkeys(anchors(space), 1e-3)
-        return Speeds(1.0, 1e-3, 1e-3, layers, layers), _costs(backbone, json.dumps(space.as_dict()))
+        layers, costs = dict.fromkeys(anchors(space), 1e-3), _costs(backbone, json.dumps(space.as_dict()))
+        times = {"start": 1.0, "decode": 1e-3, "forward": 1e-3, "train": layers, "trace": layers}
+        return Speeds(cuts=costs.cuts, values_at=costs.values_at, values=costs.values, **times)
 
     monkeypatch.setattr(dry_run_module, "probe", measure)
 
 
 def look(plan, trials=6, **search):
     asked = dataclasses.replace(plan.search, **search)
-    return dry_run(dataclasses.replace(plan, search=asked, budget=Budget(trials=trials, confirm=1), workers=2))
+    options = dataclasses.replace(plan.options, budget=Budget(trials=trials, confirm=1), workers=2)
+    return dry_run(dataclasses.replace(plan, search=asked, options=options))
 
 
 def test_reads_names_and_sizes_and_writes_nothing(plan, folder, own_cache):
     for path in folder.rglob("*.png"):
         path.write_bytes(b"no image")
     found = look(plan)
-    assert found.dataset is None and found.survey.train + found.survey.val == 50
+    assert found.dataset is None and len(found.survey.stand_in.train) + len(found.survey.stand_in.val) == 50
     assert found.survey.to_decode == 64 and found.survey.bytes_to_decode == 64 * 32 * 32 * 3
     assert [path for path in own_cache.rglob("*") if path.is_file()] == []
 

@@ -7,16 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsearch.search.planning.estimate import (
-    NOT_PRUNED,
     PREDICT_SHARE,
     PROFILE_SECONDS,
     STORE_SHARE,
     Counts,
     Estimator,
-    expected_epochs,
     makespan,
 )
-from tlsearch.search.planning.probe import Costs, Speeds
+from tlsearch.search.planning.probe import Speeds
 from tlsearch.spaces.backbone.network import IMAGE, POOL
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.ranges import OneOf
@@ -26,22 +24,20 @@ from tlsearch.spaces.space import SearchSpace
 CUTS = OneOf((54, 98, 134))
 SPACE = load_preset("default", earlier=True).space.replace(fine_tune_at=CUTS)
 """Of ten epochs a stage, at a constant rate."""
+PACE = 1e-3
+"""Seconds of an image in a training step, a step of the network that trains."""
 # 1,000 values in each step: training all of them takes 154 times as long as training the last.
-COSTS = Costs(
+SPEEDS = Speeds(
     cuts={0: IMAGE, 54: 54, 98: 98, 134: 134, LAYERS: POOL + 1},
     values_at={54: 500, 98: 300, 134: 100, POOL + 1: 50},
     values=dict.fromkeys(range(LAYERS), 1000),
-)
-PACE = 1e-3
-"""Seconds of an image in a training step, a step of the network that trains."""
-SPEEDS = Speeds(
     start=5.0,
     decode=0.01,
     forward=0.04,
     train={0: PACE * LAYERS, 54: PACE * (LAYERS - 54), 134: PACE * (LAYERS - 134), LAYERS: 1e-5},
     trace={0: 2.0, 54: 1.0, 134: 0.5, LAYERS: 0.25},
 )
-ALL = frozenset(COSTS.values_at)
+ALL = frozenset(SPEEDS.values_at)
 COUNTS = Counts(
     images=1000,
     train=600,
@@ -51,14 +47,13 @@ COUNTS = Counts(
     confirm=2,
     workers=1,
     processes=2,
-    stops_early=False,
-    missing=(800, 200),
+    missing=1000,
     profile=600,
 )
 
 
 def estimator(cached=ALL, space=SPACE):
-    return Estimator(SPEEDS, COSTS, space, cached)
+    return Estimator(SPEEDS, space, cached)
 
 
 def test_what_was_measured_is_given_back_and_the_rest_lies_between():
@@ -75,7 +70,7 @@ def test_a_cut_that_is_not_cached_costs_the_pass_from_the_pixels():
 
 def test_one_anchor_scales_in_proportion():
     alone = dataclasses.replace(SPEEDS, train={54: PACE * 100, LAYERS: 1e-5})
-    found = Estimator(alone, COSTS, SPACE, ALL)
+    found = Estimator(alone, SPACE, ALL)
     assert found.training_step(104, 104) == pytest.approx(PACE * 50)
     assert found.training_step(0, IMAGE) == pytest.approx(PACE * 154)
 
@@ -102,31 +97,18 @@ def test_a_technique_takes_its_epochs():
 
 
 def test_a_schedule_is_trained_to_its_end_and_heads_along_their_path():
-    """Twenty passes at each of five penalties; six epochs of ``full``, of which pruning saves some; none is stopped early."""
+    """Twenty passes at each of five penalties; six epochs of ``full``."""
     space = SearchSpace(fine_tune_at=CUTS)
-    counts = dataclasses.replace(COUNTS, train=6400, stops_early=True)
+    counts = dataclasses.replace(COUNTS, train=6400)
     times = {one.technique: one.trial_seconds for one in estimator(space=space).forecast(counts).techniques}
     images = 6400 + 200 * PREDICT_SHARE
     head = 100 * images * 1e-5 + 0.25
     assert times[Technique.FROZEN] == pytest.approx(head)
-    assert times[Technique.FULL] == pytest.approx(6 * NOT_PRUNED * images * SPEEDS.train[0] + 2.0 + head)
+    assert times[Technique.FULL] == pytest.approx(6 * images * SPEEDS.train[0] + 2.0 + head)
     small = dataclasses.replace(counts, train=320)  # ten steps a pass: twenty passes a penalty, 12 of the whole network
     times = {one.technique: one.trial_seconds for one in estimator(space=space).forecast(small).techniques}
     assert times[Technique.FROZEN] == pytest.approx(100 * (320 + 200 * PREDICT_SHARE) * 1e-5 + 0.25)
-    assert times[Technique.FULL] > 11 * NOT_PRUNED * 320 * SPEEDS.train[0]
-
-
-@pytest.mark.parametrize(("most", "epochs"), [(1, 1), (4, 4), (5, 4.45), (10, 5.87), (1000, 7)])
-def test_few_epochs_of_many_are_trained(most, epochs):
-    assert expected_epochs(most) == pytest.approx(epochs, abs=0.01)
-
-
-def test_early_stopping_and_pruning_save_epochs():
-    def trained(stops_early):
-        found = estimator().forecast(dataclasses.replace(COUNTS, stops_early=stops_early))
-        return found.techniques[2].trial_seconds - found.techniques[0].trial_seconds - 2.0
-
-    assert trained(True) == pytest.approx(NOT_PRUNED * expected_epochs(10) / 10 * trained(False), rel=0.01)
+    assert times[Technique.FULL] > 11 * 320 * SPEEDS.train[0]
 
 
 def test_the_techniques_shares_are_the_whole():
@@ -143,7 +125,7 @@ def test_trials_are_dealt_out_in_turn(trials, each):
 def test_a_space_without_all_techniques():
     space = SPACE.replace(techniques=(Technique.FROZEN,))
     speeds = dataclasses.replace(SPEEDS, train={LAYERS: 1e-5}, trace={LAYERS: 0.25})
-    found = Estimator(speeds, COSTS, space, ALL).forecast(COUNTS)
+    found = Estimator(speeds, space, ALL).forecast(COUNTS)
     assert [one.technique for one in found.techniques] == [Technique.FROZEN] and found.confirm > 0
 
 

@@ -29,7 +29,7 @@ def test_defaults_for_the_built_in_images():
 
 def test_labels_stand_in_for_a_folder():
     found = plan(None, labels=Path("data/animals.csv"))
-    assert (found.folder, found.labels, found.study) == (
+    assert (found.folder, found.options.labels, found.study) == (
         Path("data"),
         Path("data/animals.csv"),
         FolderStudy(Path("runs/animals")),
