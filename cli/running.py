@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from ..search.planning.plan import Plan
     from ..search.study import Study
 
-EPOCHS = "Epochs of a stage; of a head's, at each penalty.  [default: 8 of fine-tune, 6 of full, 20 of heads]"
-
 
 def run(  # noqa: PLR0913 - the options of the command
     data: Annotated[Path | None, typer.Argument(help="Folder of images.  [default: the built-in pictures]")] = None,
@@ -45,7 +43,7 @@ def run(  # noqa: PLR0913 - the options of the command
         int | None,
         typer.Option(
             callback=at_least(1),
-            help=EPOCHS,
+            help="Epochs of a stage; of a head's, at each penalty.  [default: 8 of fine-tune, 6 of full, 20 of heads]",
         ),
     ] = None,
     study: Annotated[

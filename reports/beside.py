@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import RenderableType
 from rich.text import Text
 
 from ..spaces.errors import OptionError
@@ -15,7 +15,7 @@ from ..spaces.recipe import Technique
 from .answer.paired import difference
 from .answer.summary import Summary
 from .files.markdown import escape, table
-from .terminal.drawing import colored, heading, indented, plain, plain_table, stacked
+from .terminal.drawing import Stacked, colored, plain, plain_table, titled
 from .text import count, duration, gap, in_words, literal, metric_name
 from .words.cells import NOTHING, gap_interval, tested
 from .words.sentences import headline
@@ -24,7 +24,7 @@ _SETTINGS = ("engine", "algorithm", "seed", "metric", "alpha", "size", "weights"
 
 
 @dataclass(frozen=True, slots=True)
-class SideBySide:
+class SideBySide(Stacked):
     """At least two studies beside each other; the others are compared with the first."""
 
     summaries: Sequence[Summary]
@@ -39,10 +39,7 @@ class SideBySide:
         """Whether their scores may be subtracted."""
         return self.same_data and len({summary.settings.metric for summary in self.summaries}) == 1
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from stacked(self._parts())
-
-    def _parts(self) -> Iterator[RenderableType]:
+    def parts(self, width: int) -> Iterator[RenderableType]:
         yield self._verdicts()
         yield self._scores()
         differing = self.differing()
@@ -52,7 +49,7 @@ class SideBySide:
                 table.add_column(Text(name), overflow="fold")
             for setting, values in differing.items():
                 table.add_row(setting, *(Text(literal(value)) for value in values))
-            yield Group(heading("What was set differently"), indented(table))
+            yield titled("What was set differently", table)
         if self.same_data:
             yield Text(
                 "The same images, split in the same way. Each difference has a 95% interval by itself: of twenty that are "
@@ -75,7 +72,7 @@ class SideBySide:
             data = summary.settings.data
             images = f"{literal(data.path)}, {data.train + data.val + data.test:,} images, {count(len(data.classes), 'class')}"
             table.add_row(Text(name), Text(images), headline(summary), str(summary.trial_count), duration(summary.timing.total))
-        return Group(heading("Studies"), indented(table))
+        return titled("Studies", table)
 
     def _scores(self) -> RenderableType:
         compared = self.comparable
@@ -90,7 +87,7 @@ class SideBySide:
             against = [_against(technique, self.summaries[0], one) for one in self.summaries[1:]] if compared else []
             table.add_row(colored(technique), *scores, *against)
         metrics = " and ".join(dict.fromkeys(metric_name(summary.settings.metric) for summary in self.summaries))
-        return Group(heading(f"Test {metrics} by technique", "mean over seeds and 95% interval"), indented(table))
+        return titled(f"Test {metrics} by technique", table, "mean over seeds and 95% interval")
 
     @property
     def asked(self) -> list[Technique]:
@@ -166,10 +163,10 @@ def _markdown(beside: SideBySide) -> str:
     names = [escape(name) for name in beside.names]
     rows = [(technique, *beside.test_scores(technique)) for technique in beside.asked]
     verdicts = ("verdict", *(headline(summary) for summary in beside.summaries))
-    lines = table(("technique", *(f"#{name}" for name in names)), [*rows, verdicts])
+    scores = table(("technique", *(f"#{name}" for name in names)), [*rows, verdicts])
     best = [(name, summary.recommended_recipe) for name, summary in zip(names, beside.summaries, strict=True)]
     recipes = [f"- {name}: {recipe.technique}, {in_words(recipe)}" for name, recipe in best if recipe]
-    return "\n".join([*lines, "", *recipes]) + "\n"
+    return "\n".join([scores, "", *recipes]) + "\n"
 
 
 def _against(technique: Technique, first: Summary, other: Summary) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 from ..search.storage.base import StudyPlace
 from ..spaces.errors import StudyError
 from .answer.summary import summarize
-from .files.json import technique_dict
+from .files.json import picked, technique_dict
 from .text import literal
 from .words.sentences import headline
 
@@ -44,7 +44,7 @@ class Listing:
         table.add_column("trials", justify="right")
         table.add_column("verdict")
         for path in self.studies:
-            table.add_row(Text(literal(path.name)), *_cells(path))
+            table.add_row(*_cells(_entry(path)))
         yield table
 
     def to_json(self) -> str:
@@ -68,24 +68,20 @@ def _entry(path: StudyPlace) -> dict[str, Any]:
         "recommended": summary.verdict.recommended,
         "headline": headline(summary),
         "error": f"damaged: {summary.damage}" if summary.damage else None,
-        "metric": summary.settings.metric,
-        "alpha": summary.settings.alpha,
-        "size": summary.settings.size,
-        "weights": summary.settings.weights,
+        **picked(summary.settings, "metric", "alpha", "size", "weights"),
         "data_fingerprint": data.fingerprint,
         "classes": list(data.classes),
-        "images": {"train": data.train, "val": data.val, "test": data.test},
+        "images": picked(data, "train", "val", "test"),
         "data_size": summary.rule.size,
         "similarity": summary.rule.similarity,
         "techniques": [technique_dict(technique) for technique in summary.techniques],
     }
 
 
-def _cells(path: StudyPlace) -> tuple[Text, Text, Text]:
-    """Data, trials and verdict of one study; one that is damaged says so and hides none of the others."""
-    try:
-        summary = summarize(path)
-    except StudyError as error:
-        return Text(), Text(), Text(literal(str(error)), style="red")
-    damage = Text(literal(f"\ndamaged: {summary.damage}") if summary.damage else "", style="red")
-    return Text(literal(summary.settings.data.path)), Text(str(summary.trial_count)), Text.assemble(headline(summary), damage)
+def _cells(entry: dict[str, Any]) -> tuple[Text, Text, Text, Text]:
+    """Name, data, trials and verdict of one study; one that is damaged says so and hides none of the others."""
+    name, error = Text(literal(entry["name"])), entry["error"] or ""
+    if entry["headline"] is None:
+        return name, Text(), Text(), Text(literal(error), style="red")
+    damage = Text(literal(f"\n{error}") if error else "", style="red")
+    return name, Text(literal(entry["data"])), Text(str(entry["trials"])), Text.assemble(entry["headline"], damage)

@@ -97,15 +97,16 @@ def model_card(summary: Summary, store: StudyStore, exports: Mapping[str, Mappin
     assert technique is not None, "what was exported is a technique of the study"
     sections = {
         "Files": _files(exports),
-        "Model": _model(about),
+        "Model": ["\n".join(_model(about))],
         "Data": _data(summary),
         "Test results": _test(summary, store, technique, about),
         "The techniques that were compared": _others(summary),
-        "Limits": _limits(summary, about),
+        "Limits": ["\n".join(_limits(summary, about))],
         "How to load it": loading(exports),
     }
-    parts = ["\n".join(_title(summary, about))]
-    parts += [f"## {heading}\n\n" + "\n".join(lines) for heading, lines in sections.items()]
+    parts = [*_title(summary, about)]
+    for heading, paragraphs in sections.items():
+        parts += [f"## {heading}", *paragraphs]
     return "\n\n".join(parts) + "\n"
 
 
@@ -115,16 +116,14 @@ def _mark(identity: str) -> str:
 
 def _title(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {escape(about['data']['name'])}: MobileNetV2, {about['technique']}"
-    yield ""
     yield _mark(about["model"])
-    yield ""
     classes = count(len(about["classes"]), "class")
     yield (
         f"Tells images of {classes} apart. Trained, tested and, on {about['created'][:10]}, exported by tlsearch "
         f"{about['tlsearch']}."
     )
     if summary.is_demonstration:
-        yield f"\n{DEMONSTRATION}"
+        yield DEMONSTRATION
 
 
 def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -143,9 +142,8 @@ def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
                 f"{measured['largest_difference']:.1g}",
             )
         )
-    yield from table(headings, rows)
+    yield table(headings, rows)
     measured = next(iter(exports.values()))["measured"]
-    yield ""
     yield (
         f"Measured on {count(measured['images'], 'test image')}. *Same class* and *largest difference*, in probability, are "
         f"against the model as it was trained. Times are medians on the machine that exported, with "
@@ -179,10 +177,9 @@ def _data(summary: Summary) -> Iterator[str]:
         f"{data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{count(len(data.skipped), 'file')} skipped. Fingerprint {data.fingerprint}."
     )
-    yield ""
     counts = zip(data.classes, data.train_per_class, data.test_per_class, strict=True)
     rows = [(escape(name), f"{train:,}", f"{test:,}") for name, train, test in counts]
-    yield from table(("class", "#training images", "#test images"), rows)
+    yield table(("class", "#training images", "#test images"), rows)
 
 
 def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, about: Mapping[str, Any]) -> Iterator[str]:
@@ -192,21 +189,20 @@ def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, abou
             "This model was trained again on training and validation images together. **The figures of this section belong "
             "to the models before that**, which were trained on the training images alone."
         )
-        yield ""
     test = technique.test_accuracy
     if test is None:
         yield f"{technique.technique} has not been tested."
         return
-    yield (
+    scored = (
         f"Accuracy {percent(test.mean)}, 95% interval {interval(test, 'accuracy')} over images and training seeds "
         f"(mean of {count(len(test.by_seed), 'seed')})."
     )
     own = next((c for c in technique.confirmations if c.seed == about["seed"]), None)
     if own is None:
+        yield scored
         return
-    yield f"{'The seed trained again' if refit else 'This model'} alone: {percent(own.scores['accuracy'])}."
+    yield f"{scored}\n{'The seed trained again' if refit else 'This model'} alone: {percent(own.scores['accuracy'])}."
     probabilities, labels = store.predictions(own)
-    yield ""
     yield from _confusion(confusion_of(probabilities[None], labels, len(about["classes"])), list(map(escape, about["classes"])))
 
 
@@ -215,21 +211,19 @@ def _confusion(found: Confusion, names: Sequence[str]) -> Iterator[str]:
     tabled = len(names) <= MOST_CLASSES
     headings = ("true class", "#recall", *(f"#as {name}" for name in names if tabled))
     classes = zip(names, found.recall, found.matrix, strict=True)
-    yield from table(headings, [(name, recall(share), *(f"{n:,}" for n in row if tabled)) for name, share, row in classes])
+    yield table(headings, [(name, recall(share), *(f"{n:,}" for n in row if tabled)) for name, share, row in classes])
     pairs = [f"{names[true]} taken for {names[other]} ({images:,})" for true, other, images in found.most_confused]
     if pairs and not tabled:
-        yield ""
         yield f"Most often confused: {'; '.join(pairs)}."
 
 
 def _others(summary: Summary) -> Iterator[str]:
     yield summary.verdict.reason
-    yield ""
     rows = []
     for one in summary.techniques:
         cells = TechniqueCells.of(one, summary)
         rows.append((one.technique, cells.trials, tested(one.test_accuracy, "accuracy"), cells.parameters, cells.recipe))
-    yield from table(("technique", "#trials", "#test accuracy (95% interval)", "#trained parameters", "best recipe"), rows)
+    yield table(("technique", "#trials", "#test accuracy (95% interval)", "#trained parameters", "best recipe"), rows)
 
 
 def _limits(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:

@@ -15,13 +15,9 @@ from ..words.inspection import class_counts, warnings
 
 def inspection_json(found: Inspection, similarity: Similarity | None) -> str:
     """A JSON object; what is not known is null."""
-    return json.dumps(_inspection(found, similarity), indent=2) + "\n"
-
-
-def _inspection(found: Inspection, similarity: Similarity | None) -> dict[str, Any]:
     columns, rows = class_counts(found)
     data: DataSettings | None = found.dataset.settings() if found.dataset else None
-    return {
+    told = {
         "path": found.path,
         "labels": str(found.layout.labels) if found.layout.labels else None,
         "ready": not found.problem,
@@ -39,6 +35,7 @@ def _inspection(found: Inspection, similarity: Similarity | None) -> dict[str, A
         ],
         "skipped": [{"path": file.path, "reason": file.reason} for file in found.skipped],
     }
+    return json.dumps(told, indent=2) + "\n"
 
 
 def _sizes(sizes: Sizes) -> dict[str, Any]:

@@ -25,44 +25,27 @@ def study_json(summary: Summary) -> str:
         "study": {
             "name": settings.name,
             "path": str(summary.path),
-            "created": settings.created,
-            "engine": settings.engine,
-            "algorithm": settings.algorithm,
-            "seed": settings.seed,
+            **picked(settings, "created", "engine", "algorithm", "seed"),
             "runs": [dataclasses.asdict(run) for run in summary.runs],
             "settings": {
-                "metric": settings.metric,
-                "alpha": settings.alpha,
-                "size": settings.size,
-                "weights": settings.weights,
+                **picked(settings, "metric", "alpha", "size", "weights"),
                 "weights_file": summary.weights_file[0] or None,
                 "weights_downloaded": summary.weights_file[1],
-                "space": settings.space,
-                "version": settings.version,
+                **picked(settings, "space", "version"),
                 "warm_start": dataclasses.asdict(settings.warm_start) if settings.warm_start else None,
             },
         },
         "data": {
             "path": data.path,
             "labels": data.labels or None,
-            "fingerprint": data.fingerprint,
-            "classes": data.classes,
-            "train": data.train,
-            "val": data.val,
-            "test": data.test,
-            "train_per_class": data.train_per_class,
-            "test_per_class": data.test_per_class,
-            "skipped": [{"path": file.path, "reason": file.reason} for file in data.skipped],
-            "size": summary.rule.size,
-            "similarity": summary.rule.similarity,
+            **picked(data, "fingerprint", "classes", "train", "val", "test", "train_per_class", "test_per_class"),
+            "skipped": [dataclasses.asdict(file) for file in data.skipped],
+            **picked(summary.rule, "size", "similarity"),
             **_similarity(summary.similarity),
             "imbalance": imbalance(data),
         },
         "verdict": {
-            "decision": verdict.decision,
-            "winner": verdict.winner,
-            "recommended": verdict.recommended,
-            "reason": verdict.reason,
+            **picked(verdict, "decision", "winner", "recommended", "reason"),
             "comparisons": [dataclasses.asdict(comparison) for comparison in verdict.comparisons],
             "rule_of_thumb": {
                 "predicts": summary.rule.predicts,
@@ -78,11 +61,7 @@ def study_json(summary: Summary) -> str:
         "confusion": _confusion(summary),
         "techniques": [technique_dict(technique) for technique in summary.techniques],
         "trials": [trial_dict(trial) for trial in summary.trials],
-        "timing": {
-            **dataclasses.asdict(timing),
-            "overhead": timing.overhead,
-            "trial_overhead": summary.trial_overhead,
-        },
+        "timing": {**dataclasses.asdict(timing), "overhead": timing.overhead, "trial_overhead": summary.trial_overhead},
     }
     return json.dumps(finite(report), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
@@ -93,12 +72,7 @@ def _similarity(similarity: Similarity | None) -> dict[str, Any]:
     profile = similarity.profile
     return {
         "similarity_sentence": similarity.sentence,
-        "knn": {
-            "accuracy": profile.knn_accuracy,
-            "corrected": profile.corrected,
-            "chance": profile.chance,
-            "images": profile.images,
-        },
+        "knn": {"accuracy": profile.knn_accuracy, **picked(profile, "corrected", "chance", "images")},
         "depth_profile": [dataclasses.asdict(point) for point in profile.points],
         "suggested_cut": profile.suggested_cut,
     }
@@ -111,8 +85,7 @@ def _confusion(summary: Summary) -> dict[str, Any] | None:
     classes = summary.settings.data.classes
     return {
         "technique": summary.verdict.recommended,
-        "matrix": confusion.matrix,
-        "recall": confusion.recall,
+        **picked(confusion, "matrix", "recall"),
         "most_confused": [
             {"true": classes[true], "predicted": classes[predicted], "count": images}
             for true, predicted, images in confusion.most_confused
@@ -126,9 +99,7 @@ def technique_dict(technique: TechniqueSummary) -> dict[str, Any]:
     return {
         "technique": technique.technique,
         "trials": len(technique.trials),
-        "failed": technique.failed,
-        "pruned": technique.pruned,
-        "seconds": technique.seconds,
+        **picked(technique, "failed", "pruned", "seconds"),
         "best_val_accuracy": best.val_accuracy if best else None,
         "best_val_score": best.score if best else None,
         "recipe": best.recipe.as_dict() if best else None,
@@ -157,10 +128,15 @@ def trial_dict(trial: Trial) -> dict[str, Any]:
         "overhead_seconds": trial.setup_seconds if isinstance(trial, CompleteTrial) else None,
         "images_per_second": trial.images_per_second if isinstance(trial, CompleteTrial) else None,
         "trained_from": trial.trained_from if isinstance(trial, CompleteTrial) else None,
-        "curve": [{name: getattr(m, name) for name in _CURVE} for m in trial.curve],
+        "curve": [picked(m, *_CURVE) for m in trial.curve],
         "error": trial.error if isinstance(trial, FailedTrial) else None,
         "interrupted": isinstance(trial, FailedTrial) and trial.interrupted,
     }
+
+
+def picked(value: object, *names: str) -> dict[str, Any]:
+    """Attributes that are called in JSON as they are here, in the order given."""
+    return {name: getattr(value, name) for name in names}
 
 
 def finite(value: Any) -> Any:

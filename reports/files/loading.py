@@ -56,34 +56,26 @@ probabilities = model.serve(images)[0].numpy()""",
 
 
 def loading(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """How to prepare an image, and how to load each format of the exports.
+    """How to prepare an image, and how to load each format of the exports, in paragraphs.
 
     Args:
         exports: Metadata of each export, by file name.
     """
     about = next(iter(exports.values()))
     yield "Nothing here needs tlsearch. An image:"
-    yield ""
-    yield from _block(_IMAGE.format(size=about["input"]["size"], classes=_names(about["classes"])))
+    yield _block(_IMAGE.format(size=about["input"]["size"], classes=f"[{', '.join(map(_literal, about['classes']))}]"))
     for file_format, (title, code) in _CODE.items():
         names = [name for name, other in exports.items() if other["format"] == file_format]
         if names:
-            yield ""
             yield f"{title}:"
-            yield ""
-            yield from _block(f"{code.format(name=_literal(names[0]))}\n{_LAST}")
-    yield ""
+            yield _block(f"{code.format(name=_literal(names[0]))}\n{_LAST}")
     yield f"Or with tlsearch: `tlsearch predict {next(iter(exports))} photo.jpg`."
 
 
-def _block(code: str) -> list[str]:
-    return ["```python", *code.splitlines(), "```"]
+def _block(code: str) -> str:
+    return f"```python\n{code}\n```"
 
 
 def _literal(text: str) -> str:
     """A Python literal of plain ASCII, which can neither end the block of code nor hide anything in it."""
     return ascii(text).replace("`", "\\x60")
-
-
-def _names(classes: list[str]) -> str:
-    return f"[{', '.join(map(_literal, classes))}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..answer.summary import Summary
 from ..text import count, literal, metric_name
@@ -23,7 +23,7 @@ def study_markdown(summary: Summary) -> str:
     for one in summary.techniques:
         cells = TechniqueCells.of(one, summary)
         rows.append((one.technique, cells.trials, cells.seconds, cells.validation, tested(one.test, metric), cells.recipe))
-    lines += table(headings, rows)
+    lines.append(table(headings, rows))
     classes = ", ".join(map(escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
     facts = {
         "Cost": summary.cost_sentence,
@@ -40,12 +40,11 @@ def study_markdown(summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table; ``#`` in front of a heading marks a column of numbers."""
-    yield f"| {' | '.join(heading.removeprefix('#') for heading in headings)} |"
-    yield f"|{'|'.join('--:' if heading.startswith('#') else '---' for heading in headings)}|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; ``#`` in front of a heading marks a column of numbers."""
+    named, *filled = (f"| {' | '.join(row)} |" for row in ([heading.removeprefix("#") for heading in headings], *rows))
+    rule = f"|{'|'.join('--:' if heading.startswith('#') else '---' for heading in headings)}|"
+    return "\n".join([named, rule, *filled])
 
 
 def escape(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -58,13 +59,5 @@ def _expected(found: DryRun, forecast: Forecast) -> dict[str, Any]:
     return {
         "seconds": forecast.total,
         "phases": dict(phases(found)),
-        "techniques": [
-            {
-                "technique": str(one.technique),
-                "trials": one.trials,
-                "trial_seconds": one.trial_seconds,
-                "seconds": one.seconds,
-            }
-            for one in forecast.techniques
-        ],
+        "techniques": [dataclasses.asdict(one) for one in forecast.techniques],
     }

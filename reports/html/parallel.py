@@ -36,7 +36,7 @@ def parallel(summary: Summary) -> Figure | None:
             "reading": f"trial {t.number}: {describe(t.recipe)}, {score(t.score, metric)}",
             "merit": reached(t.score) if metric != "log_loss" else 1 - reached(t.score),
         }
-        rows += [{**common, "axis": number, "place": axis.place(t.recipe)} for number, axis in enumerate(axes)]
+        rows += [{**common, "axis": number, "place": axis.place(axis.value(t.recipe))} for number, axis in enumerate(axes)]
         rows.append({**common, "axis": result, "place": reached(t.score)})
     marks = [{"axis": n, "place": place, "label": label} for n, axis in enumerate(axes) for place, label in axis.marks()]
     ends = {low: 0.0, high: 1.0} if high > low else {low: 0.5}
@@ -118,11 +118,8 @@ class _Axis:
             return {LAYERS: "head only", 0: "all"}.get(value, str(value))
         return rate(value) if self._name == "learning_rate" else f"{value:g}" if isinstance(value, float) else str(value)
 
-    def place(self, recipe: Recipe) -> float:
-        """Position of a recipe: learning rates by their logarithm, other settings by rank, so that close values stay apart."""
-        return self._place(self.value(recipe))
-
-    def _place(self, value: Any) -> float:
+    def place(self, value: Any) -> float:
+        """Position of a value: learning rates by their logarithm, other settings by rank, so that close values stay apart."""
         low, high = self._values[0], self._values[-1]
         if self._name == "learning_rate":
             return math.log(value / low) / math.log(high / low)
@@ -135,4 +132,4 @@ class _Axis:
             values = [values[0], values[-1]]
         elif len(values) > 7:
             values = [values[0], values[len(values) // 2], values[-1]]
-        return [(self._place(value), self.label(value)) for value in values]
+        return [(self.place(value), self.label(value)) for value in values]

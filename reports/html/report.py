@@ -53,7 +53,10 @@ def render_report(summary: Summary) -> str:
             "searching": searching,
             "trials": _trials(summary),
             "trials_title": _trials_title(summary),
-            "failures": _failures(summary),
+            "failures": Sheet(
+                ("#trial", "recipe", "reason"),
+                [(str(t.number), describe(t.recipe, technique=True), t.error) for t in summary.failures[:MOST_TRIALS]],
+            ),
             "confusion": confusion,
             "album": album(summary),
             "depth": depth,
@@ -121,7 +124,6 @@ def _trials_title(summary: Summary) -> str:
 
 def _trials(summary: Summary) -> Sheet:
     metric = summary.settings.metric
-
     columns = ("#trial", "technique", f"#{validation(metric)}", "#epoch", "#time", "#trained parameters", "recipe")
     rows = [
         (
@@ -136,13 +138,6 @@ def _trials(summary: Summary) -> Sheet:
         for trial in summary.ranked[:MOST_TRIALS]
     ]
     return Sheet(columns, rows)
-
-
-def _failures(summary: Summary) -> Sheet:
-    return Sheet(
-        ("#trial", "recipe", "reason"),
-        [(str(t.number), describe(t.recipe, technique=True), t.error) for t in summary.failures[:MOST_TRIALS]],
-    )
 
 
 def _classes(summary: Summary) -> Sheet:

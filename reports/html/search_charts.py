@@ -175,6 +175,7 @@ def timeline(summary: Summary) -> Figure | None:
         pause = (trial.started - busy_until).total_seconds()
         if pause > PAUSE:
             origin += timedelta(seconds=pause)
+        reached = f" at {score(trial.score, metric)}" if isinstance(trial, CompleteTrial | PrunedTrial) else ""
         begins = (trial.started - origin).total_seconds()
         ends = begins + trial.seconds
         busy_until = max(busy_until, trial.started + timedelta(seconds=trial.seconds))
@@ -185,7 +186,7 @@ def timeline(summary: Summary) -> Figure | None:
                 "begins": begins,
                 "ends": ends,
                 "state": _state(trial),
-                "reading": f"trial {trial.number}, {_outcome(trial, metric)}, {duration(trial.seconds)}",
+                "reading": f"trial {trial.number}, {_state(trial)}{reached}, {duration(trial.seconds)}",
                 "recipe": describe(trial.recipe),
             }
         )
@@ -220,8 +221,3 @@ def _state(trial: Trial) -> str:
     if isinstance(trial, FailedTrial):
         return "interrupted" if trial.interrupted else "failed"
     return "pruned" if isinstance(trial, PrunedTrial) else "complete"
-
-
-def _outcome(trial: FinishedTrial, metric: str) -> str:
-    reached = f" at {score(trial.score, metric)}" if isinstance(trial, CompleteTrial | PrunedTrial) else ""
-    return _state(trial) + reached

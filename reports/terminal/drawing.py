@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
@@ -35,12 +35,23 @@ def plain(report: RenderableType) -> str:
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
-def stacked(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
-    """The parts of a report one below the other, with an empty line between them."""
-    for number, part in enumerate(parts):
-        if number:
-            yield Text()
-        yield part
+class Stacked:
+    """A report whose parts stand one below the other, with an empty line between them."""
+
+    def parts(self, width: int) -> Iterator[RenderableType]:
+        """The parts, for a terminal of so many columns."""
+        raise NotImplementedError
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for number, part in enumerate(self.parts(options.max_width)):
+            if number:
+                yield Text()
+            yield part
+
+
+def titled(title: str, body: RenderableType, note: str = "", metric: str = "") -> Group:
+    """A part of a report below its heading, two columns to the right of it."""
+    return Group(heading(title, note, metric), indented(body))
 
 
 def heading(title: str, note: str = "", metric: str = "") -> Text:

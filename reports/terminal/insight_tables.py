@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,7 +12,7 @@ from ...search.depth_profile import DepthProfile
 from ..answer.insight import Confusion
 from ..text import literal, percent
 from ..words.cells import NOTHING, recall
-from .drawing import heading, indented, plain_table, sparks
+from .drawing import plain_table, sparks, titled
 
 _BAR = 30
 
@@ -37,7 +37,7 @@ def depth_profile(profile: DepthProfile) -> RenderableType:
             Text(percent(point.knn_accuracy), style=style if point is best else ""),
         )
     note = "nearest-neighbour accuracy of frozen features at each block, by its last layer"
-    return Group(heading("Depth profile", note), indented(rows))
+    return titled("Depth profile", rows, note)
 
 
 def depth_line(profile: DepthProfile) -> RenderableType:
@@ -48,7 +48,7 @@ def depth_line(profile: DepthProfile) -> RenderableType:
         (sparks([point.knn_accuracy for point in points]), "cyan"),
         f"  {first}, highest at {literal(best.block)} (layer {best.layer}) with {percent(best.knn_accuracy)}",
     )
-    return Group(heading("Depth profile", "nearest-neighbour accuracy of frozen features, block by block"), indented(line))
+    return titled("Depth profile", line, "nearest-neighbour accuracy of frozen features, block by block")
 
 
 def recall_table(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
@@ -64,7 +64,7 @@ def recall_table(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
         right = f"{row[place]:,} of {sum(row):,}"
         table.add_row(Text(literal(classes[place])), recall(found.recall[place]), right, Text(taken))
     shown = f", the {len(worst)} lowest of {len(found.recall):,}" if len(worst) < len(found.recall) else ""
-    return Group(heading("Recall by class", f"of the recommended technique, summed over seeds{shown}"), indented(table))
+    return titled("Recall by class", table, f"of the recommended technique, summed over seeds{shown}")
 
 
 def bar(share: float, cells: int) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import RenderableType
 from rich.text import Text
 
 from ...search.data.inspection import Inspection
 from ..answer.insight import Similarity
 from ..text import literal
 from ..words.inspection import class_counts, headline, inspection_facts, warnings
-from .drawing import facts_grid, heading, indented, panel, plain_table, stacked
+from .drawing import Stacked, facts_grid, panel, plain_table, titled
 from .insight_tables import depth_profile
 
 SHOWN_CLASSES = 30
@@ -21,16 +21,13 @@ _BAR = 24
 
 
 @dataclass(frozen=True, slots=True)
-class InspectionReport:
+class InspectionReport(Stacked):
     """The report of a folder; ``similarity`` is None where it was not asked for."""
 
     found: Inspection
     similarity: Similarity | None = None
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from stacked(self._parts())
-
-    def _parts(self) -> Iterator[RenderableType]:
+    def parts(self, width: int) -> Iterator[RenderableType]:
         found = self.found
         colour = "red" if found.problem else "yellow" if warnings(found) else "green"
         lines = [Text(literal(found.problem))] if found.problem else []
@@ -51,4 +48,4 @@ class InspectionReport:
             bar = Text("█" * max(1, round(_BAR * numbers[-1] / max(most, 1))), style="cyan") if numbers[-1] else Text()
             table.add_row(Text(literal(name)), *(f"{number:,}" for number in numbers), bar)
         more = f"the first {SHOWN_CLASSES} of {len(rows):,}" if len(rows) > SHOWN_CLASSES else ""
-        return Group(heading("Classes", more), indented(table))
+        return titled("Classes", table, more)

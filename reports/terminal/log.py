@@ -10,13 +10,8 @@ from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTr
 from ..text import count, describe, duration, literal, metric_name, score
 from ..words.sentences import PHASES, places
 
-_UNITS: dict[Phase, str] = {
-    "decode": "image",
-    "extract": "image",
-    "profile": "image",
-    "search": "trial",
-    "confirm": "training run",
-}
+_UNITS: dict[Phase, str] = {"search": "trial", "confirm": "training run"}
+"""What is counted in a phase, where it is not images."""
 
 
 class Log:
@@ -51,7 +46,7 @@ class Log:
             if event.phase == "search":
                 self._total, self._done = event.total, event.done
             before = f", {event.done:,} of them done before" if event.done else ""
-            self._write(f"{PHASES[event.phase]}: {count(event.total, _UNITS[event.phase])}{before}")
+            self._write(f"{PHASES[event.phase]}: {count(event.total, _UNITS.get(event.phase, 'image'))}{before}")
         elif isinstance(event, PhaseEnded):
             self._write(f"{PHASES[event.phase]}: done in {duration(event.seconds)}")
         elif isinstance(event, TrialFinished):

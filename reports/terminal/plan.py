@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...search.planning.dry_run import DryRun
 from ..text import count, file_size
 from ..words.plan import about, concerns, phases, plan_facts, purpose, uncached
-from .drawing import colored, facts_grid, heading, indented, plain_table, stacked
+from .drawing import Stacked, colored, facts_grid, heading, indented, plain_table
 
 
 @dataclass(frozen=True, slots=True)
-class PlanReport:
+class PlanReport(Stacked):
     """A dry run, as the terminal shows it."""
 
     found: DryRun
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from stacked(self._parts())
-
-    def _parts(self) -> Iterator[RenderableType]:
+    def parts(self, width: int) -> Iterator[RenderableType]:
         yield facts_grid(plan_facts(self.found))
         if sentences := concerns(self.found):
             yield Group(*(Text(sentence, style="yellow") for sentence in sentences))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
@@ -13,7 +13,7 @@ from ...spaces.presets import load_preset
 from ..answer.summary import Summary
 from ..words.sentences import DEMONSTRATION, best_recipe, headline
 from ..words.study import next_step, study_facts
-from .drawing import facts_grid, panel, stacked
+from .drawing import Stacked, facts_grid, panel
 from .insight_tables import depth_line, recall_table
 from .tables import beside_the_post, difference_table, intervals, leaderboard, techniques
 
@@ -24,16 +24,13 @@ _COLOURS = {"win": "green", "tie": "blue", "insufficient": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Stacked):
     """The report of a study, with so many trials in its leaderboard as ``top`` says."""
 
     summary: Summary
     top: int = 10
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from stacked(self._parts(options.max_width))
-
-    def _parts(self, width: int) -> Iterator[RenderableType]:
+    def parts(self, width: int) -> Iterator[RenderableType]:
         summary = self.summary
         yield _verdict(summary, min(width, WIDEST))
         yield techniques(summary, width)

@@ -10,7 +10,7 @@ from ...spaces.presets import POST_ACCURACY
 from ..answer.summary import Summary
 from ..text import count, describe, duration, gap, metric_name, percent, score
 from ..words.cells import NOTHING, TechniqueCells, best_epoch, differences, tested
-from .drawing import COLOURS, colored, heading, indented, plain_table, sparkline
+from .drawing import COLOURS, colored, heading, indented, plain_table, sparkline, titled
 
 WIDE = 110
 """Columns from which the table of techniques has room for curves and recipes."""
@@ -64,8 +64,7 @@ def intervals(summary: Summary, width: int) -> RenderableType:
         rows.add_row(colored(technique), Text("".join(line), style=COLOURS[technique]), score(test.mean, metric))
     scale = score(low, metric) + score(high, metric).rjust(cells - len(score(low, metric)))
     rows.add_row("", Text(scale, style="dim"), "")
-    title = heading(f"Test {metric_name(metric)}", "mean over seeds and 95% interval, over images and seeds", metric)
-    return Group(title, indented(rows))
+    return titled(f"Test {metric_name(metric)}", rows, "mean over seeds and 95% interval, over images and seeds", metric)
 
 
 def difference_table(summary: Summary) -> RenderableType:
@@ -73,7 +72,7 @@ def difference_table(summary: Summary) -> RenderableType:
     table = plain_table("better", "worse", "#by", "#95% interval", "#p", "finding")
     for better, worse, *cells in differences(summary):
         table.add_row(colored(better), colored(worse), *cells)
-    return Group(heading("Differences on the test split", "p adjusted for all comparisons (Holm)"), indented(table))
+    return titled("Differences on the test split", table, "p adjusted for all comparisons (Holm)")
 
 
 def beside_the_post(summary: Summary) -> RenderableType:
@@ -88,10 +87,8 @@ def beside_the_post(summary: Summary) -> RenderableType:
             NOTHING if here is None else percent(here),
             NOTHING if here is None or there is None else gap(here - there, "accuracy"),
         )
-    return Group(
-        heading("Validation accuracy beside the blog post's", "the post: cats against dogs, 2,000 training images"),
-        indented(table),
-    )
+    note = "the post: cats against dogs, 2,000 training images"
+    return titled("Validation accuracy beside the blog post's", table, note)
 
 
 def leaderboard(summary: Summary, top: int) -> RenderableType:
@@ -109,4 +106,4 @@ def leaderboard(summary: Summary, top: int) -> RenderableType:
             describe(trial.recipe),
         )
     title = f"Best {len(shown)} of {count(len(summary.ranked), 'complete trial')}"
-    return Group(heading(title, f"by validation {metric_name(metric)}", metric), indented(table))
+    return titled(title, table, f"by validation {metric_name(metric)}", metric)

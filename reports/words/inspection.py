@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...search.data.inspection import Duplicates, Inspection
+from ...search.data.inspection import Inspection
 from ..answer.dataset import imbalance, imbalance_sentence, rule_of_thumb
 from ..answer.insight import Similarity
 from ..text import and_more, count, file_size, listed, literal
@@ -26,7 +26,8 @@ def headline(found: Inspection) -> str:
 def warnings(found: Inspection) -> list[str]:
     """What one should look at, in sentences, the worst first."""
     sentences = []
-    labels, leaks, copies = (_of(found, kind) for kind in ("across classes", "across splits", "within a split"))
+    kinds = ("across classes", "across splits", "within a split")
+    labels, leaks, copies = ([group for group in found.duplicates if group.kind == kind] for kind in kinds)
     if labels:
         sentences.append(
             f"{count(len(labels), 'picture')} in more than one class: one of the labels is wrong, so a search uses neither."
@@ -91,15 +92,8 @@ def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterat
     if similarity:
         yield "Similarity", similarity.sentence
     if found.duplicates:
-        yield f"Duplicates ({len(found.duplicates)})", and_more([_duplicate(group) for group in found.duplicates], SHOWN)
+        same = [f"{' = '.join(map(literal, group.files))} ({group.kind})" for group in found.duplicates]
+        yield f"Duplicates ({len(same)})", and_more(same, SHOWN)
     if found.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in found.skipped]
         yield f"Skipped files ({len(found.skipped)})", and_more(named, SHOWN)
-
-
-def _of(found: Inspection, kind: str) -> list[Duplicates]:
-    return [group for group in found.duplicates if group.kind == kind]
-
-
-def _duplicate(group: Duplicates) -> str:
-    return f"{' = '.join(literal(name) for name in group.files)} ({group.kind})"

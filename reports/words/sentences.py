@@ -60,17 +60,6 @@ def rule_of_thumb(summary: Summary) -> str:
     return rule.sentence
 
 
-def trial_overhead(summary: Summary) -> str:
-    """What a trial takes beside its steps and evaluations."""
-    return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in summary.trial_overhead.items()) + " (medians)"
-
-
-def from_pixels(summary: Summary) -> str:
-    """Which trials could not train from cached activations."""
-    trials = count(len(summary.from_pixels), "trial")
-    return f"{trials} with frozen layers trained from pixels: caching their activations would not pay, or they did not fit"
-
-
 def started_from(summary: Summary) -> str:
     """Which recipes of other studies were tried first; empty where none was."""
     warm = summary.settings.warm_start

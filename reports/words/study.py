@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..answer.summary import Summary
 from ..text import and_more, count, describe, file_size, listed, literal
-from .sentences import from_pixels, rule_of_thumb, started_from, time_spent, trained_on, trial_overhead
+from .sentences import rule_of_thumb, started_from, time_spent, trained_on
 
 SHOWN = 5
 """Skipped files, failed trials: so many of them are named."""
@@ -59,9 +59,12 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.runs:
         yield "Device", trained_on(summary)
     if summary.ranked:
-        yield "Trial overhead", trial_overhead(summary)
+        overhead = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in summary.trial_overhead.items())
+        yield "Trial overhead", f"{overhead} (medians)"
     if summary.from_pixels:
-        yield "Not cached", from_pixels(summary)
+        trials = count(len(summary.from_pixels), "trial")
+        why = "caching their activations would not pay, or they did not fit"
+        yield "Not cached", f"{trials} with frozen layers trained from pixels: {why}"
     yield (
         "Search",
         f"{settings.engine} ({settings.algorithm}), seed {settings.seed}; MobileNetV2 with α = {settings.alpha:g}, "
