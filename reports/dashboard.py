@@ -75,9 +75,9 @@ def readable(frozen: FrozenTrial, confirmations: tuple[Confirmation, ...], store
     tested = [c.scores[metric] for c in confirmations if c.trial == trial.number]
     if tested:
         attributes[f"test {metric_name(metric)}"] = f"{score(float(np.mean(tested)), metric)} over {len(tested)} seeds"
-    for name, shown in (("trainable_params", "trained parameters"), ("best_epoch", "best epoch")):
-        if hasattr(trial, name):
-            attributes[shown] = getattr(trial, name)
+    for name, shown in (("trainable_params", "trained parameters"), ("best_epoch", "best epoch"), ("head_c", "head's C")):
+        if (value := getattr(trial, name, None)) is not None:
+            attributes[shown] = value
     if hasattr(trial, "seconds"):
         attributes["time"] = duration(trial.seconds)
     if isinstance(trial, FailedTrial):

@@ -83,5 +83,5 @@ def _cells(entry: dict[str, Any]) -> tuple[Text, Text, Text, Text]:
     name, error = Text(literal(entry["name"])), entry["error"] or ""
     if entry["headline"] is None:
         return name, Text(), Text(), Text(literal(error), style="red")
-    damage = Text(literal(f"\n{error}") if error else "", style="red")
+    damage = Text(f"\n{literal(error)}" if error else "", style="red")
     return name, Text(literal(entry["data"])), Text(str(entry["trials"])), Text.assemble(entry["headline"], damage)

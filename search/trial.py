@@ -15,7 +15,9 @@ Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One epoch of the main stage. Accuracies are fractions, losses are mean cross-entropies in nats.
+    """One epoch of the main stage, or one penalty where a head is trained along a path of them.
+
+    Accuracies are fractions, losses are mean cross-entropies in nats.
 
     Epoch 0 stands for the model before the main stage's first step: under ``fine-tune`` and ``full`` that is the head
     trained on the frozen base. It is never a trial's best epoch.

@@ -128,6 +128,7 @@ def trial_dict(trial: Trial) -> dict[str, Any]:
         "overhead_seconds": trial.setup_seconds if isinstance(trial, CompleteTrial) else None,
         "images_per_second": trial.images_per_second if isinstance(trial, CompleteTrial) else None,
         "trained_from": trial.trained_from if isinstance(trial, CompleteTrial) else None,
+        "head_c": trial.head_c if isinstance(trial, CompleteTrial) else None,
         "curve": [picked(m, *_CURVE) for m in trial.curve],
         "error": trial.error if isinstance(trial, FailedTrial) else None,
         "interrupted": isinstance(trial, FailedTrial) and trial.interrupted,

@@ -124,7 +124,7 @@ def _trials_title(summary: Summary) -> str:
 
 def _trials(summary: Summary) -> Sheet:
     metric = summary.settings.metric
-    columns = ("#trial", "technique", f"#{validation(metric)}", "#epoch", "#time", "#trained parameters", "recipe")
+    columns = ("#trial", "technique", f"#{validation(metric)}", "#epoch", "#time", "#trained parameters", "#head's C", "recipe")
     rows = [
         (
             str(trial.number),
@@ -133,6 +133,7 @@ def _trials(summary: Summary) -> Sheet:
             best_epoch(trial),
             duration(trial.seconds),
             f"{trial.trainable_params:,}",
+            f"{trial.head_c:g}" if trial.head_c else NOTHING,
             describe(trial.recipe),
         )
         for trial in summary.ranked[:MOST_TRIALS]

@@ -24,6 +24,7 @@ from ...search.events import (
     Warned,
 )
 from ...search.selection import better
+from ...search.training.schedule import most_epochs
 from ...search.trial import CompleteTrial, Measurement, Metric, RunningTrial
 from ...spaces.recipe import Technique
 from ..text import describe, duration, literal, score
@@ -157,7 +158,7 @@ class LiveProgress:
     def _epoch(self, trial: RunningTrial, measurement: Measurement | None) -> str:
         if measurement is None:
             return "preparing"
-        done, total = measurement.epoch, trial.recipe.epochs
+        done, total = measurement.epoch, most_epochs(trial.recipe)
         filled = round(12 * done / total)
         # Of the epochs so far the last one tells best how long the next will take: the first also compiles.
         left = f"  ~{duration((total - done) * measurement.seconds)} left" if done < total else ""

@@ -22,7 +22,6 @@ from ..phases.extract import CacheFiller
 from ..settings import StudySettings
 from ..storage.models import KeptModel, keep, kept_model
 from ..storage.store import StudyStore
-from ..training.schedule import passes_a_round
 from ..training.trainer import Job, Outcome
 from ..workers.messages import Begin, Train, Trained
 from ..workers.pool import TaskFailedError
@@ -48,8 +47,7 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
         return there
     context = _context(store.settings, dataset, cache_dir)
     # As far into its schedule as the model was kept.
-    rounds = model.epoch // passes_a_round(model.recipe, len(dataset.train))
-    job = Job(model.recipe, model.seed, head_seed=model.seed, patience=None, rounds=rounds, keep=True)
+    job = Job(model.recipe, model.seed, head_seed=model.seed, patience=None, rounds=model.epoch, keep=True)
     outcome = _train(context, SearchSpace.from_dict(store.settings.space), job, listener)
     assert outcome.weights is not None
     trained = dataclasses.replace(model, weights=outcome.weights)

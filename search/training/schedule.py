@@ -38,9 +38,14 @@ def penalties(recipe: Recipe, images: int) -> tuple[float, ...]:
     return tuple(1 / (inverse * images) for inverse in _path(recipe))
 
 
-def inverse_strength(recipe: Recipe, images: int, epoch: int) -> float | None:
-    """C of the L2 penalty that a head was trained with up to this pass of its path; None where it was trained without a path."""
-    return _path(recipe)[epoch // passes_a_round(recipe, images) - 1] if recipe.trains_path else None
+def inverse_strength(recipe: Recipe, epoch: int) -> float | None:
+    """C of the L2 penalty that a head's `Measurement` of this number was trained with; None where there was no path."""
+    return _path(recipe)[epoch - 1] if recipe.trains_path else None
+
+
+def most_epochs(recipe: Recipe) -> int:
+    """Measurements of a run that is not ended early."""
+    return len(PATH) if recipe.trains_path else recipe.epochs
 
 
 def _path(recipe: Recipe) -> tuple[float, ...]:

@@ -85,14 +85,14 @@ class Stage:
         decays = self.recipe.schedule == "cosine" and not self.recipe.trains_path
         candidates = Candidates(self.metric, len(self.dataset.val), latest=decays)
         step_seconds = seconds = 0.0
-        epoch = 0
+        passed = 0
         lowest, waited = math.inf, 0
-        for penalty, passes in islice(self._rounds(), rounds):
+        for epoch, (penalty, passes) in enumerate(islice(self._rounds(), rounds), 1):
             began = time.perf_counter()
             for rates in passes:
-                epoch += 1
                 rows = epoch_order(self.dataset.train, order, row_bytes=self.inputs.row_bytes)
-                view = (epoch - 1) % VIEWS if self.recipe.augment else 0
+                view = passed % VIEWS if self.recipe.augment else 0
+                passed += 1
                 loss, accuracy = self._epoch(rows, view, weights, rates, penalty)
             stepped = time.perf_counter()
             measurement = self._measure(epoch, loss, accuracy, began)
@@ -105,7 +105,7 @@ class Stage:
             if patience is not None and waited >= patience and not decays:
                 break
         best, snapshot = (measurement, self.model.snapshot()) if rounds else candidates.choice
-        return StageOutcome(best, snapshot, step_seconds, seconds, images=epoch * len(self.dataset.train))
+        return StageOutcome(best, snapshot, step_seconds, seconds, images=passed * len(self.dataset.train))
 
     def _rounds(self) -> Iterator[tuple[float, NDArray[np.float32]]]:
         """What is trained between two measurements: a penalty, and the learning rates of its steps, ``(passes, steps)``."""

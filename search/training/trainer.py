@@ -163,7 +163,7 @@ class Trainer:
             setup_seconds=max(seconds - measured, 0.0),
             images_per_second=trained.images / trained.step_seconds,
             trained_from=stage.inputs.trained_from,
-            head_c=head.c if head else inverse_strength(recipe, len(self._dataset.train), trained.best.epoch),
+            head_c=head.c if head else inverse_strength(recipe, trained.best.epoch),
             test=test,
             weights=weights,
         )
@@ -180,7 +180,7 @@ class Trainer:
         stage = self._stage(first, self._inputs_for(first, cached_cuts, False))
         stage.model.reset(first, job.head_seed, None)
         trained = _value_of(stage.train(job.head_seed, job.patience, rounds))
-        c = inverse_strength(first, len(self._dataset.train), trained.best.epoch)
+        c = inverse_strength(first, trained.best.epoch)
         head = _Head(trained.best, c, self._head_of(stage, trained.snapshot), trained.seconds)
         self._heads[key] = replace(head, seconds=0.0)
         return head

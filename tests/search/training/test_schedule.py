@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsearch.search.training.schedule import LEAST_STEPS, PATH, inverse_strength, passes_a_round, penalties, steps_a_pass
+from tlsearch.search.training.schedule import (
+    LEAST_STEPS,
+    PATH,
+    inverse_strength,
+    most_epochs,
+    passes_a_round,
+    penalties,
+    steps_a_pass,
+)
 from tlsearch.spaces.recipe import Recipe
 
 
@@ -16,13 +24,12 @@ def test_penalties_are_those_of_a_logistic_regression_the_strongest_first():
     assert found[0] == pytest.approx(1 / (1e-4 * 1000))
 
 
-def test_the_strength_of_a_penalty_is_found_again_from_the_pass_it_ended_at():
+def test_the_strength_of_a_penalty_is_found_again_from_its_measurement():
     plain = Recipe(technique="frozen", learning_rate=1e-3, epochs=20, l2_path=True)
     for recipe in (plain, dataclasses.replace(plain, head_units=8, head_layers=1)):
-        passes = passes_a_round(recipe, 100)
-        found = [inverse_strength(recipe, 100, passes * (place + 1)) for place in range(len(PATH))]
+        found = [inverse_strength(recipe, epoch) for epoch in range(1, most_epochs(recipe) + 1)]
         assert [1 / (c * 100) for c in found if c] == pytest.approx(penalties(recipe, 100))
-    assert inverse_strength(Recipe(technique="frozen", learning_rate=1e-3), 100, 5) is None
+    assert inverse_strength(Recipe(technique="frozen", learning_rate=1e-3), 5) is None
 
 
 @given(st.integers(1, 500), st.integers(1, 20_000), st.integers(0, 2000))
