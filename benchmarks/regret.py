@@ -3,7 +3,7 @@
     python benchmarks/regret.py SETS --weights FILE --studies DIR --trials 20
     python benchmarks/regret.py SETS --weights FILE --studies DIR --trials 20 --engine keras-tuner --seeds 0 1 2
 
-``SETS`` is a folder of data sets, each a folder of images. Each is searched by the command in a study of its own under
+``SETS`` are folders of images. Each is searched by the command in a study of its own under
 ``--studies``, where running the same again goes on. ``best_known.json`` beside this file holds, for each set, the best test
 accuracy that is known of each technique: of a fixed recipe that searches nothing (a regularised logistic regression on
 standardised features; fine-tuning from it at two cuts and two rates, Adam with cosine decay, two seeds), and of the longest
@@ -32,7 +32,7 @@ SMALL_SIDE = 128
 def main() -> None:
     """Searches each set, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", type=Path, nargs="+", help="folders of data sets, or data sets that best_known.json names")
+    parser.add_argument("sets", type=Path, nargs="+", help="folders of images")
     parser.add_argument("--weights", required=True)
     parser.add_argument("--studies", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=20)
@@ -43,7 +43,7 @@ def main() -> None:
     asked = parser.parse_args()
     known: dict[str, Any] = json.loads(KNOWN.read_text())
     regrets: dict[str, list[float]] = {}
-    for folder in found_sets(asked.sets, known):
+    for folder in asked.sets:
         for seed in asked.seeds:
             found, seconds = searched(folder, seed, known.get(folder.name, {}), asked)
             line = regrets_of(found, known.get(folder.name, {}))
@@ -56,12 +56,6 @@ def main() -> None:
     means = {technique: round(statistics.mean(values), 2) for technique, values in regrets.items()}
     how = {"trials": asked.trials, "engine": asked.engine, "algorithm": asked.algorithm, "seeds": asked.seeds}
     print(json.dumps({"benchmark": "regret", **how, "runs": {t: len(values) for t, values in regrets.items()}, "mean": means}))
-
-
-def found_sets(folders: list[Path], known: dict[str, Any]) -> list[Path]:
-    """The data sets among and in some folders, those that are known by name first."""
-    sets = [one for folder in folders for one in ([folder] if folder.name in known else sorted(folder.iterdir()))]
-    return [folder for folder in sets if folder.is_dir()]
 
 
 def searched(folder: Path, seed: int, known: dict[str, Any], asked: argparse.Namespace) -> tuple[dict[str, Any], float]:
