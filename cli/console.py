@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,8 @@ from ..search.trial import Metric
 from ..spaces.errors import OptionError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
-    from ..reports.answer.summary import Summary
     from ..search.storage.address import Storage
     from ..search.storage.base import StudyPlace
 
@@ -41,8 +40,8 @@ def watching(metric: Metric = "accuracy", *, quiet: bool) -> Iterator[Listener]:
     from ..reports.terminal.log import Log
 
     console = make_console(stderr=True)
-    show_tracebacks = debugging()
-    with LiveProgress(console, metric) if console.is_terminal and not quiet else Log(console, metric, quiet=quiet) as progress:
+    live, show_tracebacks = console.is_terminal and not quiet, debugging()
+    with LiveProgress(console, metric) if live else nullcontext(Log(console, metric, quiet=quiet)) as progress:
 
         def listener(event: Event) -> None:
             progress(event)
@@ -105,14 +104,24 @@ def storage_for(study: Path | None, storage: str | None) -> Storage | None:
     return chosen_storage(storage)
 
 
-def print_report(path: StudyPlace, top: int) -> None:
-    """The report of a study, with so many trials in its leaderboard."""
+def show_report(path: StudyPlace, output_format: str, output: str | None = None, top: int = 10) -> None:
+    """The report of a study, with so many trials in its leaderboard; then what is damaged of it."""
     from ..reports.answer.summary import summarize
+    from ..reports.render import render
     from ..reports.terminal.report import Report
 
     summary = summarize(path)
-    make_console().print(Report(summary, top))
-    say_what_is_damaged(summary)
+    show(Report(summary, top), lambda: render(summary, output_format, top), output_format, output, path.name)
+    if summary.damage:
+        print_error(f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow")
+
+
+def show(view: RenderableType, render: Callable[[], str], output_format: str, output: str | None, name: str) -> None:
+    """A view on the terminal, or in another format where one is asked for; see `write`."""
+    if output_format == "terminal" and output in (None, "-"):
+        make_console().print(view)
+    else:
+        write(render(), output, output_format, name)
 
 
 def write(text: str, output: str | None, output_format: str, name: str) -> None:
@@ -130,12 +139,6 @@ def write(text: str, output: str | None, output_format: str, name: str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OptionError(f"--output must be a file that can be written, got {output} ({reason}).") from error
-
-
-def say_what_is_damaged(summary: Summary) -> None:
-    """Of a damaged study; nothing of a sound one."""
-    if summary.damage:
-        print_error(f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow")
 
 
 def print_error(message: str, style: str = "red") -> None:

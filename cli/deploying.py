@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -39,8 +38,7 @@ def export(  # noqa: PLR0913 - the options of the command
     from ..reports.takeout import take_out
 
     (source,) = chosen_studies(paths[:-1], storage)
-    console = make_console(stderr=True)
-    with console.status("exporting and measuring …") if console.is_terminal else nullcontext():
+    with make_console(stderr=True).status("exporting and measuring …"):
         report = take_out(
             source,
             paths[-1],

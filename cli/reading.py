@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..spaces.errors import OptionError
-from .console import chosen_studies, make_console, print_report, say_what_is_damaged, watching, write
+from .console import chosen_studies, make_console, show, show_report, watching
 from .options import (
     CacheDir,
     FollowSymlinks,
@@ -42,15 +42,7 @@ def report(
     paths = chosen_studies([*(study or ()), *(name or ())], storage)
     if len(paths) > 1:
         return _compare(paths, output_format, output)
-    if output_format == "terminal" and output in (None, "-"):
-        return print_report(paths[0], top)
-    from ..reports.answer.summary import summarize
-    from ..reports.render import render
-
-    summary = summarize(paths[0])
-    text = render(summary, output_format, top)
-    say_what_is_damaged(summary)
-    write(text, output, output_format, paths[0].name)
+    return show_report(paths[0], output_format, output, top)
 
 
 def inspect(  # noqa: PLR0913 - the options of the command
@@ -69,8 +61,7 @@ def inspect(  # noqa: PLR0913 - the options of the command
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
-    from ..reports.look import look
-    from ..reports.look import render as render_inspection
+    from ..reports.look import look, render
     from ..reports.terminal.inspection import InspectionReport
 
     if data is None:
@@ -89,10 +80,8 @@ def inspect(  # noqa: PLR0913 - the options of the command
             labels=labels,
             follow_symlinks=follow_symlinks,
         )
-    if output_format == "terminal" and output in (None, "-"):
-        make_console().print(InspectionReport(found, measured))
-    else:
-        write(render_inspection(found, measured, output_format), output, output_format, data.resolve().name)
+    view = InspectionReport(found, measured)
+    show(view, lambda: render(found, measured, output_format), output_format, output, data.resolve().name)
 
 
 def dashboard(
@@ -133,11 +122,7 @@ def studies(
 
 def _compare(paths: list[StudyPlace], output_format: ReportFormat, output: str | None) -> None:
     from ..reports.answer.summary import summarize
-    from ..reports.beside import SideBySide
-    from ..reports.beside import render as render_comparison
+    from ..reports.beside import SideBySide, render
 
     summaries = [summarize(path) for path in paths]
-    if output_format == "terminal" and output in (None, "-"):
-        make_console().print(SideBySide(summaries))
-    else:
-        write(render_comparison(summaries, output_format), output, output_format, paths[0].name)
+    show(SideBySide(summaries), lambda: render(summaries, output_format), output_format, output, paths[0].name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ from ..search.settings import CacheType
 from ..search.trial import Metric
 from ..spaces.errors import UnusedStudyError
 from ..spaces.recipe import BatchNorm, ClassWeight, Technique
-from .console import make_console, print_error, print_report, storage_for, watching, write
+from .console import make_console, print_error, show, show_report, storage_for, watching
 from .options import (
     CacheDir,
     EngineName,
@@ -167,13 +166,7 @@ def run(  # noqa: PLR0913 - the options of the command
             kept = f"{searched.done} of {trials} trials are kept"
             print_error(f"Stopped. {kept}; the same command goes on.", style="yellow")
             raise
-    place = searched.store.place
-    if output_format == "terminal":
-        return print_report(place, 10)
-    from ..reports.answer.summary import summarize
-    from ..reports.render import render
-
-    return write(render(summarize(place), output_format, 10), None, output_format, place.name)
+    return show_report(searched.store.place, output_format)
 
 
 def _open_study(plan: Plan, listener: Listener) -> Study:
@@ -198,10 +191,6 @@ def _show_plan(plan: Plan, output_format: ListFormat) -> None:
     from ..reports.terminal.plan import PlanReport
     from ..search.planning.dry_run import dry_run
 
-    console = make_console(stderr=True)
-    with console.status("looking and measuring …") if console.is_terminal else nullcontext():
+    with make_console(stderr=True).status("looking and measuring …"):
         found = dry_run(plan)
-    if output_format == "json":
-        sys.stdout.write(plan_json(found))
-    else:
-        make_console().print(PlanReport(found))
+    show(PlanReport(found), lambda: plan_json(found), output_format, None, plan.study.name)

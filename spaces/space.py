@@ -40,7 +40,7 @@ def _recipe_ranges() -> dict[str, Range]:
         "weight_decay": Fixed(0.0),
         "label_smoothing": Fixed(0.0),
         "l2_path": Fixed(True),
-        "least_steps": Fixed(150),
+        "least_steps": Fixed(120),
     }
 
 

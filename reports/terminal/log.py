@@ -30,12 +30,6 @@ class Log:
         self._total = 0
         self._done = 0
 
-    def __enter__(self) -> Log:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left open."""
-
     def __call__(self, event: Event) -> None:
         """Writes what is worth a line."""
         if isinstance(event, Warned):
