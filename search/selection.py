@@ -7,24 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..spaces.recipe import Technique
-from .settings import StudySettings
 from .trial import CompleteTrial, Measurement, Metric, Trial
 
 
-def finalists(trials: Sequence[Trial], settings: StudySettings) -> dict[Technique, CompleteTrial]:
-    """Each technique's finalist among its complete trials on the validation split.
-
-    The highest of several scores is the luckiest, so it is the one with the lowest loss among those that are `within_noise` of
-    it. Studies that version 0.1.0 began keep its choice, the highest score. Where several tie, the earliest.
-    """
-    metric, careful = settings.metric, "schedule" in settings.space
-    complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
-    found = {}
-    for technique in Technique:
-        own = sorted((t for t in complete if t.recipe.technique is technique), key=lambda t: t.score, reverse=maximized(metric))
-        close = [t for t in own if careful and within_noise(metric, t.score, own[0].score, settings.data.val)] or own[:1]
-        found |= {technique: min(close, key=lambda t: t.val_loss)} if close else {}
-    return found
+def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, CompleteTrial]:
+    """Each technique's best complete trial on the validation split; where several tie, the earliest."""
+    best: dict[Technique, CompleteTrial] = {}
+    for trial in trials:
+        if not isinstance(trial, CompleteTrial):
+            continue
+        technique = trial.recipe.technique
+        if technique not in best or better(metric, trial.score, best[technique].score):
+            best[technique] = trial
+    return {technique: best[technique] for technique in Technique if technique in best}
 
 
 def maximized(metric: Metric) -> bool:

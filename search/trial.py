@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -116,11 +115,6 @@ class CompleteTrial(FinishedTrial):
     images_per_second: float
     trained_from: str
     head_c: float | None = None
-
-    @property
-    def val_loss(self) -> float:
-        """At the best epoch; infinite where the curve lacks it."""
-        return next((m.val_loss for m in self.curve if m.epoch == self.best_epoch), math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

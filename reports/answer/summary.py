@@ -152,7 +152,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore) -> Summary:
     store = study if isinstance(study, StudyStore) else StudyStore.open(study, salvage=True)
     settings, trials = store.settings, store.trials()
     space = SearchSpace.from_dict(settings.space)
-    best = finalists(trials, settings)
+    best = finalists(trials, settings.metric)
     confirmed = _confirmed(store, best)
     predictions, labels = _predictions(store, confirmed)
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]

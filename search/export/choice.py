@@ -29,7 +29,7 @@ def finalist_of(store: StudyStore, technique: Technique) -> CompleteTrial:
     tried = SearchSpace.from_dict(store.settings.space).techniques
     if technique not in tried:
         raise StudyError(f"--technique must be one that the study tried ({', '.join(tried)}), got {technique}.")
-    found = finalists(store.trials(), store.settings)
+    found = finalists(store.trials(), store.settings.metric)
     if technique not in found:
         raise StudyError(
             f"{store.place} has no completed trial of {technique} yet. Go on with the same run command, or with more --trials."

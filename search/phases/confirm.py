@@ -104,7 +104,7 @@ class ConfirmationPlan:
         def seconds(finished: Sequence[Trial]) -> float:
             if not self.seeds:
                 return 0.0
-            runs = [*finalists(finished, self.store.settings).values()] * len(self.seeds)
+            runs = [*finalists(finished, self.store.settings.metric).values()] * len(self.seeds)
             return min(test_seconds + expected_seconds(runs, workers), most)
 
         return seconds
@@ -130,7 +130,7 @@ class ConfirmationPlan:
         return dataclasses.replace(self, seeds=kept)
 
     def _finalists(self) -> dict[Technique, CompleteTrial]:
-        return finalists(self.store.trials(), self.store.settings)
+        return finalists(self.store.trials(), self.store.settings.metric)
 
 
 class Confirmer(TrainingPhase):

@@ -107,7 +107,7 @@ def fit(recipe: Recipe, space: SearchSpace) -> tuple[Values, tuple[str, ...]]:
 def _best(place: StudyPlace, space: SearchSpace) -> list[WarmRecipe]:
     """A study's best recipe of each technique that the space has."""
     name, store = place.address, StudyStore.open(place)
-    best = finalists(store.trials(), store.settings)
+    best = finalists(store.trials(), store.settings.metric)
     if not best:
         raise StudyError(
             f"--warm-start needs a study with completed trials, got {name} (none has completed). Finish it first, or leave "

@@ -1,6 +1,5 @@
 """Confirmation with workers that train nothing: who meets the test split, how often, and what is kept of it."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,23 +51,14 @@ def plan(store, seeds):
 
 
 def test_finalists_are_the_best_complete_trials_on_validation():
-    chosen = finalists(tuple(TRIALS), settings())
+    chosen = finalists(tuple(TRIALS), "accuracy")
     assert {technique: trial.number for technique, trial in chosen.items()} == {Technique.FROZEN: 2, Technique.FINE_TUNE: 1}
 
 
 def test_of_equals_the_earlier_one_and_of_losses_the_lower():
     equals = (complete(0, scores=(0.8,)), complete(1, scores=(0.8,)), complete(2, scores=(0.9,)))
-    assert finalists(equals, settings())[Technique.FROZEN].number == 2
-    assert finalists(equals, settings(metric="log_loss"))[Technique.FROZEN].number == 0
-
-
-def test_the_luckiest_score_is_no_finalist_where_one_within_its_noise_has_a_lower_loss():
-    lucky, sound, worse = (complete(n, scores=(0.5,)) for n in range(3))
-    known = ((lucky, 0.90, 0.6), (sound, 0.875, 0.3), (worse, 0.80, 0.2))
-    trials = [replace(t, score=s, curve=(measurement(1, s, val_loss=loss),)) for t, s, loss in known]
-    assert finalists(trials, settings())[Technique.FROZEN].number == 1
-    earlier = {name: value for name, value in settings().space.items() if name != "schedule"}
-    assert finalists(trials, settings(space=earlier))[Technique.FROZEN].number == 0
+    assert finalists(equals, "accuracy")[Technique.FROZEN].number == 2
+    assert finalists(equals, "log_loss")[Technique.FROZEN].number == 0
 
 
 def test_every_finalist_meets_the_test_split_with_the_same_seeds(store, context):
