@@ -121,16 +121,9 @@ class StudyStore:
 
     def keep_traceback(self, number: int, text: str, *, seed: int | None = None) -> str:
         """Keeps the traceback of a failed trial, or of its confirmation with ``seed``, and says where, for messages."""
-        name = _traceback(number, seed)
+        name = f"errors/trial-{number:05}.txt" if seed is None else f"errors/confirm-{number:05}-{seed}.txt"
         self.files.write({name: text.encode("utf-8", "backslashreplace")})
         return self.files.where(name)
-
-    def traceback_of(self, number: int, *, seed: int | None = None) -> str | None:
-        """The traceback of a failed trial, or of its confirmation with ``seed``; None where none was kept."""
-        try:
-            return self.files.read(_traceback(number, seed)).decode("utf-8", "replace")
-        except OSError:
-            return None
 
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, in the order of the numbers; those that other programs put into the storage are left out.
@@ -235,7 +228,3 @@ class StudyStore:
         if not self._lenient:
             raise DamagedStudyError(self.place, f"{what} cannot be read ({error})") from error
         self._unread[what] = str(error)[:100]
-
-
-def _traceback(number: int, seed: int | None) -> str:
-    return f"errors/trial-{number:05}.txt" if seed is None else f"errors/confirm-{number:05}-{seed}.txt"

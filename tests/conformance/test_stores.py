@@ -18,7 +18,7 @@ from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import Confirmation, FailedTrial, RunningTrial
 from tlsearch.spaces.errors import DamagedStudyError, StudyError
 
-from ..search.factory import add, begin, complete, failed, measurement, pruned, recipe, settings, values
+from ..search.factory import add, begin, complete, failed, measurement, pruned, recipe, settings, traceback_of, values
 
 PLACES = {
     "folder": lambda request: FolderStudy(request.getfixturevalue("tmp_path") / "photos"),
@@ -228,12 +228,12 @@ def test_seconds_add_up_over_all_drivers(place, store):
 
 
 def test_the_traceback_of_a_failed_trial_is_kept_and_said_where(place, store):
-    assert store.traceback_of(7) is None
+    assert traceback_of(store, 7) is None
     where = store.keep_traceback(7, "Traceback: 'a\udcff'")
     assert where == store.files.where("errors/trial-00007.txt")
     store.keep_traceback(7, "Fatal Python error", seed=12)
     again = StudyStore.open(place)
-    assert again.traceback_of(7) == "Traceback: 'a\\udcff'" and again.traceback_of(7, seed=12) == "Fatal Python error"
+    assert traceback_of(again, 7) == "Traceback: 'a\\udcff'" and traceback_of(again, 7, seed=12) == "Fatal Python error"
 
 
 def test_files_are_replaced_whole_and_listed_by_folder(store):

@@ -17,7 +17,7 @@ from tlsearch.cli import app
 from tlsearch.search.storage.store import StudyStore
 
 from ..platforms import needs
-from ..search.factory import striped_dataset
+from ..search.factory import striped_dataset, traceback_of
 
 pytestmark = pytest.mark.trains
 TECHNIQUES = ["frozen", "fine-tune", "full"]
@@ -185,7 +185,7 @@ def test_debug_shows_why_a_trial_failed(photos, debug):
     assert done.returncode == 1 and "failed: RuntimeError: broken on purpose" in done.stderr
     assert ("Traceback of trial 0:" in done.stderr) is ("in train\n" in done.stderr) is debug
     assert "Traceback" not in StudyStore.open(home / "runs/photos").trials()[0].error
-    assert 'raise RuntimeError("broken on purpose")' in StudyStore.open(home / "runs/photos").traceback_of(0)
+    assert 'raise RuntimeError("broken on purpose")' in traceback_of(StudyStore.open(home / "runs/photos"), 0)
 
 
 def test_dry_run_writes_no_study(photos, in_process):

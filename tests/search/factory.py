@@ -142,3 +142,12 @@ def begin_trial(study):
     """Begins the first trial of a study's fair start."""
     (values,) = fair_start(study.space, 1, 0)
     study.store.begin(lambda: Proposal(values, study.space.recipe(values), 1, "worker-1"))
+
+
+def traceback_of(store, number, seed=None):
+    """The traceback that a study keeps of a failed trial, or of its confirmation with a seed; None where it keeps none."""
+    try:
+        name = f"errors/trial-{number:05}.txt" if seed is None else f"errors/confirm-{number:05}-{seed}.txt"
+        return store.files.read(name).decode()
+    except FileNotFoundError:
+        return None

@@ -16,7 +16,7 @@ from tlsearch.search.workers.messages import Failed
 from tlsearch.search.workers.pool import Died
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import begin, complete, failed, measurement, pruned, settings, striped_dataset, values
+from ..factory import begin, complete, failed, measurement, pruned, settings, striped_dataset, traceback_of, values
 from ..fakes import FakeClock, FakePool, confirmer
 
 TRIALS = [
@@ -146,8 +146,8 @@ def test_what_a_failed_run_leaves_is_kept_and_told(store, context, end):
         pool(lambda job: end if job.recipe == TRIALS[2].recipe else 0.9)
     )
     ((trial, seed),) = plan(store, 1).remaining()
-    assert trial.number == 2 and store.traceback_of(2, seed=seed) == "Traceback: in train"
-    assert store.traceback_of(2) is None and store.traceback_of(1, seed=seed) is None
+    assert trial.number == 2 and traceback_of(store, 2, seed=seed) == "Traceback: in train"
+    assert traceback_of(store, 2) is None and traceback_of(store, 1, seed=seed) is None
     assert [event.traceback for event in heard if isinstance(event, Warned)] == ["Traceback: in train"]
 
 

@@ -17,7 +17,7 @@ from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.space import SearchSpace
 
-from ..factory import settings
+from ..factory import settings, traceback_of
 from ..fakes import FakeClock, FakePool, searcher
 
 
@@ -232,6 +232,6 @@ def test_the_traceback_of_an_unexpected_error_is_kept_and_told(store):
     ])  # fmt: skip
     searcher(store, 4, listener=heard.append).run(FakePool(lambda job: next(ends, 0.8), count=1))
     unexpected, diverged, crashed, *_ = [event for event in heard if isinstance(event, TrialFinished)]
-    assert unexpected.traceback.startswith("Traceback") and store.traceback_of(unexpected.trial.number) == unexpected.traceback
-    assert diverged.traceback == "" and store.traceback_of(diverged.trial.number) is None
-    assert crashed.traceback == store.traceback_of(crashed.trial.number) == "Fatal Python error: Segmentation fault"
+    assert unexpected.traceback.startswith("Traceback") and traceback_of(store, unexpected.trial.number) == unexpected.traceback
+    assert diverged.traceback == "" and traceback_of(store, diverged.trial.number) is None
+    assert crashed.traceback == traceback_of(store, crashed.trial.number) == "Fatal Python error: Segmentation fault"
