@@ -75,7 +75,8 @@ def end_of(trial: FinishedTrial) -> tuple[dict[str, Any], TrialState, list[float
     score = [trial.score] if isinstance(trial, CompleteTrial | PrunedTrial) else None
     fields = {field.name: getattr(trial, field.name) for field in dataclasses.fields(trial) if field.name not in _STORED_APART}
     curve = [{name: finite(value) for name, value in dataclasses.asdict(m).items()} for m in trial.curve]
-    return {**{name: finite(value) for name, value in fields.items()}, "curve": curve}, state, score
+    # None stands for a number that is not finite; what has no value is left out.
+    return {**{name: finite(value) for name, value in fields.items() if value is not None}, "curve": curve}, state, score
 
 
 @contextlib.contextmanager

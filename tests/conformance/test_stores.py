@@ -90,7 +90,7 @@ def test_gives_back_what_was_recorded(place, store):
         pruned(1, "fine-tune"),
         failed(2, "full", curve=(measurement(1, 0.5, val_loss=float("nan")),)),
         failed(3, interrupted=True),
-        complete(4, "full"),
+        complete(4, "full", head_c=0.01),
     ]
     for trial in trials:
         assert add(store, trial, str(trial.recipe.technique))
