@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sqlite3
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from typing import get_args
 
@@ -98,7 +99,7 @@ def test_the_list_of_studies_shows_names_literally(study):
 def test_log_and_live_view_show_names_literally(study):
     name, _ = study
     events = [PhaseStarted("search", 2), Warned(name), TrialFinished(failed(0, error=name))]
-    for make in (lambda console: Log(console, "accuracy", quiet=False), lambda console: LiveProgress(console, "accuracy")):
+    for make in (lambda console: nullcontext(Log(console, "accuracy")), lambda console: LiveProgress(console, "accuracy")):
         out = io.StringIO()
         console = Console(file=out, width=200, force_terminal=False, color_system=None, legacy_windows=False)
         with make(console) as listener:
