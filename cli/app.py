@@ -11,7 +11,7 @@ import typer
 from .. import __version__
 from ..spaces.errors import TlsearchError
 from . import caching, deploying, reading, running
-from .console import debugging, print_error
+from .console import debugging, interrupt, print_error
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells give it: 128 + SIGINT."""
@@ -57,7 +57,9 @@ def _global(
 def main() -> None:
     """The console script: an error of the user's is one red line and its exit code, a bug keeps its traceback."""
     # A polite kill is treated like Ctrl-C: what is running is recorded as interrupted.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
         code: Any = app(standalone_mode=False)
     except (TlsearchError, typer.TyperException) as error:

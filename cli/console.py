@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -28,6 +29,15 @@ def make_console(**options: Any) -> Console:
     return Console(highlight=False, **options)
 
 
+_interrupted = threading.Event()
+
+
+def interrupt(number: int, frame: object) -> None:
+    """Handles Ctrl-C. A callback of a library may swallow the exception: `watching` raises it again at the next event."""
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
 def debugging() -> bool:
     """Whether `--debug` is given: `main` needs it for errors that come before any option is parsed."""
     return "--debug" in sys.argv[1:]
@@ -45,6 +55,8 @@ def watching(metric: Metric = "accuracy", *, quiet: bool) -> Iterator[Listener]:
 
         def listener(event: Event) -> None:
             progress(event)
+            if _interrupted.is_set() and not isinstance(sys.exc_info()[1], KeyboardInterrupt):
+                raise KeyboardInterrupt
             if show_tracebacks and isinstance(event, TrialFinished | Warned) and event.traceback:
                 _print_traceback(console, event)
 

@@ -1,10 +1,13 @@
 """What is printed while a search runs."""
 
+import signal
 import sys
+import threading
 
 import pytest
 
-from tlsearch.cli.console import watching
+from tlsearch.cli import console
+from tlsearch.cli.console import interrupt, watching
 from tlsearch.search.events import TrialFinished, Warned
 
 from ..search.factory import failed
@@ -22,3 +25,17 @@ def test_debug_shows_the_traceback_of_a_failed_trial_and_of_a_failed_confirmatio
     assert ("Traceback of trial 3:\nFatal Python error: [bold]Segmentation fault\n" in shown) is debug
     assert ("Its traceback:\nTraceback (most recent call last):\n  in train\n" in shown) is debug
     assert shown.count("Traceback of") == shown.count("Its traceback") == debug
+
+
+def test_an_interrupt_that_a_callback_has_swallowed_comes_at_the_next_event_and_never_twice(monkeypatch):
+    monkeypatch.setattr(console, "_interrupted", threading.Event())
+    with watching(quiet=True) as listener:
+        listener(Warned("Nothing has happened."))
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(signal.SIGINT, None)
+        with pytest.raises(KeyboardInterrupt):
+            listener(Warned("It was swallowed."))
+        try:
+            interrupt(signal.SIGINT, None)
+        except KeyboardInterrupt:
+            listener(Warned("What is running is recorded on the way out."))
