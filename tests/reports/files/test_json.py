@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from tlsearch.reports import summarize
+from tlsearch.reports.files.json import trial_dict
 from tlsearch.reports.render import render
 from tlsearch.search.activations.blocks import BLOCKS
 from tlsearch.search.machine.devices import Device
@@ -96,6 +97,17 @@ def test_what_is_named_as_the_best_is_in_the_trials(summary):
         own = [t for t in found["trials"] if t["technique"] == entry["technique"] and t["state"] == "complete"]
         assert entry["best_val_accuracy"] == max(t["val_accuracy"] for t in own)
         assert entry["recipe"] in [t["recipe"] for t in own]
+
+
+def test_a_trial_names_the_penalty_of_its_head_and_has_none_where_none_was_trained():
+    trials_alone = jsonschema.Draft202012Validator({**SCHEMA, "required": ["trials"]})
+    for c in (0.01, None):
+        told = json.loads(json.dumps(trial_dict(complete(0, head_c=c))))
+        trials_alone.validate({"trials": [told]})
+        assert told["head_c"] == c
+    assert trial_dict(failed(1))["head_c"] is None
+    with pytest.raises(jsonschema.ValidationError):
+        trials_alone.validate({"trials": [{**told, "head_c": 0}]})
 
 
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1", "log_loss"])

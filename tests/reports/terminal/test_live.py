@@ -16,6 +16,7 @@ from tlsearch.search.events import (
     TrialStarted,
     Warned,
 )
+from tlsearch.search.training.schedule import PATH
 from tlsearch.search.trial import RunningTrial
 
 from ...search.factory import START, complete, failed, measurement, recipe
@@ -61,6 +62,13 @@ def test_what_is_running_with_its_epochs_and_the_best_so_far(live):
     assert "worker-1  waiting" in text
     assert "worker-2  trial 1  fine-tune  ━━━━━━╌╌╌╌╌╌ epoch 5/10  90.0%  ~7.5 s left" in text
     assert "best so far: frozen 80.0%" in text
+
+
+def test_a_head_counts_its_penalties(live):
+    live(PhaseStarted("search", 20))
+    live(TrialStarted(running(0, epochs=20, l2_path=True)))
+    live(TrialMeasured(0, measurement(3, 0.9)))
+    assert f"epoch 3/{len(PATH)}  90.0%  ~3.0 s left" in rendered(live, 100)
 
 
 def test_the_best_is_not_replaced_by_a_worse_one(live):

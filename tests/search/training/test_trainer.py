@@ -246,6 +246,9 @@ def test_a_small_data_set_is_passed_over_more_often(make, dataset):
     steps = -(-len(dataset.train) // 8)
     curve, outcome = run(make(POOL + 1), recipe(epochs=3, schedule="cosine", least_steps=7 * steps))
     assert [m.epoch for m in curve] == [1, 2, 3]
+    # Seven passes at least make three in each of three epochs, and are those of nine epochs.
+    nine, _ = run(make(POOL + 1), recipe(epochs=9, schedule="cosine"))
+    assert [m.val_loss for m in curve] == pytest.approx([m.val_loss for m in nine[2::3]])
     assert outcome.best in curve
 
 
