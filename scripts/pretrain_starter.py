@@ -4,7 +4,7 @@ Run it from a checkout, in an environment that has tlsearch and PyTorch::
 
     python scripts/pretrain_starter.py --log scripts/pretrain_starter.log
 
-The source task has a class for each outline of `SOURCE_SHAPES` in each of `FILLS`; the outlines of the built-in target
+The source task has a class for each outline of `SHAPES` in each of `FILLS`; the outlines of the built-in target
 sets are not among them. It trains in PyTorch because BatchNorm in training mode makes Keras 2.6 times slower at this on a
 CPU (193 against 75 images a second on two cores); the padding is that of Keras, and the arrays are written in the order of
 ``keras.applications.MobileNetV2``. The log states the accuracy on held-out source pictures, before and after rounding to
@@ -22,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from source_task import SHAPES
 from torch import nn
 from torch.nn import functional
 
-from tlsearch.search.data.drawing import FILLS, SOURCE_SHAPES, draw_object
+from tlsearch.search.data.drawing import FILLS, draw_object
 
-CLASSES = [(shape, fill) for shape in SOURCE_SHAPES for fill in FILLS]
+CLASSES = [(shape, fill) for shape in SHAPES for fill in FILLS]
 HELD_OUT = 20
 """Pictures of each class that the accuracy is measured on."""
 
@@ -102,7 +103,7 @@ def draw_class(label: int, first: int, count: int) -> np.ndarray:
     """``count`` pictures of one class, ``(count, SIDE, SIDE, 3)`` uint8."""
     shape, fill = CLASSES[label]
     generators = (np.random.default_rng([label, number]) for number in range(first, first + count))
-    return np.stack([np.asarray(draw_object(SOURCE_SHAPES[shape], fill, rng)) for rng in generators])
+    return np.stack([np.asarray(draw_object(SHAPES[shape], fill, rng)) for rng in generators])
 
 
 def draw(first: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:

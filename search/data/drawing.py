@@ -1,4 +1,4 @@
-"""Draws the pictures of the built-in data sets, and of the source task that the ``starter`` weights were trained on.
+"""Draws the pictures of the built-in data sets.
 
 Two visual worlds. *Objects*: one filled shape on a busy ground; the class is in its outline. *Fields*: thin strokes that cover
 the picture; the class is in their arrangement. Every picture follows from its class and its seed alone.
@@ -18,76 +18,48 @@ SIDE = 96
 """Side of every picture, pixels. Drawn at twice that and reduced, for smooth edges."""
 
 _CANVAS = 2 * SIDE
-_Points = NDArray[np.float64]
+Points = NDArray[np.float64]
+"""An outline or a stroke, ``(points, 2)``; outlines lie within the unit disc."""
 
 
-def _polar(radius: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> _Points:
+def polar(radius: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Points:
+    """The outline whose distance from the centre is a function of the angle."""
     angle = np.linspace(0, 2 * math.pi, 96, endpoint=False)
     return np.asarray(np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius(angle)[:, None])
 
 
-def _polygon(corners: int) -> _Points:
-    angle = np.arange(corners) * 2 * math.pi / corners
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-
-def _star(points: int, inner: float) -> _Points:
-    radii: _Points = np.tile([1.0, inner], points)[:, None]
-    return _polygon(2 * points) * radii
-
-
-def _heart() -> _Points:
+def _heart() -> Points:
     t = np.linspace(0, 2 * math.pi, 96, endpoint=False)
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
     return np.stack([16 * np.sin(t) ** 3, -y], axis=1) / 17
 
 
-def _crescent() -> _Points:
+def _crescent() -> Points:
     outer, inner = np.linspace(0.75, 2 * math.pi - 0.75, 60), np.linspace(2 * math.pi - 1.05, 1.05, 60)
     a = np.stack([np.cos(outer), np.sin(outer)], axis=1)
     b = np.stack([0.34 + 0.8 * np.cos(inner), 0.8 * np.sin(inner)], axis=1)
     return np.concatenate([a, b])
 
 
-def _corners(*points: tuple[float, float]) -> _Points:
+def corners(*points: tuple[float, float]) -> Points:
+    """The outline with these corners."""
     return np.array(points, np.float64)
 
 
-SOURCE_SHAPES: dict[str, _Points] = {
-    "triangle": _polygon(3),
-    "square": _polygon(4),
-    "pentagon": _polygon(5),
-    "disc": _polar(np.ones_like),
-    "star": _star(5, 0.42),
-    "burst": _star(9, 0.62),
-    "clover": _polar(lambda a: 0.62 + 0.38 * np.cos(4 * a)),
-    "petals": _polar(lambda a: 0.62 + 0.38 * np.cos(3 * a)),
-    "cross": _corners(
-        (-0.3, -1), (0.3, -1), (0.3, -0.3), (1, -0.3), (1, 0.3), (0.3, 0.3),
-        (0.3, 1), (-0.3, 1), (-0.3, 0.3), (-1, 0.3), (-1, -0.3), (-0.3, -0.3),
-    ),
-    "tee": _corners((-1, -1), (1, -1), (1, -0.45), (0.28, -0.45), (0.28, 1), (-0.28, 1), (-0.28, -0.45), (-1, -0.45)),
-    "ell": _corners((-0.8, -1), (-0.2, -1), (-0.2, 0.4), (0.9, 0.4), (0.9, 1), (-0.8, 1)),
-    "drop": _polar(lambda a: 0.35 + 0.65 * np.abs(np.cos(a / 2)) ** 5),
-    "lens": _polar(lambda a: 1 / np.sqrt(np.cos(a) ** 2 + 9 * np.sin(a) ** 2)),
-    "dome": np.concatenate([_polar(np.ones_like)[:49], _corners((-1.0, 0.0), (1.0, 0.0))]),
-}  # fmt: skip
-"""Outlines of the source task, within the unit disc. Each comes in every one of `FILLS`."""
-
-TARGET_SHAPES: dict[str, _Points] = {
-    "arrow": _corners((1, 0), (0.2, -0.7), (0.2, -0.25), (-1, -0.25), (-1, 0.25), (0.2, 0.25), (0.2, 0.7)),
-    "bolt": _corners((0.1, -1), (-0.6, 0.15), (-0.05, 0.15), (-0.25, 1), (0.6, -0.3), (0.05, -0.3), (0.45, -1)),
+TARGET_SHAPES: dict[str, Points] = {
+    "arrow": corners((1, 0), (0.2, -0.7), (0.2, -0.25), (-1, -0.25), (-1, 0.25), (0.2, 0.25), (0.2, 0.7)),
+    "bolt": corners((0.1, -1), (-0.6, 0.15), (-0.05, 0.15), (-0.25, 1), (0.6, -0.3), (0.05, -0.3), (0.45, -1)),
     "crescent": _crescent(),
-    "gear": _polar(lambda a: np.where(np.sin(8 * a) > 0, 1.0, 0.76)),
+    "gear": polar(lambda a: np.where(np.sin(8 * a) > 0, 1.0, 0.76)),
     "heart": _heart(),
-    "house": _corners((0, -1), (0.95, -0.15), (0.7, -0.15), (0.7, 0.9), (-0.7, 0.9), (-0.7, -0.15), (-0.95, -0.15)),
+    "house": corners((0, -1), (0.95, -0.15), (0.7, -0.15), (0.7, 0.9), (-0.7, 0.9), (-0.7, -0.15), (-0.95, -0.15)),
 }
-"""Outlines of the *similar* target sets; the source task contains none of them."""
+"""Outlines of the *similar* sets; the task that the ``starter`` weights were trained on contains none of them."""
 
 FILLS = ("plain", "stripes", "dots", "checks")
 
 
-def draw_object(outline: _Points, fill: str, rng: np.random.Generator) -> Image.Image:
+def draw_object(outline: Points, fill: str, rng: np.random.Generator) -> Image.Image:
     """A shape on a busy ground, RGB, `SIDE` pixels a side.
 
     Outline, colours, position, size, rotation, shear, ground, clutter, blur and noise vary with ``rng``.
@@ -118,37 +90,37 @@ def draw_field(kind: str, rng: np.random.Generator) -> Image.Image:
     return _photograph(canvas, rng)
 
 
-def _waves(pitch: float, rng: np.random.Generator) -> list[_Points]:
+def _waves(pitch: float, rng: np.random.Generator) -> list[Points]:
     phase = rng.uniform(0, 2 * math.pi)
     return _rows(pitch, lambda x: 0.38 * pitch * np.sin(2 * math.pi * x / (2.2 * pitch) + phase), rng)
 
 
-def _zigzag(pitch: float, rng: np.random.Generator) -> list[_Points]:
+def _zigzag(pitch: float, rng: np.random.Generator) -> list[Points]:
     shift = rng.uniform(0, 1)
     return _rows(pitch, lambda x: 0.38 * pitch * (4 * np.abs((x / (2.2 * pitch) + shift) % 1 - 0.5) - 1), rng)
 
 
-def _scallops(pitch: float, rng: np.random.Generator) -> list[_Points]:
+def _scallops(pitch: float, rng: np.random.Generator) -> list[Points]:
     shift = rng.uniform(0, 1)
     return _rows(pitch, lambda x: 0.75 * pitch * (0.6 - np.abs(np.sin(math.pi * (x / (2.2 * pitch) + shift)))), rng)
 
 
-def _drift(pitch: float, rng: np.random.Generator) -> list[_Points]:
+def _drift(pitch: float, rng: np.random.Generator) -> list[Points]:
     """Lines that wander: the amplitude of the waves without their period."""
     lines = _rows(pitch, np.zeros_like, rng)
     return [line + np.stack([np.zeros(len(line)), _walk(len(line), 0.3 * pitch, rng)], axis=1) for line in lines]
 
 
-def _bricks(pitch: float, rng: np.random.Generator) -> list[_Points]:
+def _bricks(pitch: float, rng: np.random.Generator) -> list[Points]:
     strokes = _rows(pitch, np.zeros_like, rng)
     for row, line in enumerate(strokes[:-1]):
         y = line[0, 1]
         for x in np.arange(-150 + (row % 2) * pitch, 150, 2 * pitch) + rng.normal(0, 0.08 * pitch):
-            strokes.append(_corners((x, y), (x, y + pitch)))
+            strokes.append(corners((x, y), (x, y + pitch)))
     return strokes
 
 
-def _hatch(pitch: float, rng: np.random.Generator) -> list[_Points]:
+def _hatch(pitch: float, rng: np.random.Generator) -> list[Points]:
     """Short strokes in all directions."""
     count = int((300 / pitch) ** 2)
     centre, angle = rng.uniform(-140, 140, (count, 2)), rng.uniform(0, math.pi, count)
@@ -156,7 +128,7 @@ def _hatch(pitch: float, rng: np.random.Generator) -> list[_Points]:
     return [np.stack([a, b]) for a, b in zip(centre - half, centre + half, strict=True)]
 
 
-FIELDS: dict[str, Callable[[float, np.random.Generator], list[_Points]]] = {
+FIELDS: dict[str, Callable[[float, np.random.Generator], list[Points]]] = {
     "bricks": _bricks,
     "drift": _drift,
     "hatch": _hatch,
@@ -167,9 +139,7 @@ FIELDS: dict[str, Callable[[float, np.random.Generator], list[_Points]]] = {
 """Arrangements of the *different* target sets."""
 
 
-def _rows(
-    pitch: float, height: Callable[[NDArray[np.float64]], NDArray[np.float64]], rng: np.random.Generator
-) -> list[_Points]:
+def _rows(pitch: float, height: Callable[[NDArray[np.float64]], NDArray[np.float64]], rng: np.random.Generator) -> list[Points]:
     x = np.arange(-150, 150, 3.0)
     ys = np.arange(-150, 150, pitch)
     return [np.stack([x, y + height(x)], axis=1) for y in ys + rng.normal(0, 0.07 * pitch, len(ys))]
@@ -180,12 +150,12 @@ def _walk(length: int, spread: float, rng: np.random.Generator) -> NDArray[np.fl
     return np.asarray(spread * walk / (np.abs(walk).max() + 1e-9))
 
 
-def _spin(points: _Points, angle: float) -> _Points:
+def _spin(points: Points, angle: float) -> Points:
     c, s = math.cos(angle), math.sin(angle)
     return np.asarray(points @ np.array([[c, s], [-s, c]]))
 
 
-def _place(outline: _Points, rng: np.random.Generator) -> _Points:
+def _place(outline: Points, rng: np.random.Generator) -> Points:
     sides = zip(outline, np.roll(outline, -1, axis=0), strict=True)
     dense = np.concatenate([np.linspace(a, b, 6, endpoint=False) for a, b in sides])
     wobble = 1 + 0.05 * _walk(len(dense), 1.0, rng)[:, None]
