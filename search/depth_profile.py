@@ -59,6 +59,11 @@ class DepthProfile:
         return self.points[-1].knn_accuracy
 
     @property
+    def corrected(self) -> float:
+        """`knn_accuracy` corrected for chance: 0 for guessing, 1 where every image is right."""
+        return (self.knn_accuracy - self.chance) / (1 - self.chance)
+
+    @property
     def label(self) -> Label:
         """Whether the data set is similar to what the weights were trained on."""
         if self.peak.ci95[0] <= self.chance:

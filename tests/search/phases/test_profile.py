@@ -59,13 +59,13 @@ def test_noise_is_no_similarity():
     assert found.label == "uncertain" and found.suggested_cut is None
 
 
-def test_chance_is_the_share_of_the_most_frequent_class():
+def test_correction_for_chance():
     found = profile_of(*features({"top": 50.0}, classes=4))
-    assert found.knn_accuracy == 1 and 0.25 <= found.chance < 0.35
+    assert found.knn_accuracy == 1 and found.corrected == 1
     rare = np.array([0] * 90 + [1] * 10)
     always_the_frequent_one = profile_of([np.ones((100, 3), np.float32)] * len(NAMES), rare)
     assert always_the_frequent_one.chance == 0.9
-    assert always_the_frequent_one.knn_accuracy == pytest.approx(0.9, abs=0.002)
+    assert always_the_frequent_one.corrected == pytest.approx(0, abs=0.02)
 
 
 def test_intervals_hold_the_accuracy():
