@@ -51,7 +51,8 @@ def watching(metric: Metric = "accuracy", *, quiet: bool) -> Iterator[Listener]:
 
     console = make_console(stderr=True)
     live, show_tracebacks = console.is_terminal and not quiet, debugging()
-    with LiveProgress(console, metric) if live else nullcontext(Log(console, metric, quiet=quiet)) as progress:
+    display = LiveProgress(console, metric) if live else nullcontext(Log(console, metric, quiet=quiet))
+    with _no_traceback_of_interrupts(), display as progress:
 
         def listener(event: Event) -> None:
             progress(event)
@@ -61,6 +62,17 @@ def watching(metric: Metric = "accuracy", *, quiet: bool) -> Iterator[Listener]:
                 _print_traceback(console, event)
 
         yield listener
+
+
+@contextmanager
+def _no_traceback_of_interrupts() -> Iterator[None]:
+    """Python prints the traceback of what a callback swallows, as where a library clears up after an object that is gone."""
+    show = sys.unraisablehook
+    sys.unraisablehook = lambda found: None if isinstance(found.exc_value, KeyboardInterrupt) else show(found)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = show
 
 
 def _print_traceback(console: Console, event: TrialFinished | Warned) -> None:

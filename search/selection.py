@@ -53,17 +53,21 @@ class Candidates:
         metric: The study's.
         images: Of the validation split.
         latest: Whether the latest of these epochs is chosen, as suits a rate that decays; else the one with the lowest loss.
+        start: The state before the first epoch and what it holds. It may be chosen too, and nothing worse is; None to leave
+            it out.
     """
 
-    def __init__(self, metric: Metric, images: int, *, latest: bool) -> None:
+    def __init__(self, metric: Metric, images: int, *, latest: bool, start: tuple[Measurement, Any] | None = None) -> None:
         self._metric: Metric = metric
         self._images = images
         self._latest = latest
-        self._kept: list[tuple[Measurement, Any]] = []
+        self._start = start[0].score if start else None
+        self._kept: list[tuple[Measurement, Any]] = [start] if start else []
 
     def add(self, measurement: Measurement, snapshot: Callable[[], Any]) -> None:
         """Takes the next epoch into account; ``snapshot`` is called only where it may be chosen."""
-        if any(self._beats(kept, measurement) for kept, _ in self._kept):
+        below = self._start is not None and better(self._metric, self._start, measurement.score)
+        if below or any(self._beats(kept, measurement) for kept, _ in self._kept):
             return
         kept = [one for one in self._kept if not self._beats(measurement, one[0])]
         kept.append((measurement, snapshot()))

@@ -98,7 +98,7 @@ class CompleteTrial(FinishedTrial):
     """Trained to its end.
 
     Attributes:
-        best_epoch: The epoch (from 1) that ``score`` was measured at.
+        best_epoch: The epoch that ``score`` was measured at; 0 where no epoch was better than the head before.
         score: The study's metric on the validation split, at its best epoch.
         val_accuracy: At the best epoch.
         trainable_params: Parameters that the main stage trained.

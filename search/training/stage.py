@@ -69,13 +69,16 @@ class Stage:
     inputs: Inputs
     model: TrainableModel
 
-    def train(self, seed: int, patience: int | None, rounds: int | None = None) -> Generator[Measurement, None, StageOutcome]:
+    def train(
+        self, seed: int, patience: int | None, rounds: int | None = None, start: Measurement | None = None
+    ) -> Generator[Measurement, None, StageOutcome]:
         """Trains, yielding a measurement an epoch, or a penalty where a path of them is trained.
 
         Args:
             seed: Of the order of images.
             patience: See `Job`. A run whose rate decays is not ended: its last epochs are its best.
             rounds: See `Job`.
+            start: Of the model as it is; where the rate decays, the stage never ends below it.
 
         Raises:
             DivergedError: The loss is no longer a finite number.
@@ -83,10 +86,12 @@ class Stage:
         order = np.random.default_rng(seed)
         weights = class_weights(self.dataset, self.recipe)
         decays = self.recipe.schedule == "cosine" and not self.recipe.trains_path
-        candidates = Candidates(self.metric, len(self.dataset.val), latest=decays)
+        before = (start, self.model.snapshot()) if start and decays else None
+        candidates = Candidates(self.metric, len(self.dataset.val), latest=decays, start=before)
         step_seconds = seconds = 0.0
         passed = 0
         lowest, waited = math.inf, 0
+        measurement = start
         for epoch, (penalty, passes) in enumerate(islice(self._rounds(), rounds), 1):
             began = time.perf_counter()
             for rates in passes:
@@ -104,7 +109,10 @@ class Stage:
             lowest = min(lowest, measurement.val_loss)
             if patience is not None and waited >= patience and not decays:
                 break
-        best, snapshot = (measurement, self.model.snapshot()) if rounds else candidates.choice
+        if rounds is None or measurement is None:
+            best, snapshot = candidates.choice
+        else:
+            best, snapshot = measurement, self.model.snapshot()
         return StageOutcome(best, snapshot, step_seconds, seconds, images=passed * len(self.dataset.train))
 
     def _rounds(self) -> Iterator[tuple[float, NDArray[np.float32]]]:

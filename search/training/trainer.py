@@ -40,8 +40,8 @@ class Job:
         seed: Of initial weights, order of images and dropout in the main stage.
         head_seed: The same for the first stage; trials that share it share their trained heads.
         patience: Epochs without a lower validation loss before a stage ends; None trains all epochs.
-        rounds: Measurements of the main stage to train for, the last of which is kept, whatever the validation split says; None
-            trains all and keeps the best.
+        rounds: Measurements of the main stage to train for, the last of which is kept, whatever the validation split says: 0
+            keeps the head that it starts from. None trains all and keeps the best.
         test: Whether to predict the test split with the model of the best epoch. Only confirmation asks for it.
         keep: Whether to give the weights of the best epoch.
     """
@@ -141,13 +141,13 @@ class Trainer:
         started = time.perf_counter()
         recipe = job.recipe
         head = self._head(job, cached_cuts)
-        if head is not None:
-            # The state in which the main stage starts.
-            yield replace(head.best, epoch=0)
+        start = replace(head.best, epoch=0) if head else None
+        if start is not None:
+            yield start
         stage = self._stage(recipe, self._inputs_for(recipe, cached_cuts, job.test))
         model = stage.model
         model.reset(recipe, job.seed, head.arrays if head else None)
-        trained = yield from stage.train(job.seed, job.patience, job.rounds)
+        trained = yield from stage.train(job.seed, job.patience, job.rounds, start)
         model.restore(trained.snapshot)
         test = stage.predict(self._dataset.test) if job.test else None
         weights = None
@@ -161,7 +161,7 @@ class Trainer:
             trainable_params=model.trainable_params,
             seconds=seconds,
             setup_seconds=max(seconds - measured, 0.0),
-            images_per_second=trained.images / trained.step_seconds,
+            images_per_second=trained.images / trained.step_seconds if trained.images else 0.0,
             trained_from=stage.inputs.trained_from,
             head_c=head.c if head else inverse_strength(recipe, trained.best.epoch),
             test=test,
@@ -176,7 +176,7 @@ class Trainer:
         key = (first, job.head_seed, job.patience)
         if key in self._heads:
             return self._heads[key]
-        rounds = REFIT_PENALTIES if job.rounds and first.trains_path else None
+        rounds = REFIT_PENALTIES if job.rounds is not None and first.trains_path else None
         stage = self._stage(first, self._inputs_for(first, cached_cuts, False))
         stage.model.reset(first, job.head_seed, None)
         trained = _value_of(stage.train(job.head_seed, job.patience, rounds))

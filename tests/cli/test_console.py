@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -25,6 +26,23 @@ def test_debug_shows_the_traceback_of_a_failed_trial_and_of_a_failed_confirmatio
     assert ("Traceback of trial 3:\nFatal Python error: [bold]Segmentation fault\n" in shown) is debug
     assert ("Its traceback:\nTraceback (most recent call last):\n  in train\n" in shown) is debug
     assert shown.count("Traceback of") == shown.count("Its traceback") == debug
+
+
+@pytest.mark.parametrize(("number", "shown"), [(signal.SIGINT, False), (None, True)], ids=["Ctrl-C", "a bug"])
+def test_python_says_nothing_of_an_interrupt_that_it_swallows(monkeypatch, number, shown):
+    said = []
+    monkeypatch.setattr(console, "_interrupted", threading.Event())
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    mine = sys.unraisablehook
+
+    class Watched:
+        pass
+
+    with watching(quiet=True):
+        watched = Watched()
+        callback = weakref.ref(watched, lambda _: interrupt(number, None) if number else [].pop())
+        del watched
+    assert callback() is None and bool(said) is shown and sys.unraisablehook == mine
 
 
 def test_an_interrupt_that_a_callback_has_swallowed_comes_at_the_next_event_and_never_twice(monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsearch.search.selection import Candidates, within_noise
+from tlsearch.search.selection import Candidates, better, within_noise
 
 from .factory import measurement
 
@@ -19,8 +19,8 @@ def epochs(run, metric="accuracy"):
     ]
 
 
-def chosen(measurements, *, latest, images=100, metric="accuracy"):
-    candidates = Candidates(metric, images, latest=latest)
+def chosen(measurements, *, latest, images=100, metric="accuracy", start=None):
+    candidates = Candidates(metric, images, latest=latest, start=(start, f"left by {start.epoch}") if start else None)
     for one in measurements:
         candidates.add(one, lambda one=one: f"left by {one.epoch}")
     best, snapshot = candidates.choice
@@ -59,6 +59,16 @@ def test_the_choice_is_that_of_the_whole_run(run, latest, metric):
     found = chosen(measurements, latest=latest, metric=metric)
     assert (found.epoch if latest else found.val_loss) == pytest.approx(wanted)
     assert within_noise(metric, found.score, best, 100)
+
+
+@given(RUNS, st.integers(0, 20), st.sampled_from(["accuracy", "log_loss"]))
+def test_nothing_worse_than_the_start_is_chosen(run, first, metric):
+    start, measurements = measurement(0, first / 20, val_loss=1.0), epochs(run, metric)
+    found = chosen(measurements, latest=True, metric=metric, start=start)
+    no_worse = [one for one in measurements if not better(metric, start.score, one.score)]
+    best = (min if metric == "log_loss" else max)(one.score for one in (start, *no_worse))
+    close = [one.epoch for one in no_worse if within_noise(metric, one.score, best, 100)]
+    assert found.epoch == max(close, default=0)
 
 
 def test_an_epoch_that_cannot_be_chosen_is_not_kept():
