@@ -18,9 +18,12 @@ from .by_technique import next_turn
 SHARE = 0.5
 """Of the trials that the design decides; at least one a technique. The other half is for the engine to use what was learned."""
 
+LEAST = 10
+"""Trials that it decides at least: from so few an engine of each technique learns nothing, and draws at random."""
+
 PROVEN = MappingProxyType(
     {
-        Technique.FROZEN: ((3e-3, None), (1e-4, None)),
+        Technique.FROZEN: ((3e-3, None),),
         Technique.FINE_TUNE: ((5e-4, 98), (1e-4, POST_FINE_TUNE_AT), (1.2e-3, 98), (4e-4, 54)),
         Technique.FULL: ((4e-4, None), (1e-4, None), (8e-4, None)),
     }
@@ -62,7 +65,7 @@ def fair_start(
     misses = 0
     while len(design) < trials and misses < 8 * len(sequences):
         due = [technique for technique in space.techniques if turns[technique] < least[technique]]
-        if len(design) >= int(SHARE * trials) and not due:
+        if len(design) >= max(LEAST, int(SHARE * trials)) and not due:
             break
         technique = next_turn(turns, due or space.techniques)
         turns[technique] += 1

@@ -88,13 +88,11 @@ class _Head:
 
     Attributes:
         best: The measurement of its best epoch.
-        c: Inverse strength of its L2 penalty; None where it was trained without a path of them.
         arrays: As `TrainableModel.reset` takes them.
         seconds: Wall time of training it; 0 where it was kept from an earlier trial.
     """
 
     best: Measurement
-    c: float | None
     arrays: list[NDArray[np.float32]]
     seconds: float
 
@@ -163,7 +161,7 @@ class Trainer:
             setup_seconds=max(seconds - measured, 0.0),
             images_per_second=trained.images / trained.step_seconds if trained.images else 0.0,
             trained_from=stage.inputs.trained_from,
-            head_c=head.c if head else inverse_strength(recipe, trained.best.epoch),
+            head_c=inverse_strength(recipe.first_stage or recipe, (head or trained).best.epoch),
             test=test,
             weights=weights,
         )
@@ -180,8 +178,7 @@ class Trainer:
         stage = self._stage(first, self._inputs_for(first, cached_cuts, False))
         stage.model.reset(first, job.head_seed, None)
         trained = _value_of(stage.train(job.head_seed, job.patience, rounds))
-        c = inverse_strength(first, trained.best.epoch)
-        head = _Head(trained.best, c, self._head_of(stage, trained.snapshot), trained.seconds)
+        head = _Head(trained.best, self._head_of(stage, trained.snapshot), trained.seconds)
         self._heads[key] = replace(head, seconds=0.0)
         return head
 
