@@ -60,7 +60,9 @@ class Surrogate:
                     rows[recipe.technique].append((features, trial["val_accuracy"]))
         self.trials = sum(map(len, rows.values()))
         self._trees = {
-            technique: ExtraTreesRegressor(100, min_samples_leaf=2, max_features=0.7, random_state=0).fit(*zip(*own, strict=True))
+            technique: ExtraTreesRegressor(100, min_samples_leaf=2, max_features=0.7, random_state=0).fit(
+                *zip(*own, strict=True)
+            )
             for technique, own in rows.items()
         }
 

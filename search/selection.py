@@ -32,7 +32,7 @@ def better(metric: Metric, score: float, than: float) -> bool:
     return score > than if maximized(metric) else score < than
 
 
-def within_noise(metric: Metric, score: float, best: float, images: int) -> bool:
+def within_noise(metric: Metric, score: float, best: float, images: float) -> bool:
     """Whether a score on so many images is at most one standard error worse than the best; a loss only if it is no worse.
 
     The standard error is that of a share of the images, √(best · (1 − best) / images).
@@ -51,16 +51,22 @@ class Candidates:
 
     Args:
         metric: The study's.
-        images: Of the validation split.
-        latest: Whether the latest of these epochs is chosen, as suits a rate that decays; else the one with the lowest loss.
+        images: Of the validation split; infinitely many where only the highest score will do.
+        prefer: Of these epochs, the one is chosen for which this is highest.
         start: The state before the first epoch and what it holds. It may be chosen too, and nothing worse is; None to leave
             it out.
     """
 
-    def __init__(self, metric: Metric, images: int, *, latest: bool, start: tuple[Measurement, Any] | None = None) -> None:
+    def __init__(
+        self,
+        metric: Metric,
+        images: float,
+        prefer: Callable[[Measurement], float],
+        start: tuple[Measurement, Any] | None = None,
+    ) -> None:
         self._metric: Metric = metric
         self._images = images
-        self._latest = latest
+        self._prefer = prefer
         self._start = start[0].score if start else None
         self._kept: list[tuple[Measurement, Any]] = [start] if start else []
 
@@ -77,11 +83,8 @@ class Candidates:
     @property
     def choice(self) -> tuple[Measurement, Any]:
         """The chosen epoch, and what it left."""
-        return max(self._kept, key=lambda one: self._preference(one[0]))
-
-    def _preference(self, measurement: Measurement) -> float:
-        return measurement.epoch if self._latest else -measurement.val_loss
+        return max(self._kept, key=lambda one: self._prefer(one[0]))
 
     def _beats(self, one: Measurement, other: Measurement) -> bool:
         """Whether ``other`` cannot be chosen beside ``one``."""
-        return not better(self._metric, other.score, one.score) and self._preference(one) >= self._preference(other)
+        return not better(self._metric, other.score, one.score) and self._prefer(one) >= self._prefer(other)

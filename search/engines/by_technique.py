@@ -16,7 +16,7 @@ from ...spaces.space import SearchSpace
 from .base import WAIT, Engine, Wait
 
 SHARES = MappingProxyType({Technique.FROZEN: 2, Technique.FINE_TUNE: 4, Technique.FULL: 3})
-"""Of the trials. ``fine-tune`` has the most to choose: where to cut beside the rate. A head is near its best with any setting."""
+"""Of the trials. ``fine-tune`` has the most to choose: where to cut beside the rate. Heads hardly differ."""
 
 
 def next_turn(counts: Counter[Technique], techniques: Collection[Technique]) -> Technique:

@@ -20,6 +20,7 @@ from ..metrics import log_loss, scores, softmax
 from ..selection import Candidates
 from ..trial import Measurement, Metric
 from .inputs import Inputs
+from .logistic import SolvedHead, is_solvable
 from .models.base import TrainableModel
 from .order import epoch_order
 from .schedule import passes_a_round, penalties, steps_a_pass
@@ -76,7 +77,7 @@ class Stage:
 
         Args:
             seed: Of the order of images.
-            patience: See `Job`. A run whose rate decays is not ended: its last epochs are its best.
+            patience: See `Job`. A run whose rate decays is not ended, as its last epochs are its best, nor are exact heads.
             rounds: See `Job`.
             start: Of the model as it is; where the rate decays, the stage never ends below it.
 
@@ -86,19 +87,30 @@ class Stage:
         order = np.random.default_rng(seed)
         weights = class_weights(self.dataset, self.recipe)
         decays = self.recipe.schedule == "cosine" and not self.recipe.trains_path
+        rows, labels = self.dataset.train, self.dataset.labels[self.dataset.train]
+        solved = None
+        if is_solvable(self.recipe, len(rows)):
+            solved = SolvedHead(self.inputs.batch(rows, 0)[0], labels, weights[labels])
         before = (start, self.model.snapshot()) if start and decays else None
-        candidates = Candidates(self.metric, len(self.dataset.val), latest=decays, start=before)
+        # Of exact heads the one with the highest score is chosen, as C is by validation.
+        images = math.inf if solved else len(self.dataset.val)
+        candidates = Candidates(self.metric, images, _latest if decays else _surest, before)
         step_seconds = seconds = 0.0
         passed = 0
         lowest, waited = math.inf, 0
         measurement = start
         for epoch, (penalty, passes) in enumerate(islice(self._rounds(), rounds), 1):
             began = time.perf_counter()
-            for rates in passes:
-                rows = epoch_order(self.dataset.train, order, row_bytes=self.inputs.row_bytes)
+            if solved is not None:
+                head, probabilities, iterations = solved.solve(1 / (penalty * len(rows)))
+                self.model.reset(self.recipe, seed, head)
+                passed += iterations
+                loss, accuracy = log_loss(probabilities, labels), scores(probabilities, labels)["accuracy"]
+            for rates in () if solved else passes:
+                shuffled = epoch_order(rows, order, row_bytes=self.inputs.row_bytes)
                 view = passed % VIEWS if self.recipe.augment else 0
                 passed += 1
-                loss, accuracy = self._epoch(rows, view, weights, rates, penalty)
+                loss, accuracy = self._epoch(shuffled, view, weights, rates, penalty)
             stepped = time.perf_counter()
             measurement = self._measure(epoch, loss, accuracy, began)
             candidates.add(measurement, self.model.snapshot)
@@ -107,13 +119,13 @@ class Stage:
             yield measurement
             waited = 0 if measurement.val_loss < lowest else waited + 1
             lowest = min(lowest, measurement.val_loss)
-            if patience is not None and waited >= patience and not decays:
+            if patience is not None and waited >= patience and not (decays or solved):
                 break
         if rounds is None or measurement is None:
             best, snapshot = candidates.choice
         else:
             best, snapshot = measurement, self.model.snapshot()
-        return StageOutcome(best, snapshot, step_seconds, seconds, images=passed * len(self.dataset.train))
+        return StageOutcome(best, snapshot, step_seconds, seconds, images=passed * len(rows))
 
     def _rounds(self) -> Iterator[tuple[float, NDArray[np.float32]]]:
         """What is trained between two measurements: a penalty, and the learning rates of its steps, ``(passes, steps)``."""
@@ -178,6 +190,14 @@ class Stage:
         size = self.model.predict_batch_size
         parts = [self.model.predict(self.inputs.batch(rows[at : at + size], 0)) for at in range(0, len(rows), size)]
         return softmax(np.concatenate(parts))
+
+
+def _latest(measurement: Measurement) -> float:
+    return measurement.epoch
+
+
+def _surest(measurement: Measurement) -> float:
+    return -measurement.val_loss
 
 
 def class_weights(dataset: Dataset, recipe: Recipe) -> NDArray[np.float32]:

@@ -19,8 +19,17 @@ def epochs(run, metric="accuracy"):
     ]
 
 
+def latest_epoch(measurement):
+    return measurement.epoch
+
+
+def lowest_loss(measurement):
+    return -measurement.val_loss
+
+
 def chosen(measurements, *, latest, images=100, metric="accuracy", start=None):
-    candidates = Candidates(metric, images, latest=latest, start=(start, f"left by {start.epoch}") if start else None)
+    prefer = latest_epoch if latest else lowest_loss
+    candidates = Candidates(metric, images, prefer, (start, f"left by {start.epoch}") if start else None)
     for one in measurements:
         candidates.add(one, lambda one=one: f"left by {one.epoch}")
     best, snapshot = candidates.choice
@@ -71,8 +80,15 @@ def test_nothing_worse_than_the_start_is_chosen(run, first, metric):
     assert found.epoch == max(close, default=0)
 
 
+@given(RUNS)
+def test_of_infinitely_many_images_only_the_highest_score_will_do(run):
+    measurements = epochs(run)
+    best = max(one.score for one in measurements)
+    assert chosen(measurements, latest=True, images=math.inf).epoch == max(m.epoch for m in measurements if m.score == best)
+
+
 def test_an_epoch_that_cannot_be_chosen_is_not_kept():
-    candidates = Candidates("accuracy", 100, latest=False)
+    candidates = Candidates("accuracy", 100, lowest_loss)
     candidates.add(measurement(1, 0.9, val_loss=0.3), lambda: "kept")
     candidates.add(measurement(2, 0.9, val_loss=0.4), lambda: pytest.fail("a copy for nothing"))
     assert candidates.choice[1] == "kept"

@@ -94,7 +94,7 @@ def test_fine_tuning_starts_where_the_trained_head_left_off(make):
 
 def test_fine_tuning_never_ends_below_its_head(make, dataset, network):
     """A rate that spoils the network leaves the head that it started from, and so does a refit of no epochs."""
-    wild = recipe("fine-tune", l2_path=True, schedule="cosine", head_epochs=30, epochs=2, learning_rate=1.0)
+    wild = recipe("fine-tune", l2_path=True, schedule="cosine", head_epochs=30, epochs=1, learning_rate=10.0)
     trainer = make(POOL + 1, 143, test=True)
     curve, outcome = run(trainer, wild, test=True, keep=True)
     assert all(m.score < curve[0].score for m in curve[1:]), "it spoils nothing: this recipe does not test anything"
@@ -220,19 +220,29 @@ def path(**changes):
 
 
 def test_a_path_of_penalties_reaches_the_logistic_optimum(make, dataset):
-    """At each penalty the loss is that of scikit-learn's solution, with one vector for two classes where we have two halves."""
+    """At each penalty the loss is that of scikit-learn's solution; steps have two vectors for two classes, where it has one."""
     trainer = make(POOL + 1)
     curve, outcome = run(trainer, path())
+    stepped, _ = run(trainer, path(dropout=1e-6))
     inputs = trainer._inputs_for(path(), (POOL + 1,), False)
     train, val = (inputs.batch(rows, 0)[0].astype(np.float64) for rows in (dataset.train, dataset.val))
     mean, deviation = train.mean(axis=0), train.std(axis=0) + LEAST_DEVIATION
     labels = dataset.labels[dataset.train]
-    assert len(curve) == len(PATH)
-    for measured, inverse in zip(curve, PATH, strict=True):
-        exact = LogisticRegression(C=2 * inverse, max_iter=5000).fit((train - mean) / deviation, labels)
-        found = exact.predict_proba((val - mean) / deviation)
-        assert measured.val_loss == pytest.approx(log_loss(found, dataset.labels[dataset.val]), rel=0.05, abs=0.01)
+    assert len(curve) == len(stepped) == len(PATH)
+    for measured, by_steps, inverse in zip(curve, stepped, PATH, strict=True):
+        for one, c, near in ((measured, inverse, 0.005), (by_steps, 2 * inverse, 0.05)):
+            exact = LogisticRegression(C=c, max_iter=5000).fit((train - mean) / deviation, labels)
+            found = exact.predict_proba((val - mean) / deviation)
+            assert one.val_loss == pytest.approx(log_loss(found, dataset.labels[dataset.val]), rel=near, abs=near / 5)
     assert outcome.best.val_loss == min(m.val_loss for m in curve if m.score >= outcome.best.score)
+
+
+def test_neither_rate_nor_seed_nor_epochs_matter_to_a_head_that_is_solved(make):
+    trainer = make(POOL + 1)
+    solved, _ = run(trainer, path())
+    for changes, job in (({"learning_rate": 1e-5, "epochs": 1}, {}), ({}, {"seed": 9})):
+        again, _ = run(trainer, path(**changes), **job)
+        assert [m.val_loss for m in again] == [m.val_loss for m in solved]
 
 
 @pytest.mark.parametrize("cuts", [(POOL + 1,), ()], ids=["cached", "in memory"])
