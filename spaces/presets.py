@@ -37,20 +37,18 @@ POST_ACCURACY = MappingProxyType({Technique.FROZEN: 0.963, Technique.FINE_TUNE: 
 """Validation accuracies that the blog post got with its two experiments, on cats against dogs, 2,000 training images."""
 
 
+_PLAIN = {"schedule": Fixed("constant"), "l2_path": Fixed(False), "least_steps": Fixed(0)}
+"""How the blog post trained, and version 0.1.0."""
+
+
 def _earlier() -> SearchSpace:
     """The default space of version 0.1.0: constant rates, and heads that are trained for ten epochs."""
-    tuned = Between(1e-5, 1e-3, log=True)
-    return SearchSpace().replace(
-        learning_rates={
-            Technique.FROZEN: Between(1e-4, 1e-2, log=True),
-            Technique.FINE_TUNE: tuned,
-            Technique.FULL: tuned,
-        },
+    default, tuned = SearchSpace(), Between(1e-5, 1e-3, log=True)
+    return default.replace(
+        learning_rates={**default.learning_rates, Technique.FINE_TUNE: tuned, Technique.FULL: tuned},
         epochs=dict.fromkeys(Technique, 10),
         head_epochs=10,
-        schedule=Fixed("constant"),
-        l2_path=Fixed(False),
-        least_steps=Fixed(0),
+        **_PLAIN,
     )
 
 
@@ -67,9 +65,7 @@ def _post(default: SearchSpace) -> Preset:
         optimizer=Fixed("rmsprop"),
         batch_size=Fixed(128),
         head_learning_rate=Fixed(1e-4),
-        schedule=Fixed("constant"),
-        l2_path=Fixed(False),
-        least_steps=Fixed(0),
+        **_PLAIN,
     )
     return Preset(space, size=128, alpha=1.0, early_stopping=False)
 

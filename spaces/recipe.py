@@ -149,6 +149,8 @@ class Recipe:
             learning_rate=self.head_learning_rate,
             epochs=self.head_epochs,
             batch_norm="folded",
+            # Penalties regularise a head of one layer better, and it can be solved.
+            dropout=0.0 if self.l2_path and not self.head_layers else self.dropout,
         )
 
     def as_dict(self) -> dict[str, Any]:
