@@ -128,13 +128,23 @@ def storage_for(study: Path | None, storage: str | None) -> Storage | None:
     return chosen_storage(storage)
 
 
-def show_report(path: StudyPlace, output_format: str, output: str | None = None, top: int = 10) -> None:
-    """The report of a study, with so many trials in its leaderboard; then what is damaged of it."""
+def show_report(
+    path: StudyPlace, output_format: str, output: str | None = None, top: int = 10, care: float | None = None
+) -> None:
+    """The report of a study, with so many trials in its leaderboard; then what is damaged of it.
+
+    Args:
+        path: The study.
+        output_format: What to write.
+        output: As in `write`.
+        top: Trials in the leaderboard.
+        care: As in `Verdict`; None for its default.
+    """
     from ..reports.answer.summary import summarize
     from ..reports.render import render
     from ..reports.terminal.report import Report
 
-    summary = summarize(path)
+    summary = summarize(path) if care is None else summarize(path, care)
     show(Report(summary, top), lambda: render(summary, output_format, top), output_format, output, path.name)
     if summary.damage:
         print_error(f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow")

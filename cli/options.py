@@ -47,6 +47,28 @@ CacheDir = Annotated[
 ]
 
 
+def _share(param: typer.CallbackParam, points: float | None) -> float | None:
+    """Points as a fraction.
+
+    Raises:
+        OptionError: It is no number of points.
+    """
+    if points is not None and not 0 <= points <= 100:
+        raise OptionError(f"{param.opts[0]} must be from 0 to 100 points, got {points:g}.")
+    return None if points is None else points / 100
+
+
+Care = Annotated[
+    float | None,
+    typer.Option(
+        "--care",
+        metavar="POINTS",
+        callback=_share,
+        help="Difference in score that matters: of techniques that cost no more, the quickest is recommended.  [default: 0.5]",
+    ),
+]
+
+
 def at_least(low: int, most: int = 10**9) -> Callable[[typer.CallbackParam, int | None], int | None]:
     """Refuses smaller and larger numbers in our own words: Typer's do not say what was got."""
 

@@ -12,6 +12,7 @@ from ..spaces.errors import OptionError
 from .console import chosen_studies, make_console, show, show_report, watching
 from .options import (
     CacheDir,
+    Care,
     FollowSymlinks,
     InspectFormat,
     Labels,
@@ -35,6 +36,7 @@ def report(
     output_format: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = "terminal",
     output: Output = None,
     top: Annotated[int, typer.Option(callback=at_least(1), help="Trials in the leaderboard.")] = 10,
+    care: Care = None,
     storage: StorageUrl = None,
     name: StudyName = None,
 ) -> None:
@@ -42,7 +44,7 @@ def report(
     paths = chosen_studies([*(study or ()), *(name or ())], storage)
     if len(paths) > 1:
         return _compare(paths, output_format, output)
-    return show_report(paths[0], output_format, output, top)
+    return show_report(paths[0], output_format, output, top, care)
 
 
 def inspect(  # noqa: PLR0913 - the options of the command

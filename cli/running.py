@@ -15,6 +15,7 @@ from ..spaces.recipe import BatchNorm, ClassWeight, Technique
 from .console import make_console, print_error, show, show_report, storage_for, watching
 from .options import (
     CacheDir,
+    Care,
     EngineName,
     FollowSymlinks,
     Labels,
@@ -70,6 +71,7 @@ def run(  # noqa: PLR0913 - the options of the command
     confirm: Annotated[
         int, typer.Option(callback=at_least(0, 1000), help="Seeds that each finalist is trained again with.")
     ] = 3,
+    care: Care = None,
     seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split, the proposals and the training.")] = 0,
     workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
     ray: Annotated[
@@ -166,7 +168,7 @@ def run(  # noqa: PLR0913 - the options of the command
             kept = f"{searched.done} of {trials} trials are kept"
             print_error(f"Stopped. {kept}; the same command goes on.", style="yellow")
             raise
-    return show_report(searched.store.place, output_format)
+    return show_report(searched.store.place, output_format, care=care)
 
 
 def _open_study(plan: Plan, listener: Listener) -> Study:

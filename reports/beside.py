@@ -136,6 +136,7 @@ def _dict(beside: SideBySide) -> dict[str, Any]:
                 "metric": summary.settings.metric,
                 "decision": summary.verdict.decision,
                 "recommended": summary.verdict.recommended,
+                "proven": summary.verdict.proven,
                 "techniques": {
                     one.technique: None if one.test is None else {"mean": one.test.mean, "ci95": list(one.test.ci95)}
                     for one in summary.techniques

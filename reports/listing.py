@@ -20,7 +20,7 @@ from .text import literal
 from .words.sentences import headline
 
 _FIELDS = (
-    *("name", "path", "data", "created", "trials", "decision", "recommended", "headline", "error"),
+    *("name", "path", "data", "created", "trials", "decision", "recommended", "proven", "headline", "error"),
     *("metric", "alpha", "size", "weights", "data_fingerprint", "classes", "images", "data_size", "similarity", "techniques"),
 )
 """Of a study in JSON. ``size`` is the side of its images in pixels, ``data_size`` small or large; ``techniques`` are those of
@@ -66,6 +66,7 @@ def _entry(path: StudyPlace) -> dict[str, Any]:
         "trials": summary.trial_count,
         "decision": summary.verdict.decision,
         "recommended": summary.verdict.recommended,
+        "proven": summary.verdict.proven,
         "headline": headline(summary),
         "error": f"damaged: {summary.damage}" if summary.damage else None,
         **picked(summary.settings, "metric", "alpha", "size", "weights"),

@@ -66,6 +66,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def likely(probability: float) -> str:
+    """A probability that is known to a few hundredths: ``86%``, ``above 99%``."""
+    if not 0.01 <= probability <= 0.99:
+        return "above 99%" if probability > 0.5 else "below 1%"
+    return f"{probability:.0%}"
+
+
 def file_size(number: float) -> str:
     """Bytes in decimal units: ``1.6 MB``."""
     return filesize.decimal(int(number))

@@ -24,7 +24,7 @@ from .dataset import RuleOfThumb, rule_of_thumb
 from .insight import Confusion, Similarity, confusion_of, similarity_of
 from .technique import TechniqueSummary, TestScore, load_predictions
 from .timing import Timing
-from .verdict import Predictions, Verdict, judge
+from .verdict import CARE, Predictions, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,12 @@ class Summary:
         return {one.technique: one.best.trainable_params for one in self.techniques if one.best and one.test}
 
 
-def summarize(study: StudyPlace | Path | str | StudyStore) -> Summary:
+def summarize(study: StudyPlace | Path | str | StudyStore, care: float = CARE) -> Summary:
     """Reads a study; of a damaged one, what is still sound.
+
+    Args:
+        study: The study, or where it is.
+        care: As in `Verdict`.
 
     Raises:
         StudyError: There is none, or nothing of it can be read.
@@ -158,7 +162,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore) -> Summary:
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
     untried = [technique for technique, own in by_technique.items() if not own]
-    verdict = judge(predictions, labels, settings.metric, untried=untried, seed=settings.seed)
+    verdict = judge(predictions, labels, settings.metric, untried=untried, care=care, seed=settings.seed)
     tests = _test_scores(confirmed, settings.metric, verdict.intervals)
     accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, settings))
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]

@@ -1,14 +1,15 @@
 """Who wins, by how much, and whether the difference is real: what is decided, and the sentence that says so.
 
-The statistics are those of `bootstrap`. A technique wins only if it beats each of the others: the 95% interval of the
-difference excludes zero, and its p value, adjusted for all comparisons, is below `ALPHA`. Anything else is a tie, or too little
-to say.
+What is recommended is what one would choose: the quickest to train of the techniques whose *expected* regret (`chances`) is
+no more than one cares about. Whether that is proven is another question. A technique wins only if it beats each of the others:
+the 95% interval of the difference excludes zero, and its p value, adjusted for all comparisons, is below `ALPHA` (`bootstrap`).
+Anything else is a tie, or too little to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
 
@@ -18,8 +19,13 @@ from numpy.typing import NDArray
 from ...search.selection import maximized
 from ...search.trial import Metric
 from ...spaces.recipe import Technique
-from ..text import count, gap, gap_number, listed
+from ..text import count, gap, gap_number, likely, listed
 from .bootstrap import RESAMPLES, Resampled, holm, percentile_interval, resample, two_sided_p
+from .chances import Chance, chances
+from .outlook import POWER_FACTOR, Outlook, outlook
+
+CARE = 0.005
+"""Difference in score that matters, unless the user says otherwise: half a point."""
 
 ALPHA = 0.05
 """Probability, over all comparisons of a study, of calling a difference real that is not."""
@@ -30,12 +36,11 @@ MIN_SEEDS = 2
 MIN_IMAGES = 50
 """Test images below which a percentile interval of an accuracy is too narrow to trust."""
 
-_POWER_FACTOR = 2.8
-"""z(0.975) + z(0.80): a difference of so many standard errors is found four times in five (Cohen 1988, section 2.4)."""
-
 _INTERVAL_FACTOR = 2 * 1.96
 """Standard errors that a 95% interval is wide. Taken from the interval, a standard error is not carried off by the long tails
 that few seeds give the draws."""
+
+_NUMBERS = {2: "two", 3: "three"}
 
 Decision = Literal["win", "tie", "insufficient"]
 
@@ -56,6 +61,7 @@ class Comparison:
         difference: Of the scores; of ``log_loss`` its negative, since less is better.
         p: Adjusted by Holm's method.
         detectable: Smallest difference that a test split of this size and this spread of seeds finds four times in five.
+        outlook: What more seeds or images would tell; None where it was not measured.
     """
 
     a: Technique
@@ -64,6 +70,7 @@ class Comparison:
     ci95: tuple[float, float]
     p: float
     detectable: float
+    outlook: Outlook | None = None
 
     @property
     def real(self) -> bool:
@@ -80,7 +87,7 @@ class Comparison:
     def flipped(self) -> Comparison:
         """The same, seen from ``b``."""
         low, high = self.ci95
-        return Comparison(self.b, self.a, -self.difference, (-high, -low), self.p, self.detectable)
+        return Comparison(self.b, self.a, -self.difference, (-high, -low), self.p, self.detectable, self.outlook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +96,13 @@ class Verdict:
 
     Attributes:
         winner: Of a ``win``.
-        recommended: The winner; of a tie the cheapest of those that nothing beats; else the best score. None where nothing
-            was confirmed.
+        recommended: The quickest to train of the techniques whose expected regret is at most ``care``, or else the one with the
+            least; where there is too little to say, the best score. None where nothing was confirmed.
         comparisons: Of each pair, in the order of `Technique`.
         intervals: 95% interval of each technique's own score.
         reason: One plain sentence.
+        chances: Of each technique; empty where there is too little to say.
+        care: Difference that matters, in the metric's unit.
     """
 
     decision: Decision
@@ -102,6 +111,13 @@ class Verdict:
     comparisons: tuple[Comparison, ...]
     intervals: Mapping[Technique, tuple[float, float]]
     reason: str
+    chances: Mapping[Technique, Chance] = field(default_factory=dict)
+    care: float = CARE
+
+    @property
+    def proven(self) -> bool:
+        """Whether the recommended technique beats each of the others for real."""
+        return self.winner is not None and self.winner is self.recommended
 
     @property
     def beaten(self) -> frozenset[Technique]:
@@ -117,6 +133,7 @@ def judge(
     metric: Metric,
     *,
     untried: Sequence[Technique] = (),
+    care: float = CARE,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Verdict:
@@ -127,6 +144,7 @@ def judge(
         labels: Of the test images, ``(n,)``; None where nothing was confirmed.
         metric: What is compared.
         untried: Techniques that were asked for and got no trial.
+        care: As in `Verdict`.
         seed: Of the resampling.
         resamples: How many.
     """
@@ -139,12 +157,14 @@ def judge(
     by_technique = {technique: one.probabilities for technique, one in predictions.items()}
     resampled = resample(by_technique, labels, metric, seed=seed, resamples=resamples)
     intervals = {technique: one.ci95 for technique, one in resampled.items()}
-    comparisons = _compare(resampled, metric)
+    comparisons = _compare(resampled, metric, len(labels))
     ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
     if lacking := _lacking(ranked, predictions, len(labels), untried):
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
-    return decide(ranked, seconds, comparisons, intervals, metric)
+    found = chances(resampled, metric, care)
+    chosen = choose(ranked, seconds, found, care)
+    return decide(ranked, chosen, comparisons, intervals, metric, found, care)
 
 
 def _lacking(
@@ -173,36 +193,51 @@ def _lacking(
     return f"{best} scored best, but {listed(few)} cannot tell skill from luck: at least {listed(needed)} would do."
 
 
+def choose(
+    ranked: Sequence[Technique], seconds: Mapping[Technique, float], chances: Mapping[Technique, Chance], care: float
+) -> Technique:
+    """The technique to take: the quickest to train whose expected regret is at most ``care``, or else the one with the least.
+
+    Args:
+        ranked: By score, the best first.
+        seconds: Training time of a seed, by technique.
+        chances: Of each technique.
+        care: As in `Verdict`.
+    """
+    affordable = [technique for technique in ranked if chances[technique].expected_regret <= care]
+    if affordable:
+        return min(affordable, key=seconds.__getitem__)
+    return min(ranked, key=lambda technique: chances[technique].expected_regret)
+
+
 def decide(
     ranked: list[Technique],
-    seconds: Mapping[Technique, float],
+    chosen: Technique,
     comparisons: tuple[Comparison, ...],
     intervals: Mapping[Technique, tuple[float, float]],
     metric: Metric,
+    chances: Mapping[Technique, Chance],
+    care: float = CARE,
 ) -> Verdict:
     """The verdict over techniques that can be compared.
 
     Args:
         ranked: By score, the best first; two at least.
-        seconds: Training time of a seed, by technique.
+        chosen: The technique to take.
         comparisons: Of each pair.
         intervals: As in `Verdict`.
         metric: What is compared.
+        chances: As in `Verdict`.
+        care: As in `Verdict`.
     """
     best = ranked[0]
     against = [c if c.a is best else c.flipped() for c in comparisons if best in (c.a, c.b)]
-    tied = [best, *(technique for technique in ranked for c in against if c.b is technique and c.beaten is not technique)]
-    if len(tied) == 1:
-        return Verdict("win", best, best, comparisons, intervals, _of_a_win(ranked, against, metric))
-    beaten = {c.beaten for c in comparisons}
-    unbeaten = [technique for technique in tied if technique not in beaten]
-    chosen = min(unbeaten or tied, key=seconds.__getitem__)
-    detectable = max(c.detectable for c in against if c.b in tied)
-    reason = (
-        f"{listed(tied)} cannot be told apart (on this test split a difference below {gap(detectable, metric)} would often go "
-        f"unnoticed), {_of_a_choice(chosen, tied, unbeaten, comparisons)}."
-    )
-    return Verdict("tie", None, chosen, comparisons, intervals, reason)
+    winner = best if all(c.beaten is c.b for c in against) else None
+    if winner is chosen:
+        reason = _of_a_win(ranked, against, metric)
+    else:
+        reason = _of_a_choice(chosen, ranked, winner, chances, metric, care)
+    return Verdict("win" if winner else "tie", winner, chosen, comparisons, intervals, reason, chances, care)
 
 
 def _of_a_win(ranked: list[Technique], against: list[Comparison], metric: Metric) -> str:
@@ -216,16 +251,29 @@ def _of_a_win(ranked: list[Technique], against: list[Comparison], metric: Metric
 
 
 def _of_a_choice(
-    chosen: Technique, tied: list[Technique], unbeaten: list[Technique], comparisons: tuple[Comparison, ...]
+    chosen: Technique,
+    ranked: Sequence[Technique],
+    winner: Technique | None,
+    chances: Mapping[Technique, Chance],
+    metric: Metric,
+    care: float,
 ) -> str:
-    if len(unbeaten) in (0, len(tied)):
-        return f"so take {chosen}, the quickest of them to train"
-    losses = [f"{c.beaten} loses to {c.b if c.beaten is c.a else c.a}" for c in comparisons if c.beaten in tied]
-    which = "which loses to none" if len(unbeaten) == 1 else "of the others the quickest to train"
-    return f"but {listed(losses)}, so take {chosen}, {which}"
+    own, others = chances[chosen], [technique for technique in ranked if technique is not chosen]
+    if winner is not None:
+        return (
+            f"{winner} is better, but taking {chosen}, which trains more quickly, costs {gap(own.expected_regret, metric)} in "
+            f"expectation, where less than {gap(care, metric)} does not matter."
+        )
+    cheap = any(chances[technique].expected_regret <= care for technique in others)
+    why = f", the quickest to train of those that cost at most {gap(care, metric)}," if cheap else ""
+    costs = listed([f"{technique} {gap(chances[technique].expected_regret, metric)}" for technique in others])
+    return (
+        f"{chosen}{why} is the best of the {_NUMBERS[len(ranked)]} with a probability of {likely(own.probability_best)}; "
+        f"taking it costs {gap(own.expected_regret, metric)} in expectation, {costs}."
+    )
 
 
-def _compare(resampled: Mapping[Technique, Resampled], metric: Metric) -> tuple[Comparison, ...]:
+def _compare(resampled: Mapping[Technique, Resampled], metric: Metric, images: int) -> tuple[Comparison, ...]:
     sign = 1.0 if maximized(metric) else -1.0
     pairs = list(combinations(resampled, 2))
     draws = [sign * resampled[a].minus(resampled[b]) for a, b in pairs]
@@ -240,7 +288,8 @@ def _compare(resampled: Mapping[Technique, Resampled], metric: Metric) -> tuple[
                 difference=sign * (resampled[a].score - resampled[b].score),
                 ci95=percentile_interval(drawn, -most, most),
                 p=p,
-                detectable=_POWER_FACTOR * (high - low) / _INTERVAL_FACTOR,
+                detectable=POWER_FACTOR * (high - low) / _INTERVAL_FACTOR,
+                outlook=outlook(resampled[a], resampled[b], images),
             )
         )
     return tuple(comparisons)

@@ -46,6 +46,10 @@ def study_json(summary: Summary) -> str:
         },
         "verdict": {
             **picked(verdict, "decision", "winner", "recommended", "reason"),
+            **picked(verdict, "care", "proven"),
+            "probability_best": {technique: one.probability_best for technique, one in verdict.chances.items()},
+            "expected_regret": {technique: one.expected_regret for technique, one in verdict.chances.items()},
+            "within_care": {technique: one.within_care for technique, one in verdict.chances.items()},
             "comparisons": [dataclasses.asdict(comparison) for comparison in verdict.comparisons],
             "rule_of_thumb": {
                 "predicts": summary.rule.predicts,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ..answer.summary import Summary
 from ..text import count, literal, metric_name
-from ..words.cells import TechniqueCells, tested
+from ..words.cells import TechniqueCells, certainty, certainty_columns, tested
 from ..words.sentences import DEMONSTRATION, headline, rule_of_thumb, started_from, time_spent, trained_on
 
 
@@ -24,6 +24,8 @@ def study_markdown(summary: Summary) -> str:
         cells = TechniqueCells.of(one, summary)
         rows.append((one.technique, cells.trials, cells.seconds, cells.validation, tested(one.test, metric), cells.recipe))
     lines.append(table(headings, rows))
+    if summary.verdict.chances:
+        lines += ["", table(certainty_columns(summary), certainty(summary))]
     classes = ", ".join(map(escape, data.classes[:10])) + (" …" if len(data.classes) > 10 else "")
     facts = {
         "Cost": summary.cost_sentence,

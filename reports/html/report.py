@@ -5,8 +5,19 @@ from __future__ import annotations
 from ...search.trial import PrunedTrial
 from ..answer.summary import Summary
 from ..text import count, describe, duration, gap, metric_name, score
-from ..words.cells import NOTHING, TechniqueCells, best_epoch, differences, gap_interval, interval, recall, tested
-from ..words.sentences import DEMONSTRATION, best_recipe, headline
+from ..words.cells import (
+    NOTHING,
+    TechniqueCells,
+    best_epoch,
+    certainty,
+    certainty_columns,
+    differences,
+    gap_interval,
+    interval,
+    recall,
+    tested,
+)
+from ..words.sentences import CERTAINTY, DEMONSTRATION, best_recipe, headline
 from ..words.study import next_step, study_facts
 from . import charts, insight_charts, search_charts
 from .figure import Figure, Sheet, validation
@@ -49,6 +60,8 @@ def render_report(summary: Summary) -> str:
             "answer": answer,
             "techniques_table": _techniques(summary),
             "pareto_note": _pareto_note(summary),
+            "certainty": Sheet(certainty_columns(summary), list(certainty(summary))),
+            "certainty_note": CERTAINTY,
             "differences": Sheet(("better", "worse", "#by", "#95% interval", "#p", "finding"), list(differences(summary))),
             "searching": searching,
             "trials": _trials(summary),

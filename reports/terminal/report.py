@@ -15,7 +15,7 @@ from ..words.sentences import DEMONSTRATION, best_recipe, headline
 from ..words.study import next_step, study_facts
 from .drawing import Stacked, facts_grid, panel
 from .insight_tables import depth_line, recall_table
-from .tables import beside_the_post, difference_table, intervals, leaderboard, techniques
+from .tables import beside_the_post, certainty_table, difference_table, intervals, leaderboard, techniques
 
 WIDEST = 120
 """Columns of the verdict's panel at most: longer lines are hard to read."""
@@ -36,6 +36,8 @@ class Report(Stacked):
         yield techniques(summary, width)
         if summary.tests:
             yield intervals(summary, width)
+        if summary.verdict.chances:
+            yield certainty_table(summary)
         if summary.verdict.comparisons:
             yield difference_table(summary)
         if summary.confusion:

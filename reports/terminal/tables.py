@@ -9,7 +9,8 @@ from rich.text import Text
 from ...spaces.presets import POST_ACCURACY
 from ..answer.summary import Summary
 from ..text import count, describe, duration, gap, metric_name, percent, score
-from ..words.cells import NOTHING, TechniqueCells, best_epoch, differences, tested
+from ..words.cells import NOTHING, TechniqueCells, best_epoch, certainty, certainty_columns, differences, tested
+from ..words.sentences import CERTAINTY
 from .drawing import COLOURS, colored, heading, indented, plain_table, sparkline, titled
 
 WIDE = 110
@@ -67,12 +68,20 @@ def intervals(summary: Summary, width: int) -> RenderableType:
     return titled(f"Test {metric_name(metric)}", rows, "mean over seeds and 95% interval, over images and seeds", metric)
 
 
+def certainty_table(summary: Summary) -> RenderableType:
+    """How likely each technique is to be the best, and what taking it costs."""
+    table = plain_table(*certainty_columns(summary))
+    for technique, *cells in certainty(summary):
+        table.add_row(colored(technique), *cells)
+    return titled("How sure is that?", table, CERTAINTY)
+
+
 def difference_table(summary: Summary) -> RenderableType:
     """Every pair of techniques."""
     table = plain_table("better", "worse", "#by", "#95% interval", "#p", "finding")
     for better, worse, *cells in differences(summary):
         table.add_row(colored(better), colored(worse), *cells)
-    return titled("Differences on the test split", table, "p adjusted for all comparisons (Holm)")
+    return titled("Differences on the test split", table, "p adjusted by Holm's method, the intervals not")
 
 
 def beside_the_post(summary: Summary) -> RenderableType:

@@ -10,7 +10,7 @@ from ...search.trial import CompleteTrial
 from ...spaces.recipe import Technique
 from ..answer.summary import Summary
 from ..answer.technique import TechniqueSummary, TestScore
-from ..text import duration, gap, gap_number, in_words, percent, score
+from ..text import duration, gap, gap_number, in_words, likely, percent, score
 
 NOTHING = "–"
 """Of a value that is not known."""
@@ -79,6 +79,19 @@ def differences(summary: Summary) -> Iterator[tuple[Technique, Technique, str, s
         p = "< 0.001" if one.p < 0.001 else f"{one.p:.3f}"
         finding = "real" if one.real else "may be luck"
         yield one.a, one.b, gap(one.difference, metric), gap_interval(one.ci95, metric), p, finding
+
+
+def certainty_columns(summary: Summary) -> tuple[str, str, str, str]:
+    """Headings of `certainty`; ``#`` marks numbers."""
+    care = gap(summary.verdict.care, summary.settings.metric)
+    return "technique", "#best of all", "#expected regret", f"#within {care}"
+
+
+def certainty(summary: Summary) -> Iterator[tuple[Technique, str, str, str]]:
+    """Each technique with the probability that it is the best, its expected regret, and the probability that it will do."""
+    for technique, one in summary.verdict.chances.items():
+        regret = gap(one.expected_regret, summary.settings.metric)
+        yield technique, likely(one.probability_best), regret, likely(one.within_care)
 
 
 def recall(share: float) -> str:

@@ -24,6 +24,10 @@ PHASES: dict[Phase, str] = {
 DEMONSTRATION = "A demonstration: the pictures are the built-in drawings, so this says nothing about photographs."
 
 
+CERTAINTY = "regret: how far below the best one, on average"
+"""What stands above the table of probabilities."""
+
+
 def places(nodes: Sequence[NodeState]) -> str:
     """Where the workers of a cluster are."""
     workers = sum(len(node.workers) for node in nodes)
@@ -34,10 +38,10 @@ def places(nodes: Sequence[NodeState]) -> str:
 def headline(summary: Summary) -> str:
     """The verdict in a few words."""
     verdict = summary.verdict
-    if verdict.decision == "win":
+    if verdict.proven:
         return f"{verdict.winner} wins"
-    if verdict.decision == "tie":
-        return f"A tie: take {verdict.recommended}"
+    if verdict.decision != "insufficient":
+        return f"Take {verdict.recommended}"
     if verdict.recommended is None:
         return "No verdict yet"
     return f"No verdict yet: {verdict.recommended} leads" if len(verdict.intervals) > 1 else "No verdict yet"

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..answer.summary import Summary
-from ..text import and_more, count, describe, file_size, listed, literal
+from ..text import and_more, count, describe, file_size, gap_number, listed, literal
 from .sentences import rule_of_thumb, started_from, time_spent, trained_on
 
 SHOWN = 5
 """Skipped files, failed trials: so many of them are named."""
 
 SHOWN_CLASSES = 10
+
+MOST_IMAGES = 100_000
+"""Of more test images that would be needed nobody is told: they would show a difference that does not matter."""
 
 
 def next_step(summary: Summary) -> str:
@@ -22,11 +25,26 @@ def next_step(summary: Summary) -> str:
         return f"{trials} still running, or cut off by a kill: the same run command goes on."
     if not summary.ranked:
         return "No trial has completed: see below why, or run the same command again to go on."
-    return {
-        "win": "To check it once more: the same run command with another --seed and another --study.",
-        "tie": "To look closer: more test images, or more training seeds, such as --confirm 5.",
-        "insufficient": "",
-    }[summary.verdict.decision]
+    verdict, metric = summary.verdict, summary.settings.metric
+    if verdict.decision == "insufficient" or verdict.recommended is None:
+        return ""
+    if verdict.proven:
+        return "To check it once more: the same run command with another --seed and another --study."
+    rivals = [technique for technique in verdict.chances if technique is not verdict.recommended]
+    rival = max(rivals, key=lambda technique: verdict.chances[technique].probability_best)
+    pair = {verdict.recommended, rival}
+    outlook = next(c.outlook for c in verdict.comparisons if {c.a, c.b} == pair)
+    if outlook is None:
+        return ""
+    now, any_seeds, twice = (gap_number(width, metric) for width in (outlook.now, outlook.any_seeds, outlook.twice_images))
+    sentence = (
+        f"The difference between {verdict.recommended} and {rival} is known to ±{now}; with any number of seeds it would be to "
+        f"±{any_seeds}, with twice the test images to ±{twice}."
+    )
+    if outlook.images is not None and 0 < outlook.images <= MOST_IMAGES:
+        more = float(f"{outlook.images:.2g}")
+        sentence += f" About {more:,.0f} more test images would show one as large as this four times in five."
+    return sentence
 
 
 def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:

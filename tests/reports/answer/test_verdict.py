@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from tlsearch.reports.answer.bootstrap import holm, resample, two_sided_p
-from tlsearch.reports.answer.verdict import Comparison, Predictions, decide, judge
+from tlsearch.reports.answer.chances import Chance
+from tlsearch.reports.answer.verdict import Comparison, Predictions, choose, decide, judge
 from tlsearch.search.metrics import scores
 from tlsearch.spaces.recipe import Technique
 
@@ -28,12 +29,21 @@ def test_a_clear_difference_is_a_win():
     )
 
 
-def test_a_tie_recommends_the_cheapest_of_the_tied():
-    predictions, labels = study(np.random.default_rng(1), (0.70, 0.90, 0.90))
+def test_without_a_winner_the_technique_of_least_regret_is_recommended():
+    predictions, labels = study(np.random.default_rng(1), (0.70, 0.90, 0.90), n=400)
     found = judge(predictions, labels, "accuracy")
-    assert (found.decision, found.winner, found.recommended) == ("tie", None, FINE_TUNE)
-    assert found.reason.endswith("would often go unnoticed), so take fine-tune, the quickest of them to train.")
-    assert "frozen" not in found.reason
+    assert found.decision == "tie" and found.winner is None and not found.proven
+    least = min(found.chances, key=lambda technique: found.chances[technique].expected_regret)
+    assert found.recommended is least
+    assert found.chances[FROZEN].probability_best < 0.01 and found.chances[FROZEN].expected_regret > 0.1
+    assert is_one_sentence(found.reason) and found.reason.startswith(f"{least} is the best of the three with a probability of ")
+    assert "frozen" in found.reason
+
+
+def test_who_cares_about_less_is_given_the_quickest():
+    predictions, labels = study(np.random.default_rng(1), (0.89, 0.90, 0.90), n=400)
+    found = judge(predictions, labels, "accuracy", care=0.5)
+    assert found.recommended is FROZEN and "the quickest to train of those that cost at most 50.0 points" in found.reason
 
 
 def test_one_technique_under_two_names_ties():
@@ -54,78 +64,61 @@ def compared(a, b, real, detectable=0.03):
     return Comparison(a, b, 0.02, (0.01, 0.03) if real else (-0.01, 0.05), 0.01 if real else 0.5, detectable)
 
 
-def decided(real, seconds=(1.0, 2.0, 3.0)):
+CHANCES = {FROZEN: Chance(0.6, 0.002, 0.8), FINE_TUNE: Chance(0.3, 0.006, 0.5), FULL: Chance(0.1, 0.012, 0.2)}
+
+
+def decided(real, chosen=FROZEN):
     """The decision where frozen scored best and full worst, and the pairs in ``real`` differ for real."""
     comparisons = tuple(compared(a, b, (a, b) in real) for a, b in itertools.combinations(Technique, 2))
-    return decide(list(Technique), dict(zip(Technique, seconds, strict=True)), comparisons, {}, "accuracy")
+    return decide(list(Technique), chosen, comparisons, {}, "accuracy", CHANCES)
 
 
-@pytest.mark.parametrize(
-    ("full_is_beaten", "reason"),
-    [
-        (
-            False,
-            "frozen, fine-tune and full cannot be told apart (on this test split a difference below 2.0 points would often go "
-            "unnoticed), so take frozen, the quickest of them to train.",
-        ),
-        (
-            True,
-            "frozen and fine-tune cannot be told apart (on this test split a difference below 1.0 points would often go "
-            "unnoticed), so take frozen, the quickest of them to train.",
-        ),
-    ],
-)
-def test_the_difference_that_goes_unnoticed_is_the_largest_of_those_that_tie_with_the_best(full_is_beaten, reason):
-    comparisons = (
-        compared(FROZEN, FINE_TUNE, False, detectable=0.01),
-        compared(FROZEN, FULL, full_is_beaten, detectable=0.02),
-        compared(FINE_TUNE, FULL, False, detectable=0.09),
+def test_what_is_recommended_says_how_likely_it_is_the_best_and_what_it_costs():
+    assert decided(set()).reason == (
+        "frozen is the best of the three with a probability of 60%; taking it costs 0.2 points in expectation, fine-tune 0.6 "
+        "points and full 1.2 points."
     )
-    assert decide(list(Technique), dict.fromkeys(Technique, 1.0), comparisons, {}, "accuracy").reason == reason
+    quickest = (
+        "full, the quickest to train of those that cost at most 0.5 points, is the best of the three with a probability of"
+    )
+    assert decided(set(), chosen=FULL).reason.startswith(quickest)
 
 
-def test_where_each_is_beaten_by_another_the_quickest_of_the_tied_is_taken():
-    comparisons = (compared(FINE_TUNE, FROZEN, True), compared(FROZEN, FULL, True), compared(FULL, FINE_TUNE, True))
-    found = decide(list(Technique), {FROZEN: 2.0, FINE_TUNE: 1.0, FULL: 0.5}, comparisons, {}, "accuracy")
-    assert (found.decision, found.recommended) == ("tie", FINE_TUNE)
-    assert found.reason.endswith("so take fine-tune, the quickest of them to train.")
+def test_a_winner_that_is_hardly_better_is_not_recommended():
+    found = decided({(FROZEN, FINE_TUNE), (FROZEN, FULL)}, chosen=FINE_TUNE)
+    assert (found.decision, found.winner, found.recommended, found.proven) == ("win", FROZEN, FINE_TUNE, False)
+    assert found.reason == (
+        "frozen is better, but taking fine-tune, which trains more quickly, costs 0.6 points in expectation, where less than "
+        "0.5 points does not matter."
+    )
 
 
 def test_a_win_of_two_names_no_third():
-    found = decide([FULL, FROZEN], {FULL: 2.0, FROZEN: 1.0}, (compared(FROZEN, FULL, False),), {}, "accuracy")
-    assert found.decision == "tie"
-    found = decide([FULL, FROZEN], {FULL: 2.0, FROZEN: 1.0}, (compared(FULL, FROZEN, True).flipped(),), {}, "accuracy")
-    assert (found.decision, found.winner, found.recommended) == ("win", FULL, FULL)
+    two = {technique: CHANCES[technique] for technique in (FROZEN, FULL)}
+    found = decide([FULL, FROZEN], FULL, (compared(FROZEN, FULL, False),), {}, "accuracy", two)
+    assert found.decision == "tie" and "best of the two" in found.reason
+    found = decide([FULL, FROZEN], FULL, (compared(FULL, FROZEN, True).flipped(),), {}, "accuracy", two)
+    assert (found.decision, found.winner, found.recommended, found.proven) == ("win", FULL, FULL, True)
     assert found.reason == "full beats frozen by 2.0 points (95% interval 1.0 to 3.0): luck alone does not explain that."
 
 
-def test_a_win_needs_to_beat_all_others():
-    assert decided({(FROZEN, FINE_TUNE), (FROZEN, FULL)}).decision == "win"
-    assert decided({(FROZEN, FINE_TUNE), (FINE_TUNE, FULL)}).decision == "tie"
-    assert decided({(FROZEN, FULL)}).decision == "tie"
-    assert decided(set()).decision == "tie"
+@given(st.sets(st.sampled_from(list(itertools.combinations(Technique, 2)))), st.sampled_from(list(Technique)))
+def test_a_win_needs_to_beat_all_others(real, chosen):
+    found = decided(real, chosen)
+    assert (found.decision == "win") == ({(FROZEN, FINE_TUNE), (FROZEN, FULL)} <= real)
+    assert found.recommended is chosen and is_one_sentence(found.reason)
 
 
-def test_what_another_beats_is_not_recommended_though_it_is_cheap():
-    found = decided({(FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
-    assert found.recommended is FINE_TUNE
-    assert found.reason.endswith("but full loses to fine-tune, so take fine-tune, of the others the quickest to train.")
-    found = decided({(FROZEN, FINE_TUNE), (FINE_TUNE, FULL)}, seconds=(3.0, 2.0, 1.0))
-    assert found.recommended is FROZEN
-    assert found.reason.endswith("but full loses to fine-tune, so take frozen, which loses to none.")
-
-
-@given(st.sets(st.sampled_from(list(itertools.combinations(Technique, 2)))), st.permutations([1.0, 2.0, 3.0]))
-def test_whatever_differs_the_recommended_is_the_cheapest_that_nothing_beats(real, seconds):
-    found = decided(real, seconds)
+@given(st.lists(st.floats(0, 0.02), min_size=3, max_size=3), st.permutations([1.0, 2.0, 3.0]), st.floats(0, 0.03))
+def test_the_quickest_is_taken_of_those_whose_regret_does_not_matter_else_that_of_least_regret(regrets, seconds, care):
     cost = dict(zip(Technique, seconds, strict=True))
-    beaten = {worse for _, worse in real}
-    assert found.recommended not in beaten
-    assert is_one_sentence(found.reason)
-    if found.decision == "win":
-        assert {(FROZEN, FINE_TUNE), (FROZEN, FULL)} <= real and found.recommended is FROZEN
+    known = {technique: Chance(0.3, regret, 0.5) for technique, regret in zip(Technique, regrets, strict=True)}
+    chosen = choose(list(Technique), cost, known, care)
+    affordable = [technique for technique in Technique if known[technique].expected_regret <= care]
+    if affordable:
+        assert chosen in affordable and cost[chosen] == min(cost[technique] for technique in affordable)
     else:
-        assert cost[found.recommended] == min(cost[technique] for technique in Technique if technique not in beaten)
+        assert known[chosen].expected_regret == min(regrets)
 
 
 UNSURE = np.full((3, 100, 2), 0.5, np.float32)
