@@ -138,13 +138,13 @@ def show_report(
         output_format: What to write.
         output: As in `write`.
         top: Trials in the leaderboard.
-        care: As in `Verdict`; None for its default.
+        care: As in `summarize`.
     """
     from ..reports.answer.summary import summarize
     from ..reports.render import render
     from ..reports.terminal.report import Report
 
-    summary = summarize(path) if care is None else summarize(path, care)
+    summary = summarize(path, care)
     show(Report(summary, top), lambda: render(summary, output_format, top), output_format, output, path.name)
     if summary.damage:
         print_error(f"The study in {summary.path} is damaged: {summary.damage}. The report shows what is left.", style="yellow")

@@ -43,7 +43,7 @@ def report(
     """Say which technique wins, by how much, and whether the difference is real."""
     paths = chosen_studies([*(study or ()), *(name or ())], storage)
     if len(paths) > 1:
-        return _compare(paths, output_format, output)
+        return _compare(paths, output_format, output, care)
     return show_report(paths[0], output_format, output, top, care)
 
 
@@ -122,9 +122,9 @@ def studies(
         make_console().print(listing)
 
 
-def _compare(paths: list[StudyPlace], output_format: ReportFormat, output: str | None) -> None:
+def _compare(paths: list[StudyPlace], output_format: ReportFormat, output: str | None, care: float | None) -> None:
     from ..reports.answer.summary import summarize
     from ..reports.beside import SideBySide, render
 
-    summaries = [summarize(path) for path in paths]
+    summaries = [summarize(path, care) for path in paths]
     show(SideBySide(summaries), lambda: render(summaries, output_format), output_format, output, paths[0].name)

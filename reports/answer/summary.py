@@ -143,12 +143,12 @@ class Summary:
         return {one.technique: one.best.trainable_params for one in self.techniques if one.best and one.test}
 
 
-def summarize(study: StudyPlace | Path | str | StudyStore, care: float = CARE) -> Summary:
+def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = None) -> Summary:
     """Reads a study; of a damaged one, what is still sound.
 
     Args:
         study: The study, or where it is.
-        care: As in `Verdict`.
+        care: As in `Verdict`; None for half a point.
 
     Raises:
         StudyError: There is none, or nothing of it can be read.
@@ -162,7 +162,9 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float = CARE) -
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
     untried = [technique for technique, own in by_technique.items() if not own]
-    verdict = judge(predictions, labels, settings.metric, untried=untried, care=care, seed=settings.seed)
+    verdict = judge(
+        predictions, labels, settings.metric, untried=untried, care=CARE if care is None else care, seed=settings.seed
+    )
     tests = _test_scores(confirmed, settings.metric, verdict.intervals)
     accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, settings))
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]

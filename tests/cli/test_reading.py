@@ -12,6 +12,7 @@ from tlsearch.search.storage.address import parse_storage
 from tlsearch.search.storage.folder.study import FolderStudy
 from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
+from tlsearch.spaces.errors import OptionError
 
 from ..reports.factory import whole_study
 from ..search.factory import settings
@@ -43,6 +44,23 @@ def test_a_report_of_the_newest_study_or_of_the_one_that_is_named(tlsearch):
         json.loads(tlsearch("report", "runs/photos", "--format", "json", "--output", "-").stdout)["study"]["name"] == "photos"
     )
     assert "fine-tune wins" in tlsearch("report", "--top", 1).stdout
+
+
+def test_who_cares_about_no_difference_is_given_the_quickest(tlsearch):
+    verdict = json.loads(tlsearch("report", "--care", 50, "--format", "json").stdout)["verdict"]
+    assert (verdict["care"], verdict["recommended"], verdict["winner"], verdict["proven"]) == (
+        0.5,
+        "frozen",
+        "fine-tune",
+        False,
+    )
+    assert "Take frozen" in tlsearch("report", "--care", 50).stdout
+
+
+@pytest.mark.parametrize("points", [-1, 101, "nan"])
+def test_what_one_cares_about_is_a_number_of_points(tlsearch, points):
+    with pytest.raises(OptionError, match=f"--care must be from 0 to 100 points, got {points}"):
+        app(["report", "--care", str(points)], standalone_mode=False)
 
 
 def test_a_page_goes_to_a_file(tlsearch, runs):

@@ -59,6 +59,15 @@ def test_every_fact_about_the_data_is_filled(summary):
     assert data["similarity_sentence"].startswith("The images are similar")
 
 
+def test_each_technique_has_its_chances(summary):
+    verdict = strict(render(summary, "json"))["verdict"]
+    assert set(verdict["probability_best"]) == set(verdict["expected_regret"]) == set(verdict["within_care"]) == set(Technique)
+    assert sum(verdict["probability_best"].values()) == pytest.approx(1)
+    assert verdict["proven"] and verdict["care"] == 0.005
+    for comparison in verdict["comparisons"]:
+        assert comparison["outlook"]["any_seeds"] <= comparison["outlook"]["now"]
+
+
 def test_cost_confusion_and_rule_are_filled(summary):
     found = strict(render(summary, "json"))
     assert found["cost"]["pareto_seconds"] == found["cost"]["pareto_params"] == ["frozen", "fine-tune"]

@@ -18,3 +18,4 @@ def test_markdown_escapes_what_the_user_named(tmp_path):
 def test_markdown_says_what_the_terminal_says(summary):
     text = render(summary, "markdown")
     assert text.startswith("### tlsearch: fine-tune wins\n") and summary.verdict.reason in text
+    assert "| technique | best of all | expected regret | within 0.5 points |" in text
