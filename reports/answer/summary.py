@@ -24,7 +24,7 @@ from .dataset import RuleOfThumb, rule_of_thumb
 from .insight import Confusion, Similarity, confusion_of, similarity_of
 from .technique import TechniqueSummary, TestScore, load_predictions
 from .timing import Timing
-from .verdict import CARE, Predictions, Verdict, judge
+from .verdict import Predictions, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +162,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
     untried = [technique for technique, own in by_technique.items() if not own]
-    verdict = judge(
-        predictions, labels, settings.metric, untried=untried, care=CARE if care is None else care, seed=settings.seed
-    )
+    verdict = judge(predictions, labels, settings.metric, untried=untried, care=care, seed=settings.seed)
     tests = _test_scores(confirmed, settings.metric, verdict.intervals)
     accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, settings))
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]

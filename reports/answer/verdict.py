@@ -133,7 +133,7 @@ def judge(
     metric: Metric,
     *,
     untried: Sequence[Technique] = (),
-    care: float = CARE,
+    care: float | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Verdict:
@@ -144,7 +144,7 @@ def judge(
         labels: Of the test images, ``(n,)``; None where nothing was confirmed.
         metric: What is compared.
         untried: Techniques that were asked for and got no trial.
-        care: As in `Verdict`.
+        care: As in `Verdict`; None for `CARE`.
         seed: Of the resampling.
         resamples: How many.
     """
@@ -162,6 +162,7 @@ def judge(
     if lacking := _lacking(ranked, predictions, len(labels), untried):
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
+    care = CARE if care is None else care
     found = chances(resampled, metric, care)
     chosen = choose(ranked, seconds, found, care)
     return decide(ranked, chosen, comparisons, intervals, metric, found, care)
