@@ -62,13 +62,14 @@ def fair_start(
         # What was chosen for this data set has its turn however few the trials are.
         chosen = points[: 1 + (technique is Technique.FINE_TUNE and suggested_cut is not None)]
         least[technique] = max(1, turns[technique] + sum(values in new for values in chosen))
-    misses = 0
+    misses, fresh = 0, Counter[Technique]()
     while len(design) < trials and misses < 8 * len(sequences):
         due = [technique for technique in space.techniques if turns[technique] < least[technique]]
         if len(design) >= max(LEAST, int(SHARE * trials)) and not due:
             break
-        technique = next_turn(turns, due or space.techniques)
+        technique = next_turn(fresh, due) if due else next_turn(turns, space.techniques)
         turns[technique] += 1
+        fresh[technique] += 1
         values = next(sequences[technique])
         recipe = space.recipe(values)
         if recipe in seen:
