@@ -32,7 +32,7 @@ def better(metric: Metric, score: float, than: float) -> bool:
     return score > than if maximized(metric) else score < than
 
 
-def within_noise(metric: Metric, score: float, best: float, images: float) -> bool:
+def within_noise(metric: Metric, score: float, best: float, images: int) -> bool:
     """Whether a score on so many images is at most one standard error worse than the best; a loss only if it is no worse.
 
     The standard error is that of a share of the images, √(best · (1 − best) / images).
@@ -51,7 +51,7 @@ class Candidates:
 
     Args:
         metric: The study's.
-        images: Of the validation split; infinitely many where only the highest score will do.
+        images: Of the validation split.
         prefer: Of these epochs, the one is chosen for which this is highest.
         start: The state before the first epoch and what it holds. It may be chosen too, and nothing worse is; None to leave
             it out.
@@ -60,7 +60,7 @@ class Candidates:
     def __init__(
         self,
         metric: Metric,
-        images: float,
+        images: int,
         prefer: Callable[[Measurement], float],
         start: tuple[Measurement, Any] | None = None,
     ) -> None:

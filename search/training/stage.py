@@ -92,9 +92,7 @@ class Stage:
         if is_solvable(self.recipe, len(rows)):
             solved = SolvedHead(self.inputs.batch(rows, 0)[0], labels, weights[labels])
         before = (start, self.model.snapshot()) if start and decays else None
-        # Of exact heads the one with the highest score is chosen, as C is by validation.
-        images = math.inf if solved else len(self.dataset.val)
-        candidates = Candidates(self.metric, images, _latest if decays else _surest, before)
+        candidates = Candidates(self.metric, len(self.dataset.val), _latest if decays else _surest, before)
         step_seconds = seconds = 0.0
         passed = 0
         lowest, waited = math.inf, 0

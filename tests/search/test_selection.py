@@ -80,13 +80,6 @@ def test_nothing_worse_than_the_start_is_chosen(run, first, metric):
     assert found.epoch == max(close, default=0)
 
 
-@given(RUNS)
-def test_of_infinitely_many_images_only_the_highest_score_will_do(run):
-    measurements = epochs(run)
-    best = max(one.score for one in measurements)
-    assert chosen(measurements, latest=True, images=math.inf).epoch == max(m.epoch for m in measurements if m.score == best)
-
-
 def test_an_epoch_that_cannot_be_chosen_is_not_kept():
     candidates = Candidates("accuracy", 100, lowest_loss)
     candidates.add(measurement(1, 0.9, val_loss=0.3), lambda: "kept")
