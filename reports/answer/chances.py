@@ -13,7 +13,6 @@ multiplied by f / χ²(f), with f Satterthwaite's degrees of freedom, as in `boo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +26,8 @@ from .bootstrap import Resampled
 PRIOR_SD = 0.033
 """τ, in the metric's unit: the median gap between two techniques' finalists on fifteen real data sets, 2.2 points, divided by
 0.674 (``docs/verdict.md``). Some gaps there are 20 points: those are so far from 0 that no prior matters."""
+
+_PRIOR = PRIOR_SD**2 / 2
 
 DRAWS = 20_000
 """Enough for a probability to be known to 0.4 points."""
@@ -58,15 +59,16 @@ def chances(resampled: Mapping[Technique, Resampled], metric: Metric, care: floa
         care: Difference that matters, in the metric's unit.
     """
     sign, own = 1.0 if maximized(metric) else -1.0, list(resampled.values())
-    images = np.atleast_2d(np.cov(np.stack([one.draws for one in own])))
-    error = images + np.diag(_added(own))
+    added = _added(own)
+    error = np.cov(np.stack([one.draws for one in own])) + np.diag(added)
     # An orthonormal basis of the differences: all directions but that in which every score moves alike.
     basis = np.linalg.svd(np.ones((1, len(own))))[2][1:]
     variances, axes = np.linalg.eigh(basis @ error @ basis.T)
     observed = axes.T @ basis @ (sign * np.array([one.score for one in own]))
     rng = np.random.default_rng(_SEED)
-    noise = np.clip(variances, 1e-12, None) * _uncertainty(own, float(np.trace(error)), rng)[:, None]
-    kept = _prior() / (_prior() + noise)
+    scale = _uncertainty(own, float(np.trace(error)), rng) if added.any() else np.ones(DRAWS)
+    noise = np.clip(variances, 1e-12, None) * scale[:, None]
+    kept = _PRIOR / (_PRIOR + noise)
     gaps = kept * observed + np.sqrt(kept * noise) * rng.standard_normal(noise.shape)
     scores = gaps @ axes.T @ basis
     regrets = scores.max(axis=1, keepdims=True) - scores
@@ -83,14 +85,8 @@ def _added(own: list[Resampled]) -> np.ndarray:
     return np.asarray(above * max(0.0, excess.sum()) / max(above.sum(), 1e-12))
 
 
-def _prior() -> float:
-    return PRIOR_SD**2 / 2
-
-
 def _uncertainty(own: list[Resampled], total: float, rng: np.random.Generator) -> np.ndarray:
-    """What the error's variance is multiplied by in each draw; 1 where seeds add nothing to it."""
+    """What the error's variance is multiplied by in each draw, as seeds are few that add to it."""
     uncertainty = sum(one.between**2 / (one.seeds - 1) for one in own if one.seeds > 1)
-    if uncertainty <= 0 or not _added(own).any():
-        return np.ones(DRAWS)
     freedom = max(total**2 / uncertainty, min(one.seeds - 1 for one in own if one.seeds > 1))
-    return np.asarray(freedom / rng.chisquare(freedom, DRAWS)) if math.isfinite(freedom) else np.ones(DRAWS)
+    return np.asarray(freedom / rng.chisquare(freedom, DRAWS))

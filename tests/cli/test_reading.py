@@ -51,7 +51,7 @@ def test_who_cares_about_no_difference_is_given_the_quickest(tlsearch):
     assert (verdict["care"], verdict["recommended"], verdict["winner"]) == (0.5, "frozen", "fine-tune")
     assert not verdict["proven"] and "Take frozen" in tlsearch("report", "--care", 50).stdout
     beside = json.loads(tlsearch("report", "runs/photos", "runs/others", "--care", 50, "--format", "json").stdout)
-    assert {study["recommended"] for study in beside["studies"]} == {"frozen"}
+    assert {(study["recommended"], study["proven"]) for study in beside["studies"]} == {("frozen", False)}
 
 
 @pytest.mark.parametrize("points", [-1, 101, "nan"])

@@ -76,6 +76,8 @@ def test_the_same_study_gives_the_same_page(summary, page):
 def test_it_says_what_the_other_reports_say(summary, page):
     for sentence in (summary.verdict.reason, summary.cost_sentence, summary.similarity.sentence):
         assert escape(sentence) in page
+    sure = page.split("<h3>How sure is that?</h3>")[1].split("</table>")[0]
+    assert "within 0.5 points" in sure and sure.count("above 99%") == 2 and sure.count("below 1%") == 4
     for technique in summary.techniques:
         assert f"{technique.test.mean:.1%}" in page
     specs = json.loads(Reader(page).data)["specs"]
