@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from tlsearch.reports.answer.chances import PRIOR_SD
 from tlsearch.reports.answer.verdict import Predictions, Verdict, judge
+from tlsearch.search.statistics.chances import PRIOR_SD
 from tlsearch.spaces.recipe import Technique
 
 ACCURACY = 0.85

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bootstrap import Resampled
+from ...search.statistics.bootstrap import Resampled
 
 POWER_FACTOR = 2.8
 """z(0.975) + z(0.80): a difference of so many standard errors is found four times in five (Cohen 1988, section 2.4)."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...search.statistics.bootstrap import percentile_interval, resample
 from ...search.storage.store import StudyStore
 from ...spaces.recipe import Technique
-from .bootstrap import percentile_interval, resample
 from .summary import Summary
 from .technique import load_predictions
 

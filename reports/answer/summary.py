@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...search.selection import finalists, maximized
 from ...search.settings import StudySettings
+from ...search.statistics.bootstrap import resample
 from ...search.storage.base import StudyPlace
 from ...search.storage.models import kept_bytes
 from ...search.storage.notes import RunNote
@@ -18,7 +19,6 @@ from ...search.storage.store import StudyStore
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
-from .bootstrap import resample
 from .cost import cost_sentence, pareto_front
 from .dataset import RuleOfThumb, rule_of_thumb
 from .insight import Confusion, Similarity, confusion_of, similarity_of

@@ -17,24 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...search.selection import maximized
+from ...search.statistics.bootstrap import RESAMPLES, Resampled, holm, percentile_interval, resample, two_sided_p
+from ...search.statistics.chances import CARE, MIN_IMAGES, Belief, Chance, choose
 from ...search.trial import Metric
 from ...spaces.recipe import Technique
 from ..text import count, gap, gap_number, likely, listed
-from .bootstrap import RESAMPLES, Resampled, holm, percentile_interval, resample, two_sided_p
-from .chances import Chance, chances
 from .outlook import POWER_FACTOR, Outlook, outlook
-
-CARE = 0.005
-"""Difference in score that matters, unless the user says otherwise: half a point."""
 
 ALPHA = 0.05
 """Probability, over all comparisons of a study, of calling a difference real that is not."""
 
 MIN_SEEDS = 2
 """Without a second seed nothing is known of the spread between seeds."""
-
-MIN_IMAGES = 50
-"""Test images below which a percentile interval of an accuracy is too narrow to trust."""
 
 _INTERVAL_FACTOR = 2 * 1.96
 """Standard errors that a 95% interval is wide. Taken from the interval, a standard error is not carried off by the long tails
@@ -163,7 +157,7 @@ def judge(
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
     care = CARE if care is None else care
-    found = chances(resampled, metric, care)
+    found = Belief(resampled, metric).chances(care)
     chosen = choose(ranked, seconds, found, care)
     return decide(ranked, chosen, comparisons, intervals, metric, found, care)
 
@@ -192,23 +186,6 @@ def _lacking(
     if not few:
         return ""
     return f"{best} scored best, but {listed(few)} cannot tell skill from luck: at least {listed(needed)} would do."
-
-
-def choose(
-    ranked: Sequence[Technique], seconds: Mapping[Technique, float], chances: Mapping[Technique, Chance], care: float
-) -> Technique:
-    """The technique to take: the quickest to train whose expected regret is at most ``care``, or else the one with the least.
-
-    Args:
-        ranked: By score, the best first.
-        seconds: Training time of a seed, by technique.
-        chances: Of each technique.
-        care: As in `Verdict`.
-    """
-    affordable = [technique for technique in ranked if chances[technique].expected_regret <= care]
-    if affordable:
-        return min(affordable, key=seconds.__getitem__)
-    return min(ranked, key=lambda technique: chances[technique].expected_regret)
 
 
 def decide(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tlsearch.reports.answer.bootstrap import Resampled
 from tlsearch.reports.answer.outlook import POWER_FACTOR, outlook
+from tlsearch.search.statistics.bootstrap import Resampled
 
 
 def known(score, images, between, explained, rng):

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from tlsearch.reports.answer.bootstrap import holm, resample, two_sided_p
-from tlsearch.reports.answer.chances import Chance
 from tlsearch.reports.answer.verdict import Comparison, Predictions, choose, decide, judge
 from tlsearch.search.metrics import scores
+from tlsearch.search.statistics.bootstrap import holm, resample, two_sided_p
+from tlsearch.search.statistics.chances import Chance
 from tlsearch.spaces.recipe import Technique
 
 from ..factory import predict, study

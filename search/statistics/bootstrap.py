@@ -35,8 +35,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...search.trial import Metric
 from ...spaces.recipe import Technique
+from ..trial import Metric
 
 RESAMPLES = 10_000
 """Enough that a bound of the interval moves by about 2% of its width between seeds."""

@@ -4,13 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from tlsearch.reports.answer.bootstrap import Resampled, resample
-from tlsearch.reports.answer.chances import PRIOR_SD, chances
+from tlsearch.search.statistics.bootstrap import Resampled, resample
+from tlsearch.search.statistics.chances import PRIOR_SD, Belief
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import study
+from ...reports.factory import study
 
 FROZEN, FINE_TUNE, FULL = Technique
+
+
+def chances(resampled, metric, care):
+    return Belief(resampled, metric).chances(care)
 
 
 def scored(score, error, rng, between=0.0):
@@ -50,11 +54,41 @@ def test_seeds_that_disagree_leave_more_open():
     assert unsure[FULL].probability_best < sure[FULL].probability_best
 
 
-def test_the_same_predictions_cost_nothing():
+def test_the_same_predictions_of_all_seeds_cost_nothing():
     predictions, labels = study(np.random.default_rng(3), (0.8,), n=200)
-    same = predictions[FROZEN].probabilities
+    same = predictions[FROZEN].probabilities[[0, 0, 0]]
     found = chances(resample({FROZEN: same, FULL: same}, labels, "accuracy", resamples=500), "accuracy", 0.005)
     assert all(one.expected_regret < 1e-4 and one.within_care == 1 for one in found.values())
+
+
+def test_more_seeds_are_worth_most_where_seeds_disagree_and_nothing_where_they_do_not():
+    rng = np.random.default_rng(5)
+    known = {
+        FROZEN: scored(0.80, 0.01, rng),
+        FINE_TUNE: scored(0.81, 0.01, rng, between=1e-4),
+        FULL: scored(0.81, 0.01, rng, between=4e-4),
+    }
+    belief = Belief(known, "accuracy")
+    gains = {technique: belief.gain({technique: 1}) for technique in Technique}
+    assert gains[FROZEN] < 1e-5 < gains[FINE_TUNE] < gains[FULL]
+    everything = belief.gain(dict.fromkeys(Technique, np.inf))
+    least = min(one.expected_regret for one in belief.chances(0.005).values())
+    assert gains[FULL] < belief.gain({FULL: 5}) < belief.gain({FULL: np.inf}) < everything < least
+
+
+def test_where_one_technique_is_far_ahead_more_seeds_change_nothing():
+    rng = np.random.default_rng(6)
+    belief = Belief({FROZEN: scored(0.6, 0.01, rng, 1e-4), FULL: scored(0.9, 0.01, rng, 1e-4)}, "accuracy")
+    assert belief.gain({FROZEN: np.inf, FULL: np.inf}) < 1e-4
+
+
+def test_one_seed_says_nothing_of_the_spread_and_the_prior_stands_in():
+    rng = np.random.default_rng(7)
+    draws = 0.001 * rng.standard_normal(20_000)
+    one = {t: Resampled(score, score + draws, 0.0, 0.0, 1, 1.0) for t, score in ((FROZEN, 0.80), (FULL, 0.81))}
+    three = {t: scored(known.score, 0.001, rng) for t, known in one.items()}
+    few, many = (chances(known, "accuracy", 0.005)[FULL].probability_best for known in (one, three))
+    assert many > few > 0.7
 
 
 @pytest.mark.parametrize("images", [150, pytest.param(600, marks=pytest.mark.slow)])

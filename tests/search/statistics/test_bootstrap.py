@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import binom, t
 
-from tlsearch.reports.answer.bootstrap import Resampled, holm, percentile_interval, resample, two_sided_p
 from tlsearch.search.metrics import scores
+from tlsearch.search.statistics.bootstrap import Resampled, holm, percentile_interval, resample, two_sided_p
 from tlsearch.search.trial import Metric
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import predict, study
+from ...reports.factory import predict, study
 
 FROZEN, FINE_TUNE, FULL = Technique
 
