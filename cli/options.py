@@ -123,6 +123,19 @@ def parse_workers(text: str) -> int | None:
     raise OptionError(f"--workers must be auto or a number from 1 to 256, got {text}.")
 
 
+def parse_confirm(text: str) -> int | Literal["auto"]:
+    """The number of seeds asked for, or ``auto``.
+
+    Raises:
+        OptionError: It is neither a number from 0 to 1,000 nor ``auto``.
+    """
+    if text == "auto":
+        return "auto"
+    if text.isdecimal() and int(text) <= 1000:
+        return int(text)
+    raise OptionError(f"--confirm must be auto or a number from 0 to 1,000, got {text}.")
+
+
 def parse_cluster(address: str | None, cpus: int | None, gpus: float | None) -> RayCluster | None:
     """The cluster to train on; None for this machine.
 

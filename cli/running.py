@@ -24,6 +24,7 @@ from .options import (
     at_least,
     parse_bytes,
     parse_cluster,
+    parse_confirm,
     parse_duration,
     parse_workers,
 )
@@ -69,8 +70,8 @@ def run(  # noqa: PLR0913 - the options of the command
     class_weight: Annotated[ClassWeight | None, typer.Option(help="Weigh rare classes more.")] = None,
     metric: Annotated[Metric, typer.Option(help="What trials are chosen and compared by.")] = "accuracy",
     confirm: Annotated[
-        int, typer.Option(callback=at_least(0, 1000), help="Seeds that each finalist is trained again with.")
-    ] = 3,
+        str, typer.Option(help="Seeds that each finalist is trained again with: a number, or auto for as many as it takes.")
+    ] = "auto",
     care: Care = None,
     seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split, the proposals and the training.")] = 0,
     workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
@@ -112,11 +113,17 @@ def run(  # noqa: PLR0913 - the options of the command
     from ..search.options import Budget
     from ..search.planning.options import RunOptions
     from ..search.planning.plan import plan_run
+    from ..search.statistics.chances import CARE
 
     options = RunOptions(
         ray=parse_cluster(ray, cpus_per_trial, gpus_per_trial),
         workers=parse_workers(workers),
-        budget=Budget(trials=trials, seconds=parse_duration(time_limit), confirm=confirm),
+        budget=Budget(
+            trials=trials,
+            seconds=parse_duration(time_limit),
+            confirm=parse_confirm(confirm),
+            care=CARE if care is None else care,
+        ),
         cache_limit=parse_bytes(cache_limit),
         storage=storage_for(study, storage),
         data=data,

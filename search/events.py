@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from .trial import Confirmation, FinishedTrial, Measurement, RunningTrial
+from ..spaces.recipe import Technique
+from .trial import Confirmation, FinishedTrial, Measurement, Repeat, RunningTrial
 
 Phase = Literal["decode", "extract", "profile", "search", "confirm"]
 
@@ -28,10 +29,11 @@ class PhaseStarted:
 
 @dataclass(frozen=True, slots=True)
 class PhaseAdvanced:
-    """``done`` of the phase's ``total`` are finished."""
+    """``done`` of the phase's ``total`` are finished; ``total`` is given where it has changed."""
 
     phase: Phase
     done: int
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,22 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """A contender was trained again with another seed, to choose the finalist; its trial scored ``before``."""
+
+    repeat: Repeat
+    before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would be recommended if confirmation stopped here, and what taking it would cost, in the metric's unit."""
+
+    technique: Technique
+    regret: float
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """A finalist was trained again and met the test split."""
 
@@ -103,7 +121,17 @@ class NodesChanged:
 
 
 Event = (
-    PhaseStarted | PhaseAdvanced | PhaseEnded | TrialStarted | TrialMeasured | TrialFinished | Confirmed | Warned | NodesChanged
+    PhaseStarted
+    | PhaseAdvanced
+    | PhaseEnded
+    | TrialStarted
+    | TrialMeasured
+    | TrialFinished
+    | Repeated
+    | Foreseen
+    | Confirmed
+    | Warned
+    | NodesChanged
 )
 Listener = Callable[[Event], None]
 

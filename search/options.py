@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from ..spaces.backbone.spec import BackboneSpec
 from ..spaces.space import SearchSpace
@@ -12,6 +12,7 @@ from .context import Context
 from .data.dataset import Dataset
 from .machine.paths import cache_root
 from .settings import CacheType, WarmStart
+from .statistics.chances import CARE
 from .trial import Metric
 
 
@@ -22,12 +23,15 @@ class Budget:
     Attributes:
         trials: The study's total, over all of its runs.
         seconds: Wall time of this run, confirmation included; None for no limit.
-        confirm: Seeds that each technique's finalist is trained again with; 0 leaves the test split unread.
+        confirm: Seeds that each technique's finalist is trained again with; 0 leaves the test split unread, ``auto`` trains as
+            many as the recommendation needs.
+        care: Difference in score that matters, in the metric's unit; ``auto`` goes by it.
     """
 
     trials: int = 20
     seconds: float | None = None
-    confirm: int = 3
+    confirm: int | Literal["auto"] = "auto"
+    care: float = CARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

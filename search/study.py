@@ -22,7 +22,8 @@ from .context import Context
 from .data.dataset import Dataset
 from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
 from .options import Budget, SearchKeywords, SearchOptions
-from .phases.confirm import ConfirmationPlan, Confirmer
+from .phases.confirm import Confirmer
+from .phases.confirmation_plan import ConfirmationPlan
 from .phases.extract import CacheFiller
 from .phases.profile import measure_profile
 from .phases.search import Progress, Searcher, check_success, count_done
@@ -159,7 +160,7 @@ class Study:
         with self.store.hold(listener):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
-            plan = ConfirmationPlan.of(self.store, budget.confirm)
+            plan = ConfirmationPlan(self.store, budget.confirm, budget.care)
             if Progress.of(self.store.trials(), self.space, budget.trials).complete and not plan.remaining():
                 check_success(self.store.trials())
                 return
@@ -205,8 +206,9 @@ class Study:
             if plan.remaining():
                 with self._timed("extract"):
                     tested = filler.fill("test")
-                plan = plan.fitting(limit, len(pool.workers), listener)
-                with self._phase("confirm", plan.total, plan.total - len(plan.remaining()), listener):
+                plan.fit(limit, len(pool.workers), listener)
+                done, total = plan.progress()
+                with self._phase("confirm", total, done, listener):
                     confirming = dataclasses.replace(conditions, cached_cuts=cached & tested)
                     Confirmer(plan, self._context.dataset, confirming).run(pool)
 

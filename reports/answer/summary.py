@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...search.selection import finalists, maximized
+from ...search.selection import maximized
 from ...search.settings import StudySettings
 from ...search.statistics.bootstrap import resample
 from ...search.storage.base import StudyPlace
@@ -156,7 +156,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     store = study if isinstance(study, StudyStore) else StudyStore.open(study, salvage=True)
     settings, trials = store.settings, store.trials()
     space = SearchSpace.from_dict(settings.space)
-    best = finalists(trials, settings.metric)
+    best, repeats = store.finalists(), store.repeats()
     confirmed = _confirmed(store, best)
     predictions, labels = _predictions(store, confirmed)
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
@@ -184,6 +184,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
                 test=tests.get(technique),
                 test_accuracy=accuracies.get(technique),
                 confirmations=confirmed.get(technique, ()),
+                repeats=tuple(repeat for repeat in repeats if repeat.technique is technique),
             )
             for technique, own in by_technique.items()
         ),

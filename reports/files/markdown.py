@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..answer.summary import Summary
 from ..text import count, literal, metric_name
 from ..words.cells import TechniqueCells, certainty, certainty_columns, tested
-from ..words.sentences import DEMONSTRATION, headline, rule_of_thumb, started_from, time_spent, trained_on
+from ..words.sentences import DEMONSTRATION, chosen_from, headline, rule_of_thumb, started_from, time_spent, trained_on
 
 
 def study_markdown(summary: Summary) -> str:
@@ -33,6 +33,7 @@ def study_markdown(summary: Summary) -> str:
         "Rule of thumb": rule_of_thumb(summary),
         "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
+        "Finalists": chosen_from(summary),
         "Time": f"{time_spent(summary)}.",
         "Device": escape(trained_on(summary)),
         "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 
@@ -13,11 +14,13 @@ from rich.text import Text
 from ...search.events import (
     Confirmed,
     Event,
+    Foreseen,
     NodesChanged,
     NodeState,
     PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
+    Repeated,
     TrialFinished,
     TrialMeasured,
     TrialStarted,
@@ -30,7 +33,7 @@ from ...spaces.recipe import Technique
 from ..text import describe, duration, literal, score
 from ..words.sentences import PHASES, places
 from .drawing import COLOURS
-from .log import confirmed_line, trial_line
+from .log import confirmed_line, foreseen_line, repeated_line, trial_line
 
 
 class LiveProgress:
@@ -60,6 +63,7 @@ class LiveProgress:
         self._workers: dict[str, int | None] = {}
         self._nodes: tuple[NodeState, ...] = ()
         self._best: dict[Technique, CompleteTrial] = {}
+        self._foreseen: Foreseen | None = None
         self._live = Live(
             get_renderable=self.__rich__, console=console, refresh_per_second=4, redirect_stdout=True, redirect_stderr=True
         )
@@ -79,7 +83,11 @@ class LiveProgress:
                 PHASES[event.phase], total=event.total, completed=event.done, left=""
             )
         elif isinstance(event, PhaseAdvanced) and event.phase in self._tasks:
-            self._phases.update(self._tasks[event.phase], completed=event.done, left=self._left(event))
+            if event.total is not None:
+                began, start = self._began[event.phase]
+                self._began[event.phase] = began, dataclasses.replace(start, total=event.total)
+            total = self._began[event.phase][1].total
+            self._phases.update(self._tasks[event.phase], completed=event.done, total=total, left=self._left(event))
         elif isinstance(event, PhaseEnded) and event.phase in self._tasks:
             self._phases.update(self._tasks[event.phase], left="")
             self._phases.stop_task(self._tasks[event.phase])
@@ -91,6 +99,10 @@ class LiveProgress:
             self._running[event.number] = (trial, event.measurement)
         elif isinstance(event, TrialFinished):
             self._finish(event)
+        elif isinstance(event, Repeated):
+            self._print(repeated_line(event, self._metric), COLOURS[event.repeat.technique])
+        elif isinstance(event, Foreseen):
+            self._foreseen = event
         elif isinstance(event, Confirmed):
             self._print(confirmed_line(event.confirmation, self._metric), COLOURS[event.confirmation.recipe.technique])
         elif isinstance(event, NodesChanged):
@@ -133,6 +145,8 @@ class LiveProgress:
                 if technique in self._best:
                     best.append(f"{technique} {score(self._best[technique].score, self._metric)}  ", COLOURS[technique])
             parts.append(best)
+        if self._foreseen:
+            parts.append(Text(foreseen_line(self._foreseen, self._metric), COLOURS[self._foreseen.technique]))
         parts.append(Text("Ctrl-C stops cleanly; the same command goes on.", style="dim"))
         return Group(*parts)
 

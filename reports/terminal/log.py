@@ -5,9 +5,20 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from ...search.events import Confirmed, Event, NodesChanged, Phase, PhaseEnded, PhaseStarted, TrialFinished, Warned
+from ...search.events import (
+    Confirmed,
+    Event,
+    Foreseen,
+    NodesChanged,
+    Phase,
+    PhaseEnded,
+    PhaseStarted,
+    Repeated,
+    TrialFinished,
+    Warned,
+)
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial
-from ..text import count, describe, duration, literal, metric_name, score
+from ..text import count, describe, duration, gap, literal, metric_name, score
 from ..words.sentences import PHASES, places
 
 _UNITS: dict[Phase, str] = {"search": "trial", "confirm": "training run"}
@@ -46,8 +57,12 @@ class Log:
         elif isinstance(event, TrialFinished):
             self._done += not (isinstance(event.trial, FailedTrial) and event.trial.interrupted)
             self._write(f"[{self._done}/{self._total}] {trial_line(event.trial, self._metric)}")
+        elif isinstance(event, Repeated):
+            self._write(repeated_line(event, self._metric))
         elif isinstance(event, Confirmed):
             self._write(confirmed_line(event.confirmation, self._metric))
+        elif isinstance(event, Foreseen):
+            self._write(foreseen_line(event, self._metric))
         elif isinstance(event, NodesChanged):
             self._write(places(event.nodes))
 
@@ -71,3 +86,15 @@ def confirmed_line(confirmation: Confirmation, metric: str) -> str:
     """A confirmation in one line."""
     value = score(confirmation.scores[metric], metric)
     return f"confirmed {confirmation.recipe.technique}  →  test {metric_name(metric)} {value}"
+
+
+def repeated_line(event: Repeated, metric: str) -> str:
+    """A trial that was trained again, in one line."""
+    repeat = event.repeat
+    now, before = score(repeat.score, metric), score(event.before, metric)
+    return f"trial {repeat.trial} again  {repeat.technique}  →  {metric_name(metric)} {now}, {before} before"
+
+
+def foreseen_line(event: Foreseen, metric: str) -> str:
+    """What stopping now would mean, in one line."""
+    return f"stopping now: {event.technique} would be recommended, which costs {gap(event.regret, metric)} in expectation"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...search.planning.dry_run import DryRun, PlannedCut
+from ...search.statistics.seeds import FIRST, MOST
 from ...spaces.recipe import LAYERS
 from ..text import count, duration, file_size, listed, literal
 
@@ -33,10 +34,11 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
     )
     yield "Backbone", f"MobileNetV2, alpha {backbone.alpha:g}, {backbone.size} px, weights {literal(backbone.weights)}"
     cuts = ", ".join(str(cut) for cut in space.cuts if cut)
+    seeds = f"{FIRST} to {MOST} seeds" if confirm == "auto" else count(confirm, "seed")
     yield "Space", f"{', '.join(space.techniques)}; fine_tune_at {cuts or 'not asked for'}"
     yield (
         "Search",
-        f"{count(found.trials, 'trial')} with {search.engine} ({search.algorithm}), then {count(confirm, 'seed')} a finalist",
+        f"{count(found.trials, 'trial')} with {search.engine} ({search.algorithm}), then {seeds} a finalist",
     )
     if plan.warm_start:
         yield "Start", literal(f"the best recipes of {', '.join(map(str, plan.warm_start))}")

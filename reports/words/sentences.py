@@ -78,6 +78,16 @@ def started_from(summary: Summary) -> str:
     return "; ".join(studies)
 
 
+def chosen_from(summary: Summary) -> str:
+    """How far the first scores of the finalists were luck; empty where none was trained again."""
+    metric, parts = summary.settings.metric, []
+    for one in summary.techniques:
+        if one.best and one.second_score is not None:
+            first, second = score(one.best.score, metric), score(one.second_score, metric)
+            parts.append(f"{one.technique} {first}, then {second} (best mean of {len(one.repeats)})")
+    return f"trained again with another seed before they were chosen: {listed(parts)}" if parts else ""
+
+
 def trained_on(summary: Summary) -> str:
     """What the trials were trained on; empty where that was not recorded."""
     seen = dict.fromkeys((run.device, run.workers) for run in summary.runs)

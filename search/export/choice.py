@@ -13,7 +13,6 @@ from ..data import Dataset, open_folder
 from ..data.demo import write_demo
 from ..events import Listener
 from ..machine.paths import cache_root
-from ..selection import finalists
 from ..settings import StudySettings
 from ..storage.models import KeptModel, kept_model
 from ..storage.store import StudyStore
@@ -29,7 +28,7 @@ def finalist_of(store: StudyStore, technique: Technique) -> CompleteTrial:
     tried = SearchSpace.from_dict(store.settings.space).techniques
     if technique not in tried:
         raise StudyError(f"--technique must be one that the study tried ({', '.join(tried)}), got {technique}.")
-    found = finalists(store.trials(), store.settings.metric)
+    found = store.finalists()
     if technique not in found:
         raise StudyError(
             f"{store.place} has no completed trial of {technique} yet. Go on with the same run command, or with more --trials."

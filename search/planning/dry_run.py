@@ -20,6 +20,7 @@ from ..data.survey import Survey
 from ..events import ignore
 from ..machine.devices import machine_memory
 from ..options import SearchOptions
+from ..phases.confirmation_plan import TYPICAL
 from ..phases.profile import MOST_IMAGES, kept_profile
 from ..training.order import MEMORY_SHARE
 from ..workers.processes import choose_workers
@@ -127,7 +128,7 @@ def dry_run(plan: Plan) -> DryRun:
                 val=len(data.val),
                 test=len(data.test),
                 trials=trials,
-                confirm=budget.confirm,
+                confirm=TYPICAL if budget.confirm == "auto" else budget.confirm,
                 workers=workers,
                 processes=max(1, choose_processes(None, survey.images)),
                 missing=missing,

@@ -16,7 +16,6 @@ from ...spaces.ranges import Between, OneOf, Scalar, Values
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
-from ..selection import finalists
 from ..settings import WarmRecipe, WarmStart
 from ..storage.base import StudyPlace
 from ..storage.places import as_place
@@ -107,7 +106,7 @@ def fit(recipe: Recipe, space: SearchSpace) -> tuple[Values, tuple[str, ...]]:
 def _best(place: StudyPlace, space: SearchSpace) -> list[WarmRecipe]:
     """A study's best recipe of each technique that the space has."""
     name, store = place.address, StudyStore.open(place)
-    best = finalists(store.trials(), store.settings.metric)
+    best = store.finalists()
     if not best:
         raise StudyError(
             f"--warm-start needs a study with completed trials, got {name} (none has completed). Finish it first, or leave "

@@ -5,6 +5,7 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
     runs/photos/
     ├── study.json      what the study was made for; written once
     ├── study.db        the trials: an Optuna storage that optuna-dashboard opens as it is
+    ├── repeats/        scores of trials that were trained again before the finalists were chosen (.json)
     ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
     ├── models/         each finalist's best seed by the validation split: see `models`
     ├── errors/         tracebacks of failed trials and confirmation runs
@@ -21,10 +22,11 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +34,20 @@ from optuna.trial import FrozenTrial
 
 from ...spaces.errors import DamagedStudyError
 from ...spaces.ranges import Values
+from ...spaces.recipe import Technique
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
+from ..selection import finalists
 from ..settings import StudySettings
-from ..trial import Confirmation, FailedTrial, FinishedTrial, Measurement, RunningTrial, Trial
+from ..trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, Measurement, Repeat, RunningTrial, Trial
 from .base import OpenedStudy, StudyPlace, StudyTrials
 from .decoding import RecordError, decode, load_arrays
 from .notes import StudyNotes
 from .places import as_place
 from .records import Proposal, begun_trial, end_of, record_of
 from .salvage import Salvage
+
+T = TypeVar("T")
 
 
 class StudyStore:
@@ -184,21 +190,20 @@ class StudyStore:
 
     def confirmations(self) -> tuple[Confirmation, ...]:
         """Every confirmation, technique by technique."""
-        found = []
-        for name in self.files.names("confirm"):
-            if not name.endswith(".json"):
-                continue
-            try:
-                confirmation = decode(self.files.read(name), Confirmation, name)
-                if self._lenient:
-                    self.predictions(confirmation)
-            except DamagedStudyError as error:
-                self._unread[name] = error.what
-            except (OSError, RecordError) as error:
-                self._cannot_read(name, error)
-            else:
-                found.append(confirmation)
-        return tuple(found)
+        return tuple(self._records("confirm", Confirmation, self.predictions))
+
+    def repeat(self, repeat: Repeat, *, claim: str = "") -> bool:
+        """Records a repeat; returns False and records nothing where another driver has its ``claim`` by now."""
+        name = f"repeats/{repeat.technique}-{repeat.trial:05}-{repeat.seed}.json"
+        return self.files.write({name: json.dumps(dataclasses.asdict(repeat)).encode()}, claim=claim)
+
+    def repeats(self) -> tuple[Repeat, ...]:
+        """Every trial that was trained again before the finalists were chosen."""
+        return tuple(self._records("repeats", Repeat))
+
+    def finalists(self) -> dict[Technique, CompleteTrial]:
+        """The trial of each technique that meets the test split: see `selection.finalists`."""
+        return finalists(self.trials(), self.settings.metric, self.settings.data.val, self.repeats())
 
     def predictions(self, confirmation: Confirmation) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The stored test predictions of a confirmation, and the labels.
@@ -213,6 +218,22 @@ class StudyStore:
             return arrays["probabilities"], arrays["labels"]
         except (OSError, RecordError, KeyError) as error:
             raise DamagedStudyError(self.place, f"{name} cannot be read") from error
+
+    def _records(self, folder: str, kind: type[T], check: Callable[[T], object] = lambda record: None) -> Iterator[T]:
+        """The records in a folder; of a study that is salvaged, those that can be read and pass ``check``."""
+        for name in self.files.names(folder):
+            if not name.endswith(".json"):
+                continue
+            try:
+                record = decode(self.files.read(name), kind, name)
+                if self._lenient:
+                    check(record)
+            except DamagedStudyError as error:
+                self._unread[name] = error.what
+            except (OSError, RecordError) as error:
+                self._cannot_read(name, error)
+            else:
+                yield record
 
     def _frozen(self) -> list[FrozenTrial]:
         try:

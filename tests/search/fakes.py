@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tlsearch.search.phases.confirm import ConfirmationPlan, Confirmer
+from tlsearch.search.phases.confirm import Confirmer
+from tlsearch.search.phases.confirmation_plan import ConfirmationPlan
 from tlsearch.search.phases.search import Progress, Searcher
 from tlsearch.search.phases.time_limit import TimeLimit
 from tlsearch.search.phases.training import Conditions
@@ -85,7 +86,7 @@ def searcher(store, total=12, space=None, *, prune=False, **changes):
 
 
 def confirmer(store, dataset, seeds=2, **conditions):
-    return Confirmer(ConfirmationPlan.of(store, seeds), dataset, Conditions(patience=3, **conditions))
+    return Confirmer(ConfirmationPlan(store, seeds), dataset, Conditions(patience=3, **conditions))
 
 
 def _outcome(score, epoch, predictions, job):

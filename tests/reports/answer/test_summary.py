@@ -1,6 +1,11 @@
+import json
+
 import pytest
 
 from tlsearch.reports import summarize
+from tlsearch.reports.render import render
+from tlsearch.reports.words.sentences import chosen_from
+from tlsearch.search.trial import Repeat
 from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.recipe import Technique
 
@@ -113,3 +118,19 @@ def test_a_demonstration_is_known_by_its_data(tmp_path):
 def test_no_study_is_an_error(tmp_path):
     with pytest.raises(StudyError, match="no such folder"):
         summarize(tmp_path / "nothing")
+
+
+def test_the_finalist_is_the_one_that_did_best_twice_and_its_luck_is_told(tmp_path):
+    store = store_of(tmp_path, [complete(0, scores=(0.84,)), complete(1, scores=(0.86,)), complete(2, "full", (0.7,))])
+    assert summarize(store).of(Technique.FROZEN).best.number == 1 and chosen_from(summarize(store)) == ""
+    for number, score in ((0, 0.85), (1, 0.80)):
+        store.repeat(Repeat(trial=number, technique=Technique.FROZEN, seed=9, seconds=1.0, score=score))
+    summary = summarize(store)
+    frozen, full = summary.of(Technique.FROZEN), summary.of(Technique.FULL)
+    assert (frozen.best.number, frozen.second_score) == (0, 0.85) and full.second_score is None
+    sentence = "trained again with another seed before they were chosen: frozen 84.0%, then 85.0% (best mean of 2)"
+    assert chosen_from(summary) == sentence
+    for output_format in ("terminal", "html", "markdown"):
+        assert "then 85.0%" in render(summary, output_format)
+    techniques = {one["technique"]: one for one in json.loads(render(summary, "json"))["techniques"]}
+    assert techniques["frozen"]["second_val_score"] == 0.85 and techniques["full"]["second_val_score"] is None

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from tlsearch.reports.terminal.live import LiveProgress
 from tlsearch.search.events import (
+    Foreseen,
     NodesChanged,
     NodeState,
     PhaseAdvanced,
@@ -18,6 +19,7 @@ from tlsearch.search.events import (
 )
 from tlsearch.search.training.schedule import PATH
 from tlsearch.search.trial import RunningTrial
+from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import START, complete, failed, measurement, recipe
 from ..factory import rendered
@@ -105,6 +107,17 @@ def test_time_left_counts_only_what_this_run_did(live, clock):
     live(PhaseAdvanced("search", 20))
     live(PhaseEnded("search", 30.0))
     assert "left" not in rendered(live, 100)
+
+
+def test_confirmation_says_what_stopping_now_would_cost_and_may_grow(live, clock):
+    live(PhaseStarted("confirm", 6))
+    clock.now = 60.0
+    live(PhaseAdvanced("confirm", 6, 6))
+    assert "6/6" in rendered(live, 100) and "stopping now" not in rendered(live, 100)
+    live(Foreseen(Technique.FULL, 0.008))
+    live(PhaseAdvanced("confirm", 7, 8))
+    text = rendered(live, 100)
+    assert "7/8" in text and "stopping now: full would be recommended, which costs 0.8 points in expectation" in text
 
 
 def test_finished_trials_and_warnings_scroll_away_above(live, console):

@@ -52,7 +52,7 @@ def test_says_what_would_be_done_what_it_takes_and_how_long(found):
         "Images    100 files of 3.0 MB, 60 to decode, 40 decoded by an earlier run; 7.7 MB on disk at 160 × 160 pixels",
         "Backbone  MobileNetV2, alpha 0.35, 160 px, weights starter",
         "Space     frozen, fine-tune, full; fine_tune_at 30, 98, 100",
-        "Search    20 trials with optuna (tpe), then 3 seeds a finalist",
+        "Search    20 trials with optuna (tpe), then 2 to 10 seeds a finalist",
         "Study     runs/photos",
         "",
         "Activations kept on disk  at most 40.0 GB; --cache-limit sets another limit",

@@ -5,22 +5,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tlsearch.search.events import PhaseAdvanced, Warned
-from tlsearch.search.phases.confirm import RESERVED_AT_MOST, ConfirmationPlan, Confirmer, expected_seconds
-from tlsearch.search.phases.time_limit import TimeLimit
+from tlsearch.search.events import PhaseAdvanced, Repeated, Warned
+from tlsearch.search.phases.confirm import Confirmer
+from tlsearch.search.phases.confirmation_plan import ConfirmationPlan
 from tlsearch.search.phases.training import Conditions
-from tlsearch.search.selection import finalists
 from tlsearch.search.storage.models import kept_model
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.workers.messages import Failed
 from tlsearch.search.workers.pool import Died
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import begin, complete, failed, measurement, pruned, settings, striped_dataset, traceback_of, values
+from ..factory import begin, complete, failed, pruned, recipe, settings, striped_dataset, traceback_of, values
 from ..fakes import FakeClock, FakePool, confirmer
 
 TRIALS = [
-    complete(0, "frozen", (0.7, 0.8)),
+    complete(0, "frozen", (0.5, 0.6)),
     complete(1, "fine-tune", (0.9, 0.6)),
     complete(2, "frozen", (0.85,)),
     pruned(3, "fine-tune", score=0.99),
@@ -47,18 +46,7 @@ def pool(result=lambda job: 0.9, **options):
 
 
 def plan(store, seeds):
-    return ConfirmationPlan.of(store, seeds)
-
-
-def test_finalists_are_the_best_complete_trials_on_validation():
-    chosen = finalists(tuple(TRIALS), "accuracy")
-    assert {technique: trial.number for technique, trial in chosen.items()} == {Technique.FROZEN: 2, Technique.FINE_TUNE: 1}
-
-
-def test_of_equals_the_earlier_one_and_of_losses_the_lower():
-    equals = (complete(0, scores=(0.8,)), complete(1, scores=(0.8,)), complete(2, scores=(0.9,)))
-    assert finalists(equals, "accuracy")[Technique.FROZEN].number == 2
-    assert finalists(equals, "log_loss")[Technique.FROZEN].number == 0
+    return ConfirmationPlan(store, seeds)
 
 
 def test_every_finalist_meets_the_test_split_with_the_same_seeds(store, context):
@@ -84,7 +72,7 @@ def test_the_test_predictions_are_kept(store, context):
 def test_of_each_technique_the_best_seed_on_validation_is_kept_and_no_other(store, context):
     """Whichever comes home first; the test split has no say."""
     confirming = confirmer(store, context.dataset, 3)
-    first, second, third = (seed for trial, seed in plan(store, 3).remaining() if trial.number == 2)
+    first, second, third = (run.seed for run in plan(store, 3).remaining() if run.trial.number == 2)
     confirming.run(pool(lambda job: {first: 0.8, second: 0.9, third: 0.85}[job.seed]))
     assert sorted(path.name for path in (store.place.path / "models").iterdir()) == ["fine-tune.npz", "frozen.npz"]
     for technique, trial in ((Technique.FROZEN, 2), (Technique.FINE_TUNE, 1)):
@@ -95,14 +83,14 @@ def test_of_each_technique_the_best_seed_on_validation_is_kept_and_no_other(stor
 
 def test_of_seeds_that_do_equally_well_the_first_is_kept(store, context):
     confirming = confirmer(store, context.dataset, 3)
-    first = plan(store, 3).remaining()[0][1]
+    first = plan(store, 3).remaining()[0].seed
     confirming.run(pool())
     assert kept_model(store.files, Technique.FROZEN).seed == first
 
 
 def test_nothing_is_confirmed_twice_and_more_seeds_add_to_those_there(store, context):
     confirmer(store, context.dataset, 1).run(pool())
-    assert plan(store, 1).remaining() == [] and plan(store, 1).total == 2
+    assert plan(store, 1).remaining() == [] and plan(store, 1).progress() == (2, 2)
     assert len(plan(store, 3).remaining()) == 4
     confirmer(store, context.dataset, 3).run(pool())
     assert len(store.confirmations()) == 6
@@ -145,9 +133,9 @@ def test_what_a_failed_run_leaves_is_kept_and_told(store, context, end):
     confirmer(store, context.dataset, 1, listener=heard.append).run(
         pool(lambda job: end if job.recipe == TRIALS[2].recipe else 0.9)
     )
-    ((trial, seed),) = plan(store, 1).remaining()
-    assert trial.number == 2 and traceback_of(store, 2, seed=seed) == "Traceback: in train"
-    assert traceback_of(store, 2) is None and traceback_of(store, 1, seed=seed) is None
+    (run,) = plan(store, 1).remaining()
+    assert run.trial.number == 2 and traceback_of(store, 2, seed=run.seed) == "Traceback: in train"
+    assert traceback_of(store, 2) is None and traceback_of(store, 1, seed=run.seed) is None
     assert [event.traceback for event in heard if isinstance(event, Warned)] == ["Traceback: in train"]
 
 
@@ -175,64 +163,69 @@ def test_a_time_limit_cuts_all_techniques_alike(store, context):
     assert "left 2 of 6 confirmation runs undone" in heard[-1].message
 
 
-def test_without_seeds_nothing_is_confirmed(store):
-    assert plan(store, 0).remaining() == []
-
-
-def test_what_confirming_takes_is_what_the_trials_took():
-    chosen = [complete(0, "frozen", seconds=4.0, setup_seconds=0.0), complete(1, "full", seconds=40.0, setup_seconds=0.0)]
-    assert expected_seconds(chosen * 3, workers=1) == 3 * 44
-    # Two workers share the load; one of them may begin the longest run last.
-    assert expected_seconds(chosen * 3, workers=2) == 3 * 44 / 2 + 40 / 2
-    assert expected_seconds([], 1) == 0
-
-
-def test_what_a_worker_does_once_is_not_expected_of_every_run():
-    """Building took 5 s, and the first epoch 6 s longer than the others, for tracing."""
-    curve = tuple(measurement(epoch, 0.8, seconds=8.0 if epoch == 1 else 2.0) for epoch in range(5))
-    cold = complete(0, "full", seconds=20.0, setup_seconds=5.0, curve=curve, best_epoch=1)
-    assert expected_seconds([cold] * 10, workers=1) == 10 * 9 + 11
-    assert expected_seconds([cold] * 10, workers=2) == (10 * 9 + 2 * 11) / 2 + 9 / 2
-    assert expected_seconds([cold], workers=2) == 20 / 2 + 9 / 2
-
-
-def test_time_is_kept_for_the_finalists_found_so_far(store):
-    def reserve(finished, seeds=3, test_seconds=0.0, left=float("inf")):
-        limit = FakeClock().limit(left)
-        return plan(store, seeds).reserve(test_seconds=test_seconds, limit=limit, workers=1)(finished)
-
-    assert reserve([]) == 0
-    one = expected_seconds([TRIALS[2]] * 3, 1)
-    assert 0 < one == reserve(TRIALS[2:3])
-    both = expected_seconds([TRIALS[1], TRIALS[2]] * 3, 1)
-    assert one < both == reserve(TRIALS)
-    assert reserve(TRIALS, test_seconds=7) == both + 7
-    assert reserve(TRIALS, left=100.0) == RESERVED_AT_MOST * 100
-    assert reserve(TRIALS, left=-1.0) == 0
-    assert reserve(TRIALS, seeds=0) == 0
-
-
-@pytest.mark.parametrize(("left", "seeds"), [(1000.0, 4), (229.0, 4), (227.0, 3), (61.0, 1), (5.0, 1), (-1.0, 4)])
-def test_more_seeds_than_the_time_allows_become_fewer_and_it_is_said(store, left, seeds):
-    """Four seeds of two finalists of 30 seconds, 2 of them for building, take 4 * 2 * 28 + 2 * 2 = 228 seconds."""
-    heard = []
-    fitting = plan(store, 4).fitting(FakeClock(100.0).limit(left), 1, heard.append)
-    assert fitting.total == len(fitting.remaining()) == 2 * seeds
-    warnings = [event.message for event in heard if isinstance(event, Warned)]
-    assert len(warnings) == (seeds < 4)
-    assert all(f"allow for {seeds} instead of 4 training seeds" in warning for warning in warnings)
-
-
 def test_seeds_that_were_left_out_are_added_by_the_next_run(store, context):
     limit = FakeClock().limit(130.0)
-    first = plan(store, 4).fitting(limit, 1, lambda event: None)
-    Confirmer(first, context.dataset, Conditions(patience=3)).run(pool())
-    assert len(store.confirmations()) == 4
-    second = plan(store, 4).fitting(limit, 1, lambda event: None)
-    assert second.total == 8 and len(second.remaining()) == 4
-    Confirmer(second, context.dataset, Conditions(patience=3)).run(pool())
+    for done, left in ((0, 4), (4, 4)):
+        fitted = plan(store, 4)
+        if not done:
+            fitted.fit(limit, 1, lambda event: None)
+        assert fitted.progress() == (done, done + left)
+        Confirmer(fitted, context.dataset, Conditions(patience=3)).run(pool())
     assert len(store.confirmations()) == 8
 
 
-def test_without_a_time_limit_nothing_is_left_out(store):
-    assert plan(store, 50).fitting(TimeLimit(), 1, lambda event: None).total == 100
+CONTENDERS = [
+    complete(0, "frozen", (0.80,), recipe=recipe(learning_rate=1e-3)),
+    complete(1, "frozen", (0.85,), recipe=recipe(learning_rate=2e-3)),
+    complete(2, "frozen", (0.82,), recipe=recipe(learning_rate=3e-3)),
+    complete(3, "frozen", (0.6,), recipe=recipe(learning_rate=4e-3)),
+    complete(4, "fine-tune", (0.9,)),
+]
+
+
+def close(tmp_path, trials=CONTENDERS):
+    """A study whose frozen trials cannot be told apart."""
+    store = StudyStore.create(tmp_path / "close", settings())
+    for trial in trials:
+        begin(store, values(trial.recipe.technique), trial.recipe, seed=trial.seed)
+        store.finish(trial)
+    return store
+
+
+def test_contenders_are_trained_again_and_the_best_mean_is_confirmed(tmp_path, context):
+    """0.85 was luck: again it scores 0.70, the others 0.80."""
+    store, heard = close(tmp_path), []
+    workers = pool(lambda job: 0.7 if not job.test and job.recipe == CONTENDERS[1].recipe else 0.8)
+    confirmer(store, context.dataset, listener=heard.append).run(workers)
+    assert {repeat.trial for repeat in store.repeats()} == {0, 1, 2}, "the lone fine-tune and the hopeless one are left out"
+    assert {c.trial for c in store.confirmations()} == {2, 4} and store.finalists()[Technique.FROZEN].number == 2
+    again = [job for job in workers.jobs if not job.test]
+    assert len({job.seed for job in again}) == 1 and again[0].seed not in {trial.seed for trial in CONTENDERS}
+    assert not {job.seed for job in again} & {c.seed for c in store.confirmations()}
+    assert {(e.repeat.trial, e.before) for e in heard if isinstance(e, Repeated)} == {(0, 0.80), (2, 0.82), (1, 0.85)}
+    assert [(e.done, e.total) for e in heard if isinstance(e, PhaseAdvanced)] == [(n, 7) for n in range(1, 8)]
+
+
+def test_a_contender_that_fails_is_out(tmp_path, context):
+    store = close(tmp_path)
+    confirmer(store, context.dataset).run(
+        pool(lambda job: Failed("no luck") if not job.test and job.recipe == CONTENDERS[1].recipe else 0.8)
+    )
+    assert {repeat.trial for repeat in store.repeats()} == {0, 2} and store.finalists()[Technique.FROZEN].number == 2
+
+
+def test_a_finalist_that_is_confirmed_already_stays(tmp_path, context):
+    """As a study of an earlier version has it."""
+    store = close(tmp_path)
+    Confirmer(ConfirmationPlan(store, 2, repeats=False), context.dataset, Conditions(patience=3)).run(pool())
+    assert plan(store, 2).remaining() == [] and store.finalists()[Technique.FROZEN].number == 1
+
+
+def test_only_new_contenders_are_trained_again(tmp_path, context):
+    store = close(tmp_path, CONTENDERS[:2])
+    confirmer(store, context.dataset).run(pool())
+    later = CONTENDERS[2]
+    begin(store, values(later.recipe.technique), later.recipe, seed=later.seed)
+    store.finish(later)
+    due = plan(store, 2).remaining()
+    assert [(run.trial.number, run.test) for run in due] == [(2, False)]
