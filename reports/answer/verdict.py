@@ -242,13 +242,14 @@ def _of_a_choice(
             f"{winner} is better, but taking {chosen}, which trains more quickly, costs {gap(own.expected_regret, metric)} in "
             f"expectation, where less than {gap(care, metric)} does not matter."
         )
-    cheap = any(chances[technique].expected_regret <= care for technique in others)
-    why = f", the quickest to train of those that cost at most {gap(care, metric)}," if cheap else ""
     costs = listed([f"{technique} {gap(chances[technique].expected_regret, metric)}" for technique in others])
-    return (
-        f"{chosen}{why} is the best of the {_NUMBERS[len(ranked)]} with a probability of {likely(own.probability_best)}; "
-        f"taking it costs {gap(own.expected_regret, metric)} in expectation, {costs}."
-    )
+    taking = f"taking it costs {gap(own.expected_regret, metric)} in expectation"
+    if any(chances[technique].expected_regret < own.expected_regret for technique in others):
+        return f"{chosen} is the quickest to train of those that cost at most {gap(care, metric)}: {taking}, {costs}."
+    also = any(chances[technique].expected_regret <= care for technique in others)
+    quickest = f", and the quickest to train of those that cost at most {gap(care, metric)}" if also else ""
+    best = f"{chosen} is the best of the {_NUMBERS[len(ranked)]} with a probability of {likely(own.probability_best)}"
+    return f"{best}{quickest}; {taking}, {costs}."
 
 
 def _compare(resampled: Mapping[Technique, Resampled], metric: Metric, images: int) -> tuple[Comparison, ...]:

@@ -20,8 +20,6 @@ from .tables import beside_the_post, certainty_table, difference_table, interval
 WIDEST = 120
 """Columns of the verdict's panel at most: longer lines are hard to read."""
 
-_COLOURS = {"win": "green", "tie": "blue", "insufficient": "yellow"}
-
 
 @dataclass(frozen=True, slots=True)
 class Report(Stacked):
@@ -59,4 +57,5 @@ def _verdict(summary: Summary, width: int) -> Panel:
     lines += map(Text, filter(None, (best_recipe(summary), summary.cost_sentence, demonstration)))
     if step := next_step(summary):
         lines += [Text(), Text(step, style="dim")]
-    return panel(headline(summary), lines, _COLOURS[verdict.decision], width)
+    colour = "green" if verdict.proven else "yellow" if verdict.decision == "insufficient" else "blue"
+    return panel(headline(summary), lines, colour, width)
