@@ -23,7 +23,7 @@ import numpy as np
 
 from tlsearch.reports.answer.verdict import Predictions, Verdict, judge
 from tlsearch.search.statistics.bootstrap import resample
-from tlsearch.search.statistics.chances import CARE, PRIOR_SD
+from tlsearch.search.statistics.chances import CARE, PRIOR
 from tlsearch.search.statistics.seeds import FIRST, MOST, look
 from tlsearch.search.trial import Metric
 from tlsearch.spaces.recipe import Technique
@@ -39,7 +39,7 @@ def skills_of(gaps: str, rng: np.random.Generator) -> np.ndarray:
         return np.full(3, ACCURACY)
     if gaps == "one ahead":
         return ACCURACY + rng.permutation([0.0, 0.0, 0.1])
-    return ACCURACY + rng.normal(0, PRIOR_SD / math.sqrt(2), 3)
+    return ACCURACY + rng.normal(0, PRIOR.gap / math.sqrt(2), 3)
 
 
 def predicted(
@@ -138,7 +138,7 @@ def main() -> None:
         name = f"{gaps}, {images} images, {count} seeds, spread {spreads}{f', {classes} classes' if classes > 2 else ''}"
         result[name] = cell(gaps, images, seeds, spread, asked.studies, classes=classes)
         print(name, result[name], flush=True)
-    print(json.dumps({"benchmark": "verdict", "studies": asked.studies, "prior_sd": PRIOR_SD, "cells": result}))
+    print(json.dumps({"benchmark": "verdict", "studies": asked.studies, "prior_sd": PRIOR.gap, "cells": result}))
 
 
 if __name__ == "__main__":

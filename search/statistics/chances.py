@@ -2,11 +2,11 @@
 
 The techniques' test scores are observed with an error of images and seeds. What images do to them, and each seed to single
 images, is the covariance of `bootstrap`'s resamples. What seeds do to a whole score, σ² / K for K of them, comes on top. Few
-seeds tell little of σ, so it is drawn anew each time: its prior is a half-Cauchy distribution of scale `SEED_SD` (Gelman 2006),
+seeds tell little of σ, so it is drawn anew each time: its prior is half-Cauchy with scale `Prior.seeds` (Gelman 2006),
 and the seeds' sample variance s² is distributed as (σ² + v) · χ²(K − 1) / (K − 1), where v is what images alone explain of it.
 
 Only the gaps between techniques matter. Before the study a gap is taken to be normal about 0 with standard deviation τ
-(`PRIOR_SD`); then it is normal after it too (Gelman et al. 2013, section 3.5). In an orthonormal basis of the gaps, with E the
+(`Prior.gap`); then it is normal after it too (Gelman et al. 2013, section 3.5). In an orthonormal basis of the gaps, with E the
 covariance of the error and g what was observed,
 
     gaps ~ Normal(p · (p + E)⁻¹ g, p · (p + E)⁻¹ E),    p = τ² / 2
@@ -33,25 +33,36 @@ from .bootstrap import Resampled
 CARE = 0.005
 """Difference in score that matters, unless the user says otherwise: half a point."""
 
-PRIOR_SD = 0.033
-"""τ, in the metric's unit: the median gap between two techniques' finalists on fifteen real data sets, 2.2 points, divided by
-0.674 (``docs/verdict.md``). Some gaps there are 20 points: those are so far from 0 that no prior matters."""
 
-_PRIOR = PRIOR_SD**2 / 2
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is known of scores before a study, measured on real data sets (``docs/verdict.md``).
+
+    Attributes:
+        gap: τ, in the metric's unit: the median gap between two techniques' finalists, divided by 0.674.
+        seeds: Scale of the prior of σ, in the metric's unit: its typical value.
+    """
+
+    gap: float
+    seeds: float
+
+
+PRIOR = Prior(0.033, 0.004)
+"""Of accuracies and other shares of 1. Some gaps are 20 points: those are so far from 0 that no prior matters."""
+
+PRIOR_OF_LOSS = Prior(0.27, 0.03)
+"""Of ``log_loss``, in nats."""
 
 MIN_IMAGES = 50
 """Test images below which a percentile interval of an accuracy is too narrow to trust."""
-
-SEED_SD = 0.004
-"""Scale of the prior of σ, in the metric's unit."""
 
 DRAWS = 20_000
 """Enough for a probability to be known to 0.4 points."""
 
 _SEED = (20_070, 2)
 
-_SPREADS = np.concatenate([[1e-6], np.geomspace(SEED_SD / 50, 100 * SEED_SD, 200)])
-"""Values of σ between which its distribution is reckoned."""
+_SPREADS = np.concatenate([[2e-4], np.geomspace(0.02, 100, 200)])
+"""Values of σ, as multiples of its scale, between which its distribution is reckoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,11 @@ class Belief:
         sign = 1.0 if maximized(metric) else -1.0
         self._observed = self._basis @ (sign * np.array([one.score for one in own]))
         self._images = np.cov(np.stack([one.draws for one in own]))
+        prior = PRIOR if maximized(metric) else PRIOR_OF_LOSS
+        # The gap of two techniques has twice the variance of either.
+        self._prior = prior.gap**2 / 2
         rng = np.random.default_rng(_SEED)
-        self._added = np.stack([_spread(one, rng) ** 2 / one.seeds for one in own], axis=1)
+        self._added = np.stack([_spread(one, prior.seeds, rng) ** 2 / one.seeds for one in own], axis=1)
         self._noise = rng.standard_normal((DRAWS, len(own) - 1))
 
     def chances(self, care: float) -> dict[Technique, Chance]:
@@ -117,7 +131,7 @@ class Belief:
         basis = self._basis
         error = basis @ (self._images if images is None else images) @ basis.T
         error = error + np.einsum("ij,...j,kj->...ik", basis, added, basis) + 1e-12 * np.eye(len(basis))
-        kept = _PRIOR * np.linalg.inv(_PRIOR * np.eye(len(basis)) + error)
+        kept = self._prior * np.linalg.inv(self._prior * np.eye(len(basis)) + error)
         covariance = kept @ error
         return kept @ self._observed, (covariance + covariance.swapaxes(-1, -2)) / 2
 
@@ -143,11 +157,11 @@ def _share(more: float, seeds: int) -> float:
     return 1.0 if math.isinf(more) else more / (seeds + more)
 
 
-def _spread(one: Resampled, rng: np.random.Generator) -> NDArray[np.float64]:
+def _spread(one: Resampled, scale: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draws of σ, ``(DRAWS,)``."""
-    variance = _SPREADS**2 + max(one.seeds * one.explained, 0.0)
-    freedom = one.seeds - 1
-    likelihood = -0.5 * freedom * (np.log(variance) + one.seeds * one.between / variance)
-    density = np.exp(likelihood - likelihood.max()) / (1 + (_SPREADS / SEED_SD) ** 2)
-    mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(_SPREADS))])
-    return np.asarray(np.interp(rng.random(DRAWS) * mass[-1], mass, _SPREADS))
+    spreads = scale * _SPREADS
+    variance = spreads**2 + max(one.seeds * one.explained, 0.0)
+    likelihood = -0.5 * (one.seeds - 1) * (np.log(variance) + one.seeds * one.between / variance)
+    density = np.exp(likelihood - likelihood.max()) / (1 + _SPREADS**2)
+    mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(spreads))])
+    return np.asarray(np.interp(rng.random(DRAWS) * mass[-1], mass, spreads))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from tlsearch.search.statistics.bootstrap import Resampled, resample
-from tlsearch.search.statistics.chances import PRIOR_SD, Belief
+from tlsearch.search.statistics.chances import PRIOR, Belief
 from tlsearch.spaces.recipe import Technique
 
 from ...reports.factory import study
@@ -26,7 +26,7 @@ def test_two_techniques_are_what_the_formula_says():
     rng = np.random.default_rng(0)
     found = chances({FROZEN: scored(0.80, 0.02, rng), FULL: scored(0.83, 0.02, rng)}, "accuracy", care=0.01)
     noise = 2 * 0.02**2
-    shrunk = PRIOR_SD**2 / (PRIOR_SD**2 + noise)
+    shrunk = PRIOR.gap**2 / (PRIOR.gap**2 + noise)
     mean, sd = shrunk * 0.03, np.sqrt(shrunk * noise)
     assert found[FULL].probability_best == pytest.approx(norm.cdf(mean / sd), abs=0.02)
     regret = sd * norm.pdf(mean / sd) - mean * norm.sf(mean / sd)
@@ -97,7 +97,7 @@ def test_probabilities_are_calibrated_and_regrets_come_true(images):
     rng = np.random.default_rng(4)
     said, came, expected, realised = [], [], [], []
     for _ in range(300):
-        skills = 0.85 + rng.normal(0, PRIOR_SD / np.sqrt(2), 3)
+        skills = 0.85 + rng.normal(0, PRIOR.gap / np.sqrt(2), 3)
         predictions, labels = study(rng, skills, n=images, seed_std=0.005)
         resampled = resample({t: one.probabilities for t, one in predictions.items()}, labels, "accuracy", resamples=400)
         found = chances(resampled, "accuracy", 0.005)
