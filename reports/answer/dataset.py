@@ -8,17 +8,27 @@ from typing import Literal
 
 from ...search.depth_profile import Label
 from ...search.settings import DataSettings
+from ...search.trial import Metric
 from ...spaces.recipe import Technique
-from ..text import count, literal
+from ..text import and_more, count, literal
 
 Size = Literal["small", "large"]
 
 LARGE_PER_CLASS = 1000
 """Training images a class from which a data set is large: about ImageNet's own (732 to 1,300, Russakovsky et al. 2015)."""
 
+SHOWN = 5
+"""Classes with few test images: so many of them are named."""
+
 IMBALANCED = 1.5
 """Ratio of the largest class to the smallest from which the data set is imbalanced: of two classes the rarer then has less than
 40% of the images, where Google's guide to imbalanced data begins to call it mild."""
+
+RARE = 10
+"""Times the images of the rarest class from which accuracy says little of that class."""
+
+FEW_TESTED = 5
+"""Test images of a class below which nothing can be said of it: one more right is 20 points and more."""
 
 RULE: dict[tuple[Size, Label], Technique] = {
     ("large", "different"): Technique.FULL,
@@ -92,3 +102,20 @@ def imbalance_sentence(data: DataSettings) -> str:
         f"{literal(frequent)} has {count(most, 'training image')} and {literal(rare)} {fewest:,}: --class-weight balanced and "
         "--metric balanced_accuracy give rare classes the same weight as frequent ones."
     )
+
+
+def rare_classes(data: DataSettings, metric: Metric) -> str:
+    """Which classes a score says little of, and what to do; empty where there are none."""
+    sentences = []
+    rarest, most = min(data.train_per_class), max(data.train_per_class)
+    if most >= RARE * max(1, rarest) and metric == "accuracy":
+        name = literal(data.classes[data.train_per_class.index(rarest)])
+        sentences.append(
+            f"{name} has {count(rarest, 'training image')}, the largest class {most:,}: accuracy hardly depends on it, "
+            "--metric balanced_accuracy counts all classes alike"
+        )
+    tested = zip(data.classes, data.test_per_class, strict=True)
+    few = [f"{literal(name)} ({images})" for name, images in tested if images < FEW_TESTED]
+    if few:
+        sentences.append(f"fewer than {FEW_TESTED} test images, too few to say anything of the class: {and_more(few, SHOWN)}")
+    return "; ".join(sentences)

@@ -19,6 +19,7 @@ from ...search.storage.store import StudyStore
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
+from .baseline import Baseline, baseline_of
 from .cost import cost_sentence, pareto_front
 from .dataset import RuleOfThumb, rule_of_thumb
 from .insight import Confusion, Similarity, confusion_of, similarity_of
@@ -109,6 +110,17 @@ class Summary:
     def from_pixels(self) -> tuple[CompleteTrial, ...]:
         """Complete trials that computed their frozen layers anew in each epoch: a cache would not have paid, or did not fit."""
         return tuple(t for t in self.ranked if t.trained_from == "pixels" and t.recipe.technique is not Technique.FULL)
+
+    @property
+    def baseline(self) -> Baseline:
+        """What the same answer for every test image would score."""
+        return baseline_of(self.settings.data, self.settings.metric)
+
+    @property
+    def useless(self) -> bool:
+        """Whether the recommended technique is no better than the baseline."""
+        test = self.recommended.test if self.recommended else None
+        return test is not None and not self.baseline.beaten_by(test.mean, self.settings.metric)
 
     @property
     def is_demonstration(self) -> bool:

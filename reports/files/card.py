@@ -16,6 +16,7 @@ from ...search.storage.models import KeptModel
 from ...search.storage.store import StudyStore
 from ...spaces.errors import OptionError
 from ...spaces.recipe import Recipe, Technique
+from ..answer.baseline import baseline_of
 from ..answer.insight import Confusion, confusion_of
 from ..answer.summary import Summary
 from ..answer.technique import TechniqueSummary
@@ -197,6 +198,8 @@ def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, abou
         f"Accuracy {percent(test.mean)}, 95% interval {interval(test, 'accuracy')} over images and training seeds "
         f"(mean of {count(len(test.by_seed), 'seed')})."
     )
+    always = baseline_of(summary.settings.data, "accuracy")
+    scored += f" Always answering {escape(always.label)} would be right about {percent(always.score)}."
     own = next((c for c in technique.confirmations if c.seed == about["seed"]), None)
     if own is None:
         yield scored

@@ -47,6 +47,7 @@ def study_json(summary: Summary) -> str:
         "verdict": {
             **picked(verdict, "decision", "winner", "recommended", "reason"),
             **picked(verdict, "care", "proven"),
+            "baseline": {"class": summary.baseline.label or None, "score": summary.baseline.score},
             "probability_best": {technique: one.probability_best for technique, one in verdict.chances.items()},
             "expected_regret": {technique: one.expected_regret for technique, one in verdict.chances.items()},
             "within_care": {technique: one.within_care for technique, one in verdict.chances.items()},

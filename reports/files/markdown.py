@@ -5,17 +5,29 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Sequence
 
+from ..answer.dataset import rare_classes
 from ..answer.summary import Summary
 from ..text import count, literal, metric_name
 from ..words.cells import TechniqueCells, certainty, certainty_columns, tested
-from ..words.sentences import DEMONSTRATION, chosen_from, headline, rule_of_thumb, started_from, time_spent, trained_on
+from ..words.sentences import (
+    DEMONSTRATION,
+    baseline,
+    chosen_from,
+    headline,
+    nothing_learned,
+    rule_of_thumb,
+    started_from,
+    time_spent,
+    trained_on,
+)
 
 
 def study_markdown(summary: Summary) -> str:
     """The verdict, a table of the techniques, and a list of facts."""
     metric, verdict, data = summary.settings.metric, summary.verdict, summary.settings.data
     name = metric_name(metric)
-    lines = [f"### tlsearch: {headline(summary)}", "", verdict.reason, ""]
+    useless = [escape(nothing_learned(summary)), ""] if summary.useless else []
+    lines = [f"### tlsearch: {headline(summary)}", "", *useless, verdict.reason, ""]
     if summary.is_demonstration:
         lines += [DEMONSTRATION, ""]
     headings = ("technique", "#trials", "#time", f"#best validation {name}", f"#test {name} (95% interval)", "best recipe")
@@ -34,6 +46,8 @@ def study_markdown(summary: Summary) -> str:
         "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
         "Finalists": chosen_from(summary),
+        "Baseline": escape(baseline(summary)),
+        "Rare classes": escape(rare_classes(data, metric)),
         "Time": f"{time_spent(summary)}.",
         "Device": escape(trained_on(summary)),
         "Search": f"{summary.settings.engine} ({summary.settings.algorithm}), seed {summary.settings.seed}.",

@@ -17,7 +17,7 @@ from ..words.cells import (
     recall,
     tested,
 )
-from ..words.sentences import CERTAINTY, DEMONSTRATION, best_recipe, headline
+from ..words.sentences import CERTAINTY, DEMONSTRATION, best_recipe, headline, nothing_learned, standing
 from ..words.study import next_step, study_facts
 from . import charts, insight_charts, search_charts
 from .figure import Figure, Sheet, validation
@@ -53,6 +53,8 @@ def render_report(summary: Summary) -> str:
             "summary": summary,
             "data": summary.settings.data,
             "headline": headline(summary),
+            "standing": standing(summary),
+            "nothing_learned": nothing_learned(summary),
             "recipe": best_recipe(summary),
             "demonstration": DEMONSTRATION,
             "next_step": next_step(summary),

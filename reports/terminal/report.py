@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...spaces.presets import load_preset
 from ..answer.summary import Summary
-from ..words.sentences import DEMONSTRATION, best_recipe, headline
+from ..words.sentences import DEMONSTRATION, best_recipe, headline, nothing_learned, standing
 from ..words.study import next_step, study_facts
 from .drawing import Stacked, facts_grid, panel
 from .insight_tables import depth_line, recall_table
@@ -19,6 +19,9 @@ from .tables import beside_the_post, certainty_table, difference_table, interval
 
 WIDEST = 120
 """Columns of the verdict's panel at most: longer lines are hard to read."""
+
+
+_COLOURS = {"win": "green", "tie": "blue", "insufficient": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,9 @@ class Report(Stacked):
 
 def _verdict(summary: Summary, width: int) -> Panel:
     verdict = summary.verdict
-    lines: list[RenderableType] = [Text(verdict.reason)]
+    lines: list[RenderableType] = [Text(line) for line in (nothing_learned(summary), verdict.reason) if line]
     demonstration = DEMONSTRATION if summary.is_demonstration else ""
     lines += map(Text, filter(None, (best_recipe(summary), summary.cost_sentence, demonstration)))
     if step := next_step(summary):
         lines += [Text(), Text(step, style="dim")]
-    colour = "green" if verdict.proven else "yellow" if verdict.decision == "insufficient" else "blue"
-    return panel(headline(summary), lines, colour, width)
+    return panel(headline(summary), lines, _COLOURS[standing(summary)], width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...search.events import NodeState, Phase
 from ..text import count, duration, in_words, listed, literal, score
@@ -35,9 +35,18 @@ def places(nodes: Sequence[NodeState]) -> str:
     return f"{count(len(nodes), 'node')}, {count(workers, 'worker')}: {each}"
 
 
+def standing(summary: Summary) -> Literal["win", "tie", "insufficient"]:
+    """How the verdict is coloured: only what is proven, and of any use, as a win."""
+    if summary.useless or summary.verdict.decision == "insufficient":
+        return "insufficient"
+    return "win" if summary.verdict.proven else "tie"
+
+
 def headline(summary: Summary) -> str:
     """The verdict in a few words."""
     verdict = summary.verdict
+    if summary.useless:
+        return "Nothing learned"
     if verdict.proven:
         return f"{verdict.winner} wins"
     if verdict.decision != "insufficient":
@@ -45,6 +54,21 @@ def headline(summary: Summary) -> str:
     if verdict.recommended is None:
         return "No verdict yet"
     return f"No verdict yet: {verdict.recommended} leads" if len(verdict.intervals) > 1 else "No verdict yet"
+
+
+def baseline(summary: Summary) -> str:
+    """What the same answer for every image would score."""
+    label, value = summary.baseline.label, score(summary.baseline.score, summary.settings.metric)
+    answer = f"{literal(label)}, the class with the most training images," if label else "the classes' frequencies"
+    return f"always answering {answer} scores {value} on the test images"
+
+
+def nothing_learned(summary: Summary) -> str:
+    """That the recommended technique is of no use; empty where it is."""
+    if not summary.useless or summary.verdict.recommended is None:
+        return ""
+    test = score(summary.tests[summary.verdict.recommended].mean, summary.settings.metric)
+    return f"{summary.verdict.recommended} scores {test}, and {baseline(summary)}: it is no better than not looking at them."
 
 
 def best_recipe(summary: Summary) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..answer.dataset import rare_classes
 from ..answer.summary import Summary
 from ..text import and_more, count, describe, file_size, gap_number, listed, literal
-from .sentences import chosen_from, rule_of_thumb, started_from, time_spent, trained_on
+from .sentences import baseline, chosen_from, rule_of_thumb, started_from, time_spent, trained_on
 
 SHOWN = 5
 """Skipped files, failed trials: so many of them are named."""
@@ -58,6 +59,9 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
         f"{literal(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images in "
         f"{count(len(data.classes), 'class')} ({listed(classes)})",
     )
+    yield "Baseline", baseline(summary)
+    if rare := rare_classes(data, settings.metric):
+        yield "Rare classes", rare
     if data.labels:
         yield "Labels", literal(data.labels)
     if data.skipped:

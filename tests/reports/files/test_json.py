@@ -93,7 +93,8 @@ def test_what_was_not_measured_is_null(tmp_path):
 
 
 def test_a_class_without_a_test_image_has_no_recall(tmp_path):
-    store = store_of(tmp_path / "photos", [complete(0)], data={"classes": ("a", "b", "c"), "test_per_class": (60, 60, 0)})
+    counts = {"classes": ("a", "b", "c"), "train_per_class": (60, 60, 40), "test_per_class": (60, 60, 0)}
+    store = store_of(tmp_path / "photos", [complete(0)], data=counts)
     confirm(store, *store.trials(), 0.8)
     found = strict(render(summarize(store), "json"))
     check(found)

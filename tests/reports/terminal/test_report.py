@@ -96,7 +96,7 @@ def test_names_from_the_users_files_are_shown_literally(tmp_path):
     data = {"path": nasty, "classes": (nasty, "dogs"), "skipped": (SkippedFile(nasty, nasty),)}
     store = store_of(tmp_path / "photos", [dataclasses.replace(failed(0), error=nasty)], data=data)
     text = rendered(Report(summarize(store)), 200)
-    assert text.count("[bold]x[/bold]\\x1b[31m\\u202e") == 5
+    assert text.count("[bold]x[/bold]\\x1b[31m\\u202e") == 6
     assert "\x1b" not in text and "\u202e" not in text
 
 
