@@ -9,7 +9,7 @@ from typing import Any
 from ..spaces.recipe import Technique
 from .trial import CompleteTrial, Measurement, Metric, Repeat, Trial
 
-MOST_CONTENDERS = 4
+MOST_CONTENDERS = 2
 """Trials of a technique that are trained again before its finalist is chosen, at most."""
 
 

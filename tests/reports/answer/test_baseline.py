@@ -46,7 +46,9 @@ def test_cats_and_four_dogs():
 
 def test_what_does_not_beat_it_is_said_first(tmp_path):
     """Every technique is right about 84 to 91% of the test images, 95% of which are cats."""
-    store = store_of(tmp_path, [complete(0), complete(1, "full")], data=dataclasses.asdict(data((150, 10), (190, 10))) | {"skipped": ()})
+    store = store_of(
+        tmp_path, [complete(0), complete(1, "full")], data=dataclasses.asdict(data((150, 10), (190, 10))) | {"skipped": ()}
+    )
     for trial, accuracy in zip(store.trials(), (0.9, 0.91), strict=True):
         confirm(store, trial, accuracy)
     summary = summarize(store)
