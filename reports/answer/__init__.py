@@ -1,1 +1,1 @@
-"""What was found out: the summary of a study, its verdict and the statistics behind them."""
+"""What was found out: the summary of a study and its verdict."""
