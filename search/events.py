@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..spaces.recipe import Technique
-from .trial import Confirmation, FinishedTrial, Measurement, Repeat, RunningTrial
+from .trial import Confirmation, FinishedTrial, Measurement, RunningTrial
 
 Phase = Literal["decode", "extract", "profile", "search", "confirm"]
 
@@ -71,14 +71,6 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
-    """A contender was trained again with another seed, to choose the finalist; its trial scored ``before``."""
-
-    repeat: Repeat
-    before: float
-
-
-@dataclass(frozen=True, slots=True)
 class Foreseen:
     """What would be recommended if confirmation stopped here, and what taking it would cost, in the metric's unit."""
 
@@ -127,7 +119,6 @@ Event = (
     | TrialStarted
     | TrialMeasured
     | TrialFinished
-    | Repeated
     | Foreseen
     | Confirmed
     | Warned

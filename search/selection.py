@@ -7,52 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..spaces.recipe import Technique
-from .trial import CompleteTrial, Measurement, Metric, Repeat, Trial
-
-MOST_CONTENDERS = 2
-"""Trials of a technique that are trained again before its finalist is chosen, at most."""
+from .trial import CompleteTrial, Measurement, Metric, Trial
 
 
-def contenders(trials: Sequence[Trial], metric: Metric, images: int) -> dict[Technique, tuple[CompleteTrial, ...]]:
-    """The complete trials of each technique that cannot be told apart from its best; the best first, of equals the earliest.
-
-    Args:
-        trials: Of a study.
-        metric: The study's.
-        images: Of the validation split.
-    """
-    found: dict[Technique, tuple[CompleteTrial, ...]] = {}
-    for technique in Technique:
-        own = [trial for trial in trials if isinstance(trial, CompleteTrial) and trial.recipe.technique is technique]
-        own.sort(key=lambda trial: (-_goodness(metric, trial.score), trial.number))
-        if own:
-            found[technique] = tuple(t for t in own if within_noise(metric, t.score, own[0].score, images))[:MOST_CONTENDERS]
-    return found
-
-
-def finalists(
-    trials: Sequence[Trial], metric: Metric, images: int, repeats: Sequence[Repeat] = ()
-) -> dict[Technique, CompleteTrial]:
-    """The trial of each technique that meets the test split.
-
-    Of the `contenders` that were trained again it is the one with the best mean of both scores; where none was, the best.
-
-    Args:
-        trials: As in `contenders`.
-        metric: As in `contenders`.
-        images: As in `contenders`.
-        repeats: Of the study.
-    """
-    again = {repeat.trial: repeat.score for repeat in repeats}
-    found = {}
-    for technique, own in contenders(trials, metric, images).items():
-        repeated = [trial for trial in own if trial.number in again]
-        found[technique] = max(repeated, key=lambda trial: _goodness(metric, trial.score + again[trial.number]), default=own[0])
-    return found
-
-
-def _goodness(metric: Metric, score: float) -> float:
-    return score if maximized(metric) else -score
+def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, CompleteTrial]:
+    """Each technique's best complete trial on the validation split; where several tie, the earliest."""
+    best: dict[Technique, CompleteTrial] = {}
+    for trial in trials:
+        if not isinstance(trial, CompleteTrial):
+            continue
+        technique = trial.recipe.technique
+        if technique not in best or better(metric, trial.score, best[technique].score):
+            best[technique] = trial
+    return {technique: best[technique] for technique in Technique if technique in best}
 
 
 def maximized(metric: Metric) -> bool:

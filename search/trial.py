@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ..spaces.recipe import Recipe, Technique
+from ..spaces.recipe import Recipe
 
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
 """What selection and verdict go by. ``log_loss`` is minimised, the others are maximised."""
@@ -137,24 +137,6 @@ class FailedTrial(FinishedTrial):
 
     error: str
     interrupted: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
-    """A trial's recipe, trained again with another seed before a finalist is chosen: how far was its score luck?
-
-    Attributes:
-        trial: Its number.
-        technique: What it trains.
-        seed: Of this training run.
-        score: The study's metric on the validation split.
-    """
-
-    trial: int
-    technique: Technique
-    seed: int
-    seconds: float
-    score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

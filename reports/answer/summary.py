@@ -168,7 +168,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     store = study if isinstance(study, StudyStore) else StudyStore.open(study, salvage=True)
     settings, trials = store.settings, store.trials()
     space = SearchSpace.from_dict(settings.space)
-    best, repeats = store.finalists(), store.repeats()
+    best = store.finalists()
     confirmed = _confirmed(store, best)
     predictions, labels = _predictions(store, confirmed)
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
@@ -196,7 +196,6 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
                 test=tests.get(technique),
                 test_accuracy=accuracies.get(technique),
                 confirmations=confirmed.get(technique, ()),
-                repeats=tuple(repeat for repeat in repeats if repeat.technique is technique),
             )
             for technique, own in by_technique.items()
         ),

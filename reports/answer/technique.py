@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...search.storage.store import StudyStore
-from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial, Repeat, Trial
+from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial, Trial
 from ...spaces.recipe import Technique
 
 
@@ -54,7 +54,6 @@ class TechniqueSummary:
         test: By the study's metric; None where it was not confirmed.
         test_accuracy: The same by accuracy.
         confirmations: Of the finalist.
-        repeats: Of the trials that its finalist was chosen from.
     """
 
     technique: Technique
@@ -63,12 +62,11 @@ class TechniqueSummary:
     test: TestScore | None = None
     test_accuracy: TestScore | None = None
     confirmations: tuple[Confirmation, ...] = ()
-    repeats: tuple[Repeat, ...] = ()
 
     @property
-    def second_score(self) -> float | None:
-        """What its finalist scored on the validation split when it was trained again; None where it was not."""
-        return next((repeat.score for repeat in self.repeats if self.best and repeat.trial == self.best.number), None)
+    def confirmed_val_score(self) -> float | None:
+        """Mean score of its finalist on the validation split with other seeds; None where it was not confirmed."""
+        return float(np.mean([c.val_score for c in self.confirmations])) if self.confirmations else None
 
     @property
     def failed(self) -> int:

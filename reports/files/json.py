@@ -107,7 +107,7 @@ def technique_dict(technique: TechniqueSummary) -> dict[str, Any]:
         **picked(technique, "failed", "pruned", "seconds"),
         "best_val_accuracy": best.val_accuracy if best else None,
         "best_val_score": best.score if best else None,
-        "second_val_score": technique.second_score,
+        "confirmed_val_score": technique.confirmed_val_score,
         "recipe": best.recipe.as_dict() if best else None,
         "trainable_params": best.trainable_params if best else None,
         "confirm_seconds": technique.confirm_seconds,

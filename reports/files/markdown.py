@@ -12,8 +12,8 @@ from ..words.cells import TechniqueCells, certainty, certainty_columns, tested
 from ..words.sentences import (
     DEMONSTRATION,
     baseline,
-    chosen_from,
     headline,
+    luck,
     nothing_learned,
     rule_of_thumb,
     started_from,
@@ -45,7 +45,7 @@ def study_markdown(summary: Summary) -> str:
         "Rule of thumb": rule_of_thumb(summary),
         "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
         f"{classes}. {count(len(data.skipped), 'file')} skipped.",
-        "Finalists": chosen_from(summary),
+        "Finalists": luck(summary),
         "Baseline": escape(baseline(summary)),
         "Rare classes": escape(rare_classes(data, metric)),
         "Time": f"{time_spent(summary)}.",

@@ -20,7 +20,6 @@ from ...search.events import (
     PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
-    Repeated,
     TrialFinished,
     TrialMeasured,
     TrialStarted,
@@ -33,7 +32,7 @@ from ...spaces.recipe import Technique
 from ..text import describe, duration, literal, score
 from ..words.sentences import PHASES, places
 from .drawing import COLOURS
-from .log import confirmed_line, foreseen_line, repeated_line, trial_line
+from .log import confirmed_line, foreseen_line, trial_line
 
 
 class LiveProgress:
@@ -99,8 +98,6 @@ class LiveProgress:
             self._running[event.number] = (trial, event.measurement)
         elif isinstance(event, TrialFinished):
             self._finish(event)
-        elif isinstance(event, Repeated):
-            self._print(repeated_line(event, self._metric), COLOURS[event.repeat.technique])
         elif isinstance(event, Foreseen):
             self._foreseen = event
         elif isinstance(event, Confirmed):

@@ -13,7 +13,6 @@ from ...search.events import (
     Phase,
     PhaseEnded,
     PhaseStarted,
-    Repeated,
     TrialFinished,
     Warned,
 )
@@ -57,8 +56,6 @@ class Log:
         elif isinstance(event, TrialFinished):
             self._done += not (isinstance(event.trial, FailedTrial) and event.trial.interrupted)
             self._write(f"[{self._done}/{self._total}] {trial_line(event.trial, self._metric)}")
-        elif isinstance(event, Repeated):
-            self._write(repeated_line(event, self._metric))
         elif isinstance(event, Confirmed):
             self._write(confirmed_line(event.confirmation, self._metric))
         elif isinstance(event, Foreseen):
@@ -86,13 +83,6 @@ def confirmed_line(confirmation: Confirmation, metric: str) -> str:
     """A confirmation in one line."""
     value = score(confirmation.scores[metric], metric)
     return f"confirmed {confirmation.recipe.technique}  →  test {metric_name(metric)} {value}"
-
-
-def repeated_line(event: Repeated, metric: str) -> str:
-    """A trial that was trained again, in one line."""
-    repeat = event.repeat
-    now, before = score(repeat.score, metric), score(event.before, metric)
-    return f"trial {repeat.trial} again  {repeat.technique}  →  {metric_name(metric)} {now}, {before} before"
 
 
 def foreseen_line(event: Foreseen, metric: str) -> str:

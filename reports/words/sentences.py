@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ...search.events import NodeState, Phase
-from ..text import count, duration, in_words, listed, literal, score
+from ..text import count, duration, in_words, listed, literal, metric_name, score
 
 if TYPE_CHECKING:
     # A log of a search's progress takes its words from here before anything has read a study.
@@ -102,14 +102,13 @@ def started_from(summary: Summary) -> str:
     return "; ".join(studies)
 
 
-def chosen_from(summary: Summary) -> str:
-    """How far the first scores of the finalists were luck; empty where none was trained again."""
+def luck(summary: Summary) -> str:
+    """How far the validation scores that the finalists were chosen by were luck; empty where nothing was confirmed."""
     metric, parts = summary.settings.metric, []
     for one in summary.techniques:
-        if one.best and one.second_score is not None:
-            first, second = score(one.best.score, metric), score(one.second_score, metric)
-            parts.append(f"{one.technique} {first}, then {second} (best mean of {len(one.repeats)})")
-    return f"trained again with another seed before they were chosen: {listed(parts)}" if parts else ""
+        if one.best and one.confirmed_val_score is not None:
+            parts.append(f"{one.technique} {score(one.best.score, metric)} ({score(one.confirmed_val_score, metric)})")
+    return f"validation {metric_name(metric)} when chosen (and with other seeds): {listed(parts)}" if parts else ""
 
 
 def trained_on(summary: Summary) -> str:

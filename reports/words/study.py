@@ -8,7 +8,7 @@ from pathlib import Path
 from ..answer.dataset import rare_classes
 from ..answer.summary import Summary
 from ..text import and_more, count, describe, file_size, gap_number, listed, literal
-from .sentences import baseline, chosen_from, rule_of_thumb, started_from, time_spent, trained_on
+from .sentences import baseline, luck, rule_of_thumb, started_from, time_spent, trained_on
 
 SHOWN = 5
 """Skipped files, failed trials: so many of them are named."""
@@ -75,8 +75,8 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if failures := summary.failures:
         named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures]
         yield f"Failed trials ({len(failures)})", and_more(named, SHOWN)
-    if chosen := chosen_from(summary):
-        yield "Finalists", chosen
+    if lucky := luck(summary):
+        yield "Finalists", lucky
     if kept := summary.kept_bytes:
         yield "Models", f"the best of each technique is kept, {file_size(kept)} in all; `tlsearch export` takes one out"
     yield "Time", time_spent(summary)

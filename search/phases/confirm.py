@@ -1,18 +1,18 @@
-"""The confirm phase: the finalists are chosen, trained again with several seeds and evaluated on the test split.
+"""The confirm phase: each technique's finalist is trained again with several seeds and evaluated on the test split.
 
-They are chosen on the validation split alone. This is the only place that asks a worker for test predictions. Of the
+The finalist is chosen on the validation split alone. This is the only place that asks a worker for test predictions. Of the
 models trained with a finalist's seeds, the one that did best on the validation split is kept with the study.
 """
 
 from __future__ import annotations
 
 from ..data.dataset import Dataset
-from ..events import Confirmed, Foreseen, PhaseAdvanced, Repeated, Warned
+from ..events import Confirmed, Foreseen, PhaseAdvanced, Warned
 from ..metrics import scores
 from ..storage.base import POLL_SECONDS
 from ..storage.models import KeptModel, keep_better
 from ..training.trainer import Job, Outcome
-from ..trial import Confirmation, Repeat
+from ..trial import Confirmation
 from ..workers.messages import Train, Trained
 from ..workers.pool import RunEnd, WorkerPool
 from .confirmation_plan import ConfirmationPlan, Run, expected_seconds
@@ -64,7 +64,7 @@ class Confirmer(TrainingPhase):
             self._listener(Warned(failed, end.details))
             return
         assert end.outcome is not None
-        if not (self._confirmed(own, end.outcome) if own.test else self._repeated(own, end.outcome)):
+        if not self._confirmed(own, end.outcome):
             # Another driver has taken it over.
             self._waiting.append(own)
             return
@@ -76,7 +76,7 @@ class Confirmer(TrainingPhase):
         ticket, self._begun = self._begun, self._begun + 1
         self._running[ticket] = own
         patience = self._conditions.patience
-        job = Job(own.trial.recipe, own.seed, head_seed=own.seed, patience=patience, test=own.test, keep=own.test)
+        job = Job(own.trial.recipe, own.seed, head_seed=own.seed, patience=patience, test=True, keep=True)
         return Train(ticket, job, self._conditions.cached_cuts)
 
     def _take(self) -> Run | None:
@@ -98,20 +98,6 @@ class Confirmer(TrainingPhase):
 
     def _out_of_time(self) -> bool:
         return self._limit.reached()
-
-    def _repeated(self, run: Run, outcome: Outcome) -> bool:
-        """Records the second score of a contender; returns False where another driver has taken the run over."""
-        repeat = Repeat(
-            trial=run.trial.number,
-            technique=run.trial.recipe.technique,
-            seed=run.seed,
-            seconds=outcome.seconds,
-            score=outcome.best.score,
-        )
-        if not self._store.repeat(repeat, claim=run.claim):
-            return False
-        self._listener(Repeated(repeat, run.trial.score))
-        return True
 
     def _confirmed(self, run: Run, outcome: Outcome) -> bool:
         """Records a run and keeps its model; returns False where another driver has taken the run over."""

@@ -5,7 +5,6 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
     runs/photos/
     ├── study.json      what the study was made for; written once
     ├── study.db        the trials: an Optuna storage that optuna-dashboard opens as it is
-    ├── repeats/        scores of trials that were trained again before the finalists were chosen (.json)
     ├── confirm/        for each finalist and seed its scores (.json) and test predictions (.npz)
     ├── models/         each finalist's best seed by the validation split: see `models`
     ├── errors/         tracebacks of failed trials and confirmation runs
@@ -39,7 +38,7 @@ from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
 from ..selection import finalists
 from ..settings import StudySettings
-from ..trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, Measurement, Repeat, RunningTrial, Trial
+from ..trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, Measurement, RunningTrial, Trial
 from .base import OpenedStudy, StudyPlace, StudyTrials
 from .decoding import RecordError, decode, load_arrays
 from .notes import StudyNotes
@@ -192,18 +191,9 @@ class StudyStore:
         """Every confirmation, technique by technique."""
         return tuple(self._records("confirm", Confirmation, self.predictions))
 
-    def repeat(self, repeat: Repeat, *, claim: str = "") -> bool:
-        """Records a repeat; returns False and records nothing where another driver has its ``claim`` by now."""
-        name = f"repeats/{repeat.technique}-{repeat.trial:05}-{repeat.seed}.json"
-        return self.files.write({name: json.dumps(dataclasses.asdict(repeat)).encode()}, claim=claim)
-
-    def repeats(self) -> tuple[Repeat, ...]:
-        """Every trial that was trained again before the finalists were chosen."""
-        return tuple(self._records("repeats", Repeat))
-
     def finalists(self) -> dict[Technique, CompleteTrial]:
         """The trial of each technique that meets the test split: see `selection.finalists`."""
-        return finalists(self.trials(), self.settings.metric, self.settings.data.val, self.repeats())
+        return finalists(self.trials(), self.settings.metric)
 
     def predictions(self, confirmation: Confirmation) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The stored test predictions of a confirmation, and the labels.

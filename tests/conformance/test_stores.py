@@ -15,9 +15,8 @@ from tlsearch.search.storage.folder.study import FolderStudy
 from tlsearch.search.storage.places import list_studies
 from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.search.trial import Confirmation, FailedTrial, Repeat, RunningTrial
+from tlsearch.search.trial import Confirmation, FailedTrial, RunningTrial
 from tlsearch.spaces.errors import DamagedStudyError, StudyError
-from tlsearch.spaces.recipe import Technique
 
 from ..search.factory import add, begin, complete, failed, measurement, pruned, recipe, settings, traceback_of, values
 
@@ -189,18 +188,6 @@ def test_a_damaged_confirmation_is_said(store):
     store.files.write({"confirm/frozen-00003-17.json": b'{"trial": '})
     with pytest.raises(DamagedStudyError, match=r"confirm/frozen-00003-17\.json cannot be read \(no JSON"):
         store.confirmations()
-
-
-def test_repeats_are_kept_and_a_damaged_one_is_said(place, store):
-    repeat = Repeat(trial=3, technique=Technique.FROZEN, seed=17, seconds=2.5, score=0.9)
-    assert store.repeats() == () and store.recorder.claim("repeat 3 17")
-    assert store.repeat(repeat, claim="repeat 3 17")
-    assert StudyStore.open(place).repeats() == (repeat,)
-    store.files.write({"repeats/full-00004-17.json": b'{"trial": '})
-    with pytest.raises(DamagedStudyError, match=r"repeats/full-00004-17\.json cannot be read \(no JSON"):
-        store.repeats()
-    lenient = StudyStore.open(place, salvage=True)
-    assert lenient.repeats() == (repeat,) and "repeats/full-00004-17.json cannot be read" in lenient.damage
 
 
 def test_predictions_that_are_missing_are_damage(store):

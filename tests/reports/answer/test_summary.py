@@ -1,11 +1,11 @@
+import dataclasses
 import json
 
 import pytest
 
 from tlsearch.reports import summarize
 from tlsearch.reports.render import render
-from tlsearch.reports.words.sentences import chosen_from
-from tlsearch.search.trial import Repeat
+from tlsearch.reports.words.sentences import luck
 from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.recipe import Technique
 
@@ -120,17 +120,14 @@ def test_no_study_is_an_error(tmp_path):
         summarize(tmp_path / "nothing")
 
 
-def test_the_finalist_is_the_one_that_did_best_twice_and_its_luck_is_told(tmp_path):
-    store = store_of(tmp_path, [complete(0, scores=(0.84,)), complete(1, scores=(0.86,)), complete(2, "full", (0.7,))])
-    assert summarize(store).of(Technique.FROZEN).best.number == 1 and chosen_from(summarize(store)) == ""
-    for number, score in ((0, 0.85), (1, 0.80)):
-        store.repeat(Repeat(trial=number, technique=Technique.FROZEN, seed=9, seconds=1.0, score=score))
+def test_how_far_a_finalists_validation_score_was_luck_is_told(tmp_path):
+    store = store_of(tmp_path, [complete(0, scores=(0.84,)), complete(1, "full", (0.7,))])
+    assert luck(summarize(store)) == ""
+    confirm(store, dataclasses.replace(store.trials()[0], score=0.81), 0.8)
     summary = summarize(store)
-    frozen, full = summary.of(Technique.FROZEN), summary.of(Technique.FULL)
-    assert (frozen.best.number, frozen.second_score) == (0, 0.85) and full.second_score is None
-    sentence = "trained again with another seed before they were chosen: frozen 84.0%, then 85.0% (best mean of 2)"
-    assert chosen_from(summary) == sentence
+    assert luck(summary) == "validation accuracy when chosen (and with other seeds): frozen 84.0% (81.0%)"
     for output_format in ("terminal", "html", "markdown"):
-        assert "then 85.0%" in render(summary, output_format)
+        assert "84.0% (81.0%)" in render(summary, output_format)
     techniques = {one["technique"]: one for one in json.loads(render(summary, "json"))["techniques"]}
-    assert techniques["frozen"]["second_val_score"] == 0.85 and techniques["full"]["second_val_score"] is None
+    assert techniques["frozen"]["confirmed_val_score"] == pytest.approx(0.81)
+    assert techniques["full"]["confirmed_val_score"] is None

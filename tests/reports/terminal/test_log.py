@@ -12,11 +12,10 @@ from tlsearch.search.events import (
     PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
-    Repeated,
     TrialFinished,
     Warned,
 )
-from tlsearch.search.trial import Confirmation, Repeat
+from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import complete, failed, pruned, recipe
@@ -33,7 +32,6 @@ EVENTS = [
     TrialFinished(pruned(2)),
     TrialFinished(failed(3)),
     PhaseEnded("search", 61.0),
-    Repeated(Repeat(trial=1, technique=Technique.FROZEN, seed=2, seconds=3.0, score=0.78), 0.8),
     Confirmed(CONFIRMED),
     Foreseen(Technique.FROZEN, 0.006),
     Warned("no room for the cache"),
@@ -62,7 +60,6 @@ def test_a_line_for_each_thing_that_ends(console):
         "[3/4] trial 2  frozen, lr 0.001  →  pruned at 80.0%, 30 s",
         "[4/4] trial 3  frozen, lr 0.001  →  failed: the training loss became nan",
         "search: done in 61 s",
-        "trial 1 again  frozen  →  accuracy 78.0%, 80.0% before",
         "confirmed frozen  →  test accuracy 75.0%",
         "stopping now: frozen would be recommended, which costs 0.6 points in expectation",
         "warning: no room for the cache",

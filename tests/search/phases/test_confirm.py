@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tlsearch.search.events import PhaseAdvanced, Repeated, Warned
+from tlsearch.search.events import PhaseAdvanced, Warned
 from tlsearch.search.phases.confirm import Confirmer
 from tlsearch.search.phases.confirmation_plan import ConfirmationPlan
 from tlsearch.search.phases.training import Conditions
@@ -15,7 +15,7 @@ from tlsearch.search.workers.messages import Failed
 from tlsearch.search.workers.pool import Died
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import begin, complete, failed, pruned, recipe, settings, striped_dataset, traceback_of, values
+from ..factory import begin, complete, failed, pruned, settings, striped_dataset, traceback_of, values
 from ..fakes import FakeClock, FakePool, confirmer
 
 TRIALS = [
@@ -172,60 +172,3 @@ def test_seeds_that_were_left_out_are_added_by_the_next_run(store, context):
         assert fitted.progress() == (done, done + left)
         Confirmer(fitted, context.dataset, Conditions(patience=3)).run(pool())
     assert len(store.confirmations()) == 8
-
-
-CONTENDERS = [
-    complete(0, "frozen", (0.80,), recipe=recipe(learning_rate=1e-3)),
-    complete(1, "frozen", (0.85,), recipe=recipe(learning_rate=2e-3)),
-    complete(2, "frozen", (0.82,), recipe=recipe(learning_rate=3e-3)),
-    complete(3, "frozen", (0.6,), recipe=recipe(learning_rate=4e-3)),
-    complete(4, "fine-tune", (0.9,)),
-]
-
-
-def close(tmp_path, trials=CONTENDERS):
-    """A study whose frozen trials cannot be told apart."""
-    store = StudyStore.create(tmp_path / "close", settings())
-    for trial in trials:
-        begin(store, values(trial.recipe.technique), trial.recipe, seed=trial.seed)
-        store.finish(trial)
-    return store
-
-
-def test_contenders_are_trained_again_and_the_best_mean_is_confirmed(tmp_path, context):
-    """0.85 was luck: again it scores 0.70, the other 0.80."""
-    store, heard = close(tmp_path), []
-    workers = pool(lambda job: 0.7 if not job.test and job.recipe == CONTENDERS[1].recipe else 0.8)
-    confirmer(store, context.dataset, listener=heard.append).run(workers)
-    assert {repeat.trial for repeat in store.repeats()} == {1, 2}, "the lone fine-tune and those that did worse are left out"
-    assert {c.trial for c in store.confirmations()} == {2, 4} and store.finalists()[Technique.FROZEN].number == 2
-    again = [job for job in workers.jobs if not job.test]
-    assert len({job.seed for job in again}) == 1 and again[0].seed not in {trial.seed for trial in CONTENDERS}
-    assert not {job.seed for job in again} & {c.seed for c in store.confirmations()}
-    assert {(e.repeat.trial, e.before) for e in heard if isinstance(e, Repeated)} == {(2, 0.82), (1, 0.85)}
-    assert [(e.done, e.total) for e in heard if isinstance(e, PhaseAdvanced)] == [(n, 6) for n in range(1, 7)]
-
-
-def test_a_contender_that_fails_is_out(tmp_path, context):
-    store = close(tmp_path)
-    confirmer(store, context.dataset).run(
-        pool(lambda job: Failed("no luck") if not job.test and job.recipe == CONTENDERS[1].recipe else 0.8)
-    )
-    assert {repeat.trial for repeat in store.repeats()} == {2} and store.finalists()[Technique.FROZEN].number == 2
-
-
-def test_a_finalist_that_is_confirmed_already_stays(tmp_path, context):
-    """As a study of an earlier version has it."""
-    store = close(tmp_path)
-    Confirmer(ConfirmationPlan(store, 2, repeats=False), context.dataset, Conditions(patience=3)).run(pool())
-    assert plan(store, 2).remaining() == [] and store.finalists()[Technique.FROZEN].number == 1
-
-
-def test_only_new_contenders_are_trained_again(tmp_path, context):
-    store = close(tmp_path, CONTENDERS[:2])
-    confirmer(store, context.dataset).run(pool())
-    later = CONTENDERS[2]
-    begin(store, values(later.recipe.technique), later.recipe, seed=later.seed)
-    store.finish(later)
-    due = plan(store, 2).remaining()
-    assert [(run.trial.number, run.test) for run in due] == [(2, False)]

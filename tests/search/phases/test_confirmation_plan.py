@@ -5,10 +5,9 @@ import pytest
 
 from tlsearch.search.events import Warned
 from tlsearch.search.phases.confirmation_plan import RESERVED_AT_MOST, ConfirmationPlan, expected_seconds
-from tlsearch.search.phases.time_limit import TimeLimit
 from tlsearch.search.statistics.seeds import FIRST, MOST
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.search.trial import Confirmation, Repeat
+from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
 
 from ..factory import begin, complete, failed, measurement, pruned, settings, values
@@ -164,16 +163,3 @@ def test_a_number_means_exactly_that(store):
     for run in plan(store, 3).remaining():
         confirm(store, run, 0.8, rng, by_seed=0.05)
     assert plan(store, 3).remaining() == [] and len(store.confirmations()) == 6
-
-
-def test_repeats_are_kept_time_for_and_left_out_where_there_is_none(tmp_path):
-    store = study(tmp_path / "photos", [complete(n, "frozen", (0.8 + n / 100,)) for n in range(2)])
-    reserve = plan(store, 2).reserve(test_seconds=0.0, limit=TimeLimit(), workers=1)
-    trials = list(store.trials())
-    assert reserve(trials) == expected_seconds([trials[1]] * 2 + trials[::-1], 1)
-    fitted = plan(store, 2)
-    fitted.fit(FakeClock().limit(40.0), 1, lambda event: None)
-    assert [run.test for run in fitted.remaining()] == [True]
-    for trial in trials:
-        store.repeat(Repeat(trial=trial.number, technique=trial.recipe.technique, seed=9, seconds=1.0, score=0.9 - trial.score))
-    assert plan(store, 2).remaining()[0].trial.number == 1, "all means are alike: the best first score"
