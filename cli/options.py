@@ -116,11 +116,7 @@ def parse_workers(text: str) -> int | None:
     Raises:
         OptionError: It is neither a number from 1 to 256 nor ``auto``.
     """
-    if text == "auto":
-        return None
-    if text.isdecimal() and 1 <= int(text) <= 256:
-        return int(text)
-    raise OptionError(f"--workers must be auto or a number from 1 to 256, got {text}.")
+    return _number_or_auto("--workers", text, 1, 256)
 
 
 def parse_confirm(text: str) -> int | Literal["auto"]:
@@ -129,11 +125,17 @@ def parse_confirm(text: str) -> int | Literal["auto"]:
     Raises:
         OptionError: It is neither a number from 0 to 1,000 nor ``auto``.
     """
+    number = _number_or_auto("--confirm", text, 0, 1000)
+    return "auto" if number is None else number
+
+
+def _number_or_auto(option: str, text: str, low: int, most: int) -> int | None:
     if text == "auto":
-        return "auto"
-    if text.isdecimal() and int(text) <= 1000:
+        return None
+    # Python refuses to read numbers of thousands of digits.
+    if text.isdecimal() and len(text) < 10 and low <= int(text) <= most:
         return int(text)
-    raise OptionError(f"--confirm must be auto or a number from 0 to 1,000, got {text}.")
+    raise OptionError(f"{option} must be auto or a number from {low} to {most:,}, got {text}.")
 
 
 def parse_cluster(address: str | None, cpus: int | None, gpus: float | None) -> RayCluster | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...search.metrics import scores
-from ...search.selection import better
 from ...search.settings import DataSettings
 from ...search.trial import Metric
 
@@ -24,10 +23,6 @@ class Baseline:
 
     label: str
     score: float
-
-    def beaten_by(self, score: float, metric: Metric) -> bool:
-        """Whether a score is better."""
-        return better(metric, score, self.score)
 
 
 def baseline_of(data: DataSettings, metric: Metric) -> Baseline:

@@ -107,8 +107,8 @@ def imbalance_sentence(data: DataSettings) -> str:
 def rare_classes(data: DataSettings, metric: Metric) -> str:
     """Which classes a score says little of, and what to do; empty where there are none."""
     sentences = []
-    rarest, most = min(data.train_per_class), max(data.train_per_class)
-    if most >= RARE * max(1, rarest) and metric == "accuracy":
+    if imbalance(data) >= RARE and metric == "accuracy":
+        rarest, most = min(data.train_per_class), max(data.train_per_class)
         name = literal(data.classes[data.train_per_class.index(rarest)])
         sentences.append(
             f"{name} has {count(rarest, 'training image')}, the largest class {most:,}: accuracy hardly depends on it, "

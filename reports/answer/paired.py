@@ -10,7 +10,6 @@ from ...search.statistics.bootstrap import percentile_interval, resample
 from ...search.storage.store import StudyStore
 from ...spaces.recipe import Technique
 from .summary import Summary
-from .technique import load_predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,8 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
         return None
     observed = two.test.mean - one.test.mean
     stores = StudyStore.open(first.path), StudyStore.open(other.path)
-    before, labels = load_predictions(stores[0], one.confirmations)
-    after, other_labels = load_predictions(stores[1], two.confirmations)
+    before, labels = stores[0].stacked(one.confirmations)
+    after, other_labels = stores[1].stacked(two.confirmations)
     if stores[0].notes.test_files() != stores[1].notes.test_files() or not np.array_equal(labels, other_labels):
         return Difference(observed, None)
     # What is resampled together is paired by image, whatever names the two have: these are places, not techniques.

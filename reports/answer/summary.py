@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...search.selection import maximized
+from ...search.selection import better, maximized
 from ...search.settings import StudySettings
 from ...search.statistics.bootstrap import resample
 from ...search.storage.base import StudyPlace
@@ -23,7 +23,7 @@ from .baseline import Baseline, baseline_of
 from .cost import cost_sentence, pareto_front
 from .dataset import RuleOfThumb, rule_of_thumb
 from .insight import Confusion, Similarity, confusion_of, similarity_of
-from .technique import TechniqueSummary, TestScore, load_predictions
+from .technique import TechniqueSummary, TestScore
 from .timing import Timing
 from .verdict import Predictions, Verdict, judge
 
@@ -36,6 +36,7 @@ class Summary:
         trials: Every trial, interrupted ones too.
         techniques: That the space asks for, in the order of `Technique`.
         ranked: Complete trials, the best first.
+        baseline: What the same answer for every test image scores.
         similarity: Of the images to those of the weights; None where it was not measured.
         confusion: Of the recommended technique on the test split; None where nothing was confirmed.
         damage: What of a damaged study could not be read; empty for a sound one.
@@ -52,6 +53,7 @@ class Summary:
     verdict: Verdict
     rule: RuleOfThumb
     timing: Timing
+    baseline: Baseline
     similarity: Similarity | None = None
     confusion: Confusion | None = None
     damage: str = ""
@@ -112,15 +114,10 @@ class Summary:
         return tuple(t for t in self.ranked if t.trained_from == "pixels" and t.recipe.technique is not Technique.FULL)
 
     @property
-    def baseline(self) -> Baseline:
-        """What the same answer for every test image would score."""
-        return baseline_of(self.settings.data, self.settings.metric)
-
-    @property
     def useless(self) -> bool:
         """Whether the recommended technique is no better than the baseline."""
         test = self.recommended.test if self.recommended else None
-        return test is not None and not self.baseline.beaten_by(test.mean, self.settings.metric)
+        return test is not None and not better(self.settings.metric, test.mean, self.baseline.score)
 
     @property
     def is_demonstration(self) -> bool:
@@ -203,6 +200,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
         verdict=verdict,
         rule=rule_of_thumb(settings.data, similarity.profile.label if similarity else None),
         timing=Timing.of(store.notes.timing()),
+        baseline=baseline_of(settings.data, settings.metric),
         similarity=similarity,
         confusion=confusion,
         damage=store.damage,
@@ -226,7 +224,7 @@ def _predictions(
     predictions: dict[Technique, Predictions] = {}
     labels = None
     for technique, confirmations in confirmed.items():
-        probabilities, labels = load_predictions(store, confirmations)
+        probabilities, labels = store.stacked(confirmations)
         predictions[technique] = Predictions(probabilities, float(np.mean([c.seconds for c in confirmations])))
     return predictions, labels
 

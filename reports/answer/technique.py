@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...search.storage.store import StudyStore
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial, Trial
 from ...spaces.recipe import Technique
 
@@ -36,12 +34,6 @@ class TestScore:
         """From the score of each seed, at least one."""
         std = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
         return cls(float(np.mean(scores)), std, ci95, tuple(scores))
-
-
-def load_predictions(store: StudyStore, confirmations: Sequence[Confirmation]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The test predictions of a technique's confirmations, ``(seeds, n, classes)``, and the labels, ``(n,)``."""
-    loaded = [store.predictions(confirmation) for confirmation in confirmations]
-    return np.stack([probabilities for probabilities, _ in loaded]), loaded[0][1]
 
 
 @dataclass(frozen=True, slots=True)

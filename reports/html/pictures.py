@@ -23,7 +23,6 @@ from ...search.storage.store import StudyStore
 from ...search.trial import Confirmation
 from ...spaces.errors import TlsearchError
 from ..answer.summary import Summary
-from ..answer.technique import load_predictions
 from ..text import literal, percent
 
 SIDE = 112
@@ -118,7 +117,7 @@ def mistakes(store: StudyStore, confirmations: Sequence[Confirmation], most: int
     """Test images that the mean prediction over seeds gets wrong, the most confident first."""
     if not confirmations:
         return ()
-    probabilities, labels = load_predictions(store, confirmations)
+    probabilities, labels = store.stacked(confirmations)
     mean = probabilities.mean(axis=0)
     predicted = mean.argmax(axis=1)
     confidence = mean.max(axis=1)

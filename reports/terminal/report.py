@@ -20,7 +20,6 @@ from .tables import beside_the_post, certainty_table, difference_table, interval
 WIDEST = 120
 """Columns of the verdict's panel at most: longer lines are hard to read."""
 
-
 _COLOURS = {"win": "green", "tie": "blue", "insufficient": "yellow"}
 
 

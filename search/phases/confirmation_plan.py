@@ -131,7 +131,11 @@ class ConfirmationPlan:
             return
         asked = self.first
 
-        while self.first > 1 and expected_seconds([run.trial for run in self.remaining()], workers) > left:
+        def expected() -> float:
+            # Runs of later rounds were not asked for: they are begun where there is time.
+            return expected_seconds([run.trial for run in self.remaining() if run.number < self.first], workers)
+
+        while self.first > 1 and expected() > left:
             self.first, self.auto = self.first - 1, False
         if self.first < asked:
             listener(
@@ -152,13 +156,11 @@ class ConfirmationPlan:
         by_technique: dict[Technique, list[Confirmation]] = {}
         for confirmation in known:
             by_technique.setdefault(confirmation.recipe.technique, []).append(confirmation)
-        labels = None
+        if len(by_technique) < 2:
+            return None
         predictions = {}
         for technique, own in by_technique.items():
-            loaded = [self.store.predictions(confirmation) for confirmation in own]
-            predictions[technique], labels = np.stack([probabilities for probabilities, _ in loaded]), loaded[0][1]
-        if labels is None or len(predictions) < 2:
-            return None
+            predictions[technique], labels = self.store.stacked(own)
         seconds = {technique: float(np.mean([c.seconds for c in own])) for technique, own in by_technique.items()}
         settings = self.store.settings
         resampled = resample(predictions, labels, settings.metric, seed=settings.seed, resamples=RESAMPLES)

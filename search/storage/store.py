@@ -21,11 +21,10 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +44,6 @@ from .notes import StudyNotes
 from .places import as_place
 from .records import Proposal, begun_trial, end_of, record_of
 from .salvage import Salvage
-
-T = TypeVar("T")
 
 
 class StudyStore:
@@ -189,7 +186,21 @@ class StudyStore:
 
     def confirmations(self) -> tuple[Confirmation, ...]:
         """Every confirmation, technique by technique."""
-        return tuple(self._records("confirm", Confirmation, self.predictions))
+        found = []
+        for name in self.files.names("confirm"):
+            if not name.endswith(".json"):
+                continue
+            try:
+                confirmation = decode(self.files.read(name), Confirmation, name)
+                if self._lenient:
+                    self.predictions(confirmation)
+            except DamagedStudyError as error:
+                self._unread[name] = error.what
+            except (OSError, RecordError) as error:
+                self._cannot_read(name, error)
+            else:
+                found.append(confirmation)
+        return tuple(found)
 
     def finalists(self) -> dict[Technique, CompleteTrial]:
         """The trial of each technique that meets the test split: see `selection.finalists`."""
@@ -209,21 +220,10 @@ class StudyStore:
         except (OSError, RecordError, KeyError) as error:
             raise DamagedStudyError(self.place, f"{name} cannot be read") from error
 
-    def _records(self, folder: str, kind: type[T], check: Callable[[T], object] = lambda record: None) -> Iterator[T]:
-        """The records in a folder; of a study that is salvaged, those that can be read and pass ``check``."""
-        for name in self.files.names(folder):
-            if not name.endswith(".json"):
-                continue
-            try:
-                record = decode(self.files.read(name), kind, name)
-                if self._lenient:
-                    check(record)
-            except DamagedStudyError as error:
-                self._unread[name] = error.what
-            except (OSError, RecordError) as error:
-                self._cannot_read(name, error)
-            else:
-                yield record
+    def stacked(self, confirmations: Sequence[Confirmation]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The predictions of confirmations of one technique, ``(seeds, n, classes)``, and the labels, ``(n,)``."""
+        loaded = [self.predictions(confirmation) for confirmation in confirmations]
+        return np.stack([probabilities for probabilities, _ in loaded]), loaded[0][1]
 
     def _frozen(self) -> list[FrozenTrial]:
         try:

@@ -1,6 +1,6 @@
 import pytest
 
-from tlsearch.cli.options import parse_bytes, parse_duration, parse_workers
+from tlsearch.cli.options import parse_bytes, parse_confirm, parse_duration, parse_workers
 from tlsearch.spaces.errors import OptionError
 
 
@@ -17,6 +17,9 @@ from tlsearch.spaces.errors import OptionError
         (parse_bytes, "2TB", 2_000_000_000_000),
         (parse_workers, "auto", None),
         (parse_workers, "256", 256),
+        (parse_confirm, "auto", "auto"),
+        (parse_confirm, "0", 0),
+        (parse_confirm, "1000", 1000),
     ],
 )
 def test_reads(read, text, value):
@@ -35,6 +38,10 @@ def test_reads(read, text, value):
         (parse_workers, "0"),
         (parse_workers, "257"),
         (parse_workers, "two"),
+        (parse_workers, "9" * 5000),
+        (parse_confirm, "1001"),
+        (parse_confirm, "-1"),
+        (parse_confirm, "9" * 5000),
     ],
 )
 def test_refuses_with_what_was_got(read, text):

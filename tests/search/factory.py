@@ -9,6 +9,7 @@ from tlsearch.search.data import Dataset
 from tlsearch.search.engines.fair_start import fair_start
 from tlsearch.search.settings import DataSettings, SkippedFile, StudySettings
 from tlsearch.search.storage.records import Proposal
+from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial, FailedTrial, Measurement, PrunedTrial
 from tlsearch.spaces.recipe import Recipe
 from tlsearch.spaces.space import SearchSpace
@@ -136,6 +137,24 @@ def add(store, trial, technique="frozen"):
     """Records a trial from its beginning to its end; gives whether its end was recorded."""
     begin(store, values(technique), trial.recipe, seed=trial.seed, worker=trial.worker)
     return store.finish(trial)
+
+
+TRIALS = (
+    complete(0, "frozen", (0.5, 0.6)),
+    complete(1, "fine-tune", (0.9, 0.6)),
+    complete(2, "frozen", (0.85,)),
+    pruned(3, "fine-tune", score=0.99),
+    failed(4, "full"),
+)
+"""Of a search that may be confirmed: its finalists are trials 2 and 1."""
+
+
+def searched(folder, trials=TRIALS):
+    """The store of a study with these trials."""
+    store = StudyStore.create(folder, settings())
+    for trial in trials:
+        add(store, trial, trial.recipe.technique)
+    return store
 
 
 def begin_trial(study):

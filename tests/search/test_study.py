@@ -2,6 +2,7 @@
 
 import pytest
 
+import tlsearch.search.study as study_module
 from tlsearch.search.data.images import open_images
 from tlsearch.search.events import Confirmed, PhaseEnded, PhaseStarted, Warned
 from tlsearch.search.settings import WarmStart
@@ -78,3 +79,17 @@ def test_a_warm_start_need_not_be_named_again(tmp_path):
     before = WarmStart(("other",), ())
     Study.open(tmp_path / "study", dataset, warm_start=before, **options)
     assert Study.open(tmp_path / "study", dataset, **options).store.settings.warm_start == before
+
+
+def test_confirmation_goes_by_what_one_cares_about(tmp_path, monkeypatch):
+    planned = []
+
+    def plan(store, seeds, care):
+        planned.append((seeds, care))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study_module, "ConfirmationPlan", plan)
+    study = Study.open(tmp_path / "study", striped_dataset(tmp_path), backbone=BackboneSpec(0.35, 32, "random"))
+    with pytest.raises(KeyboardInterrupt):
+        study.run(Budget(confirm="auto", care=0.02))
+    assert planned == [("auto", 0.02)]

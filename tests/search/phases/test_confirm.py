@@ -1,39 +1,29 @@
 """Confirmation with workers that train nothing: who meets the test split, how often, and what is kept of it."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tlsearch.search.events import PhaseAdvanced, Warned
+from tlsearch.search.events import Foreseen, PhaseAdvanced, Warned
 from tlsearch.search.phases.confirm import Confirmer
 from tlsearch.search.phases.confirmation_plan import ConfirmationPlan
 from tlsearch.search.phases.training import Conditions
+from tlsearch.search.statistics.seeds import FIRST, ROUND
 from tlsearch.search.storage.models import kept_model
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.workers.messages import Failed
 from tlsearch.search.workers.pool import Died
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import begin, complete, failed, pruned, settings, striped_dataset, traceback_of, values
+from ..factory import TRIALS, searched, striped_dataset, traceback_of
 from ..fakes import FakeClock, FakePool, confirmer
-
-TRIALS = [
-    complete(0, "frozen", (0.5, 0.6)),
-    complete(1, "fine-tune", (0.9, 0.6)),
-    complete(2, "frozen", (0.85,)),
-    pruned(3, "fine-tune", score=0.99),
-    failed(4, "full"),
-]
 
 
 @pytest.fixture
 def store(tmp_path):
-    store = StudyStore.create(tmp_path / "photos", settings())
-    for trial in TRIALS:
-        begin(store, values(trial.recipe.technique), trial.recipe, seed=trial.seed)
-        store.finish(trial)
-    return store
+    return searched(tmp_path / "photos")
 
 
 @pytest.fixture
@@ -172,3 +162,36 @@ def test_seeds_that_were_left_out_are_added_by_the_next_run(store, context):
         assert fitted.progress() == (done, done + left)
         Confirmer(fitted, context.dataset, Conditions(patience=3)).run(pool())
     assert len(store.confirmations()) == 8
+
+
+def right_by_seed(job):
+    """Test predictions whose accuracy depends on technique and seed, of sixty images that are all plain."""
+    right = np.random.default_rng([job.seed, len(job.recipe.technique)]).permutation(60) < 35 + job.seed % 20
+    return np.where(right[:, None], np.float32([[0.8, 0.2]]), np.float32([[0.2, 0.8]]))
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A data set of enough test images to judge by."""
+    made = striped_dataset(tmp_path, count=160)
+    return dataclasses.replace(made, labels=np.zeros_like(made.labels), test=np.arange(100, 160))
+
+
+def test_what_stopping_would_cost_is_said_after_each_round(store, plain):
+    heard = []
+    workers = FakePool(lambda job: 0.9, predictions=right_by_seed)
+    confirmer(store, plain, "auto", listener=heard.append).run(workers)
+    foreseen = [event for event in heard if isinstance(event, Foreseen)]
+    rounds = (len(workers.jobs) - 2 * FIRST) // ROUND
+    assert rounds > 0 and len(foreseen) == rounds + 1 and all(event.regret >= 0 for event in foreseen)
+    totals = [event.total for event in heard if isinstance(event, PhaseAdvanced)]
+    assert totals == sorted(totals) and totals[0] == 2 * FIRST and totals[-1] == len(workers.jobs)
+
+
+def test_a_longer_look_is_not_begun_where_there_is_no_time_for_it(store, plain):
+    """Four runs of two seconds fit, and then a round that is expected to take a minute does not."""
+    heard, clock = [], FakeClock()
+    workers = FakePool(lambda job: 0.9, count=1, predictions=right_by_seed, clock=clock)
+    confirmer(store, plain, "auto", limit=clock.limit(40.0), listener=heard.append).run(workers)
+    assert len(workers.jobs) == 2 * FIRST and clock.time < 40 and plan(store, "auto").remaining()
+    assert sum(isinstance(event, Foreseen) for event in heard) == 1 and not any(isinstance(event, Warned) for event in heard)

@@ -10,31 +10,15 @@ from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import begin, complete, failed, measurement, pruned, settings, values
+from ..factory import TRIALS, complete, measurement, searched
 from ..fakes import FakeClock
-
-TRIALS = [
-    complete(0, "frozen", (0.5, 0.6)),
-    complete(1, "fine-tune", (0.9, 0.6)),
-    complete(2, "frozen", (0.85,)),
-    pruned(3, "fine-tune", score=0.99),
-    failed(4, "full"),
-]
 
 IMAGES = 400
 
 
-def study(folder, trials=TRIALS):
-    store = StudyStore.create(folder, settings())
-    for trial in trials:
-        begin(store, values(trial.recipe.technique), trial.recipe, seed=trial.seed)
-        store.finish(trial)
-    return store
-
-
 @pytest.fixture
 def store(tmp_path):
-    return study(tmp_path / "photos")
+    return searched(tmp_path / "photos")
 
 
 def plan(store, seeds):
@@ -117,7 +101,7 @@ def test_where_one_is_far_ahead_two_seeds_do(store):
 def test_where_seeds_disagree_more_are_trained_but_no_more_than_the_most(tmp_path):
     total = 0
     for seed in range(3):
-        store = study(tmp_path / str(seed))
+        store = searched(tmp_path / str(seed))
         counts, planned = carried_out(store, {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.81}, by_seed=0.03, seed=seed)
         assert all(FIRST <= count <= MOST for count in counts)
         assert planned.prospect.regret <= planned.care or counts == [MOST, MOST]
@@ -130,18 +114,18 @@ def test_where_images_are_too_few_to_judge_by_more_seeds_are_no_use(store):
 
 
 def test_one_technique_alone_has_nothing_to_be_compared_with(tmp_path):
-    store = study(tmp_path / "photos", TRIALS[:1])
+    store = searched(tmp_path / "photos", TRIALS[:1])
     assert carried_out(store, {Technique.FROZEN: 0.8}, by_seed=0.05)[0] == [FIRST]
 
 
 def test_what_comes_next_follows_from_what_is_recorded(tmp_path):
     """Cut off after any run, by whichever of two workers comes home first, the same runs are trained in the end."""
     accuracies = {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.81}
-    whole = study(tmp_path / "whole")
+    whole = searched(tmp_path / "whole")
     carried_out(whole, accuracies, by_seed=0.05, seed=3)
     wanted = {(c.trial, c.seed): whole.predictions(c) for c in whole.confirmations()}
     assert len(wanted) > 2 * FIRST
-    store, order = study(tmp_path / "photos"), np.random.default_rng(4)
+    store, order = searched(tmp_path / "photos"), np.random.default_rng(4)
     while due := plan(StudyStore.open(store.place), "auto").remaining():
         run = due[order.integers(len(due))]
         (stored,) = (c for c in whole.confirmations() if (c.trial, c.seed) == (run.trial.number, run.seed))
@@ -163,3 +147,27 @@ def test_a_number_means_exactly_that(store):
     for run in plan(store, 3).remaining():
         confirm(store, run, 0.8, rng, by_seed=0.05)
     assert plan(store, 3).remaining() == [] and len(store.confirmations()) == 6
+
+
+def test_a_difference_that_one_does_not_care_about_is_looked_into_no_further(tmp_path):
+    accuracies = {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.81}
+    whole = searched(tmp_path / "careful")
+    assert sum(carried_out(whole, accuracies, by_seed=0.05, seed=3)[0]) > 2 * FIRST
+    planned = ConfirmationPlan(whole, "auto", care=0.5)
+    assert planned.remaining() == [] and planned.prospect.regret < 0.5
+    careless = searched(tmp_path / "careless")
+    for confirmation in whole.confirmations():
+        if confirmation.seed in {run.seed for run in plan(careless, FIRST).remaining()}:
+            careless.confirm(confirmation, *whole.predictions(confirmation))
+    assert ConfirmationPlan(careless, "auto", care=0.5).remaining() == [] != plan(careless, "auto").remaining()
+
+
+def test_a_time_limit_leaves_rounds_that_nobody_asked_for_to_the_next_run(tmp_path):
+    """Both seeds are there: it is not said that the time allows for one alone."""
+    store, rng = searched(tmp_path / "photos"), np.random.default_rng(3)
+    for run in plan(store, FIRST).remaining():
+        confirm(store, run, 0.8 if run.trial.number == 1 else 0.81, rng, by_seed=0.05)
+    heard, planned = [], plan(store, "auto")
+    due = planned.remaining()
+    planned.fit(FakeClock().limit(5.0), 1, heard.append)
+    assert due and heard == [] and planned.remaining() == due

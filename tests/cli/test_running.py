@@ -1,0 +1,27 @@
+"""The command that searches: what it asks the search for."""
+
+import pytest
+from typer.testing import CliRunner
+
+import tlsearch.search.planning.plan as planning
+from tlsearch.cli import app
+from tlsearch.search.options import Budget
+
+
+@pytest.mark.parametrize(
+    ("options", "budget"),
+    [
+        ([], Budget(trials=20, confirm="auto", care=0.005)),
+        (["--confirm", "5", "--care", "2", "--time-limit", "90s"], Budget(trials=20, confirm=5, care=0.02, seconds=90.0)),
+    ],
+)
+def test_what_may_be_spent_is_what_was_asked_for(monkeypatch, options, budget):
+    asked = []
+
+    def plan_run(given):
+        asked.append(given.budget)
+        raise SystemExit
+
+    monkeypatch.setattr(planning, "plan_run", plan_run)
+    CliRunner().invoke(app, ["run", *options])
+    assert asked == [budget]
