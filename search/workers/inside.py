@@ -68,6 +68,10 @@ def import_keras(threads: int, gpu: str | None = None) -> None:
     os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import keras
+    from threadpoolctl import threadpool_limits
+
+    # NumPy's BLAS was loaded before; were every worker to use every core, they would wait for each other.
+    threadpool_limits(threads)
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.config.disable_traceback_filtering()
