@@ -26,6 +26,7 @@ from .options import (
     parse_cluster,
     parse_confirm,
     parse_duration,
+    parse_folds,
     parse_workers,
 )
 
@@ -73,6 +74,10 @@ def run(  # noqa: PLR0913 - the options of the command
         str, typer.Option(help="Seeds that each finalist is trained again with: a number, or auto for as many as it takes.")
     ] = "auto",
     care: Care = None,
+    folds: Annotated[
+        str,
+        typer.Option(help="Search so many folds and test every image: a number, or auto for 5 where test images are few."),
+    ] = "1",
     seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split, the proposals and the training.")] = 0,
     workers: Annotated[str, typer.Option(help="Trials side by side: a number, or auto.")] = "auto",
     ray: Annotated[
@@ -130,6 +135,7 @@ def run(  # noqa: PLR0913 - the options of the command
         demo=demo,
         labels=labels,
         follow_symlinks=follow_symlinks,
+        folds=parse_folds(folds),
         study=study,
         fresh=fresh,
         space=space,
@@ -172,7 +178,7 @@ def run(  # noqa: PLR0913 - the options of the command
                 listener=listener,
             )
         except KeyboardInterrupt:
-            kept = f"{searched.done} of {trials} trials are kept"
+            kept = f"{searched.done} of {trials * len(searched.store.folds)} trials are kept"
             print_error(f"Stopped. {kept}; the same command goes on.", style="yellow")
             raise
     return show_report(searched.store.place, output_format, care=care)

@@ -70,7 +70,7 @@ class SideBySide(Stacked):
         table = plain_table(*named, "#trials", "#time", fold=named, no_wrap=("trials", "time"))
         for name, summary in zip(self.names, self.summaries, strict=True):
             data = summary.settings.data
-            images = f"{literal(data.path)}, {data.train + data.val + data.test:,} images, {count(len(data.classes), 'class')}"
+            images = f"{literal(data.path)}, {data.images:,} images, {count(len(data.classes), 'class')}"
             table.add_row(Text(name), Text(images), headline(summary), str(summary.trial_count), duration(summary.timing.total))
         return titled("Studies", table)
 

@@ -28,6 +28,14 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldStarted:
+    """The search and confirmation of fold ``number``, from 0, begin; there are ``total``."""
+
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseAdvanced:
     """``done`` of the phase's ``total`` are finished; ``total`` is given where it has changed."""
 
@@ -113,7 +121,8 @@ class NodesChanged:
 
 
 Event = (
-    PhaseStarted
+    FoldStarted
+    | PhaseStarted
     | PhaseAdvanced
     | PhaseEnded
     | TrialStarted

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
 from typing import Any
 
-from ..spaces.recipe import Technique
+from ..spaces.recipe import Recipe, Technique
 from .trial import CompleteTrial, Measurement, Metric, Trial
 
 
 def finalists(trials: Sequence[Trial], metric: Metric) -> dict[Technique, CompleteTrial]:
-    """Each technique's best complete trial on the validation split; where several tie, the earliest."""
+    """Each technique's best complete trial on the validation split; where several tie, the earliest.
+
+    Of trials of several folds, whose validation images differ, a recipe's score is its mean over the folds that tried it, and
+    only recipes are candidates that as many folds have tried as any: one that a single fold proposed may owe its score to that
+    fold's images.
+    """
     best: dict[Technique, CompleteTrial] = {}
-    for trial in trials:
-        if not isinstance(trial, CompleteTrial):
-            continue
+    for trial in _over_folds([trial for trial in trials if isinstance(trial, CompleteTrial)]):
         technique = trial.recipe.technique
         if technique not in best or better(metric, trial.score, best[technique].score):
             best[technique] = trial
     return {technique: best[technique] for technique in Technique if technique in best}
+
+
+def _over_folds(trials: Sequence[CompleteTrial]) -> Iterator[CompleteTrial]:
+    """The first trial of each recipe that most folds have tried, with the mean of its scores; all where there are no folds."""
+    if len({trial.fold for trial in trials}) < 2:
+        yield from trials
+        return
+    by_recipe: dict[Recipe, list[CompleteTrial]] = {}
+    for trial in trials:
+        by_recipe.setdefault(trial.recipe, []).append(trial)
+    most: dict[Technique, int] = {}
+    for recipe, own in by_recipe.items():
+        most[recipe.technique] = max(most.get(recipe.technique, 0), len({trial.fold for trial in own}))
+    for recipe, own in by_recipe.items():
+        if len({trial.fold for trial in own}) == most[recipe.technique]:
+            score, accuracy = (fmean(values) for values in zip(*((t.score, t.val_accuracy) for t in own), strict=True))
+            yield dataclasses.replace(own[0], score=score, val_accuracy=accuracy)
 
 
 def maximized(metric: Metric) -> bool:

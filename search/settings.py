@@ -39,6 +39,8 @@ class DataSettings:
         train_per_class, test_per_class: In the order of ``classes``.
         skipped: Files that were left out.
         labels: The CSV file that named the images and their classes; empty where class folders did.
+        folds: That the images are divided into; 1 where there is one split. Of folds ``train`` and ``val`` are the first one's,
+            and ``test`` are all images: each is tested by one fold.
     """
 
     path: str
@@ -51,6 +53,12 @@ class DataSettings:
     test_per_class: tuple[int, ...]
     skipped: tuple[SkippedFile, ...] = ()
     labels: str = ""
+    folds: int = 1
+
+    @property
+    def images(self) -> int:
+        """Of all splits."""
+        return self.test if self.folds > 1 else self.train + self.val + self.test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +150,8 @@ def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
         found.append(f"the weights were {stored.weights}, now {wanted.weights} with other values")
     if stored.data.classes != wanted.data.classes:
         found.append(f"the classes were {', '.join(stored.data.classes)}, now {', '.join(wanted.data.classes)}")
+    elif stored.data.folds != wanted.data.folds:
+        found.append(f"the folds were {stored.data.folds}, now {wanted.data.folds}")
     elif stored.data.fingerprint != wanted.data.fingerprint:
         was, now = (f"{d.train} + {d.val} + {d.test} images" for d in (stored.data, wanted.data))
         found.append(f"the images or their split have changed ({was}, now {now})")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..spaces.errors import StudyError, UnusedStudyError
 from ..spaces.space import SearchSpace
 from .context import Context
 from .data.dataset import Dataset
-from .events import Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
+from .events import FoldStarted, Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
 from .options import Budget, SearchKeywords, SearchOptions
 from .phases.confirm import Confirmer
 from .phases.confirmation_plan import ConfirmationPlan
@@ -109,7 +109,8 @@ class Study:
             # Another driver may be about to begin in a shared one.
             raise StudyError(message) if store.recorder.shared or store.trials() else UnusedStudyError(message)
         if not store.notes.test_files():
-            store.notes.keep_test_files([data.files[row] for row in data.test])
+            for fold in store.folds:
+                fold.notes.keep_test_files([data.files[row] for row in data.fold(fold.fold).test])
             if weights is not None:
                 # Where a download failed, another size's file may stand in for the one that was missing.
                 store.notes.keep_weights_file(weights.name, downloaded=not at_hand and backbone.at_hand())
@@ -126,7 +127,7 @@ class Study:
 
     @property
     def done(self) -> int:
-        """Trials that count towards the study's total."""
+        """Trials that count towards the study's total, or those of its folds."""
         return count_done(self.store.trials())
 
     def run(
@@ -160,63 +161,90 @@ class Study:
         with self.store.hold(listener):
             for trial in self.store.sweep():
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
-            plan = ConfirmationPlan(self.store, budget.confirm, budget.care)
-            if Progress.of(self.store.trials(), self.space, budget.trials).complete and not plan.remaining():
+            plans = [ConfirmationPlan(fold, budget.confirm, budget.care) for fold in self.store.folds]
+            left = [
+                plan
+                for plan in plans
+                if plan.remaining() or not Progress.of(plan.store.trials(), self.space, budget.trials).complete
+            ]
+            if not left:
                 check_success(self.store.trials())
                 return
             try:
                 with _start_pool(workers, ray, listener) as pool:
-                    self._run(
-                        pool, budget.trials, plan, Conditions(patience=patience, limit=limit, listener=listener), prune=prune
-                    )
+                    conditions = Conditions(patience=patience, limit=limit, listener=listener)
+                    self._run(pool, budget.trials, left, conditions, prune=prune)
             finally:
                 self.store.notes.add_timing("decode", self._context.dataset.decode_seconds)
                 self.store.notes.add_timing("wall", time.monotonic() - started)
 
-    def _run(self, pool: WorkerPool, trials: int, plan: ConfirmationPlan, conditions: Conditions, *, prune: bool) -> None:
-        limit, listener = conditions.limit, conditions.listener
+    def _run(
+        self, pool: WorkerPool, trials: int, plans: Sequence[ConfirmationPlan], conditions: Conditions, *, prune: bool
+    ) -> None:
+        listener = conditions.listener
         pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
         ready = pool.wait_until_ready()
         self.store.notes.keep_run(ready.device, len(pool.workers))
         with CacheFiller(pool, self._context, self.space, ready.values_at, listener) as filler:
-            began = time.monotonic()
-            with self._timed("extract"):
-                cached = filler.fill("search")
-                # In proportion to the images.
-                test_share = len(self._context.dataset.test) / len(self._context.search_rows())
-                test_seconds = test_share * (time.monotonic() - began)
-                suggested_cut = self._suggested_cut(pool, listener)
-            progress = Progress.of(self.store.trials(), self.space, trials)
-            if not progress.complete:
-                searcher = Searcher(
-                    self.store,
-                    self.space,
-                    progress.total,
-                    dataclasses.replace(conditions, cached_cuts=cached),
-                    prune=prune,
-                    reserve=plan.reserve(test_seconds=test_seconds, limit=limit, workers=len(pool.workers)),
-                    suggested_cut=suggested_cut,
-                )
-                with self._phase("search", progress.total, progress.done, listener):
-                    searcher.run(pool)
-                if searcher.others_running:
-                    # Finalists are chosen when all is tried.
-                    listener(Warned("The time limit has come; drivers that go on will confirm what the search has found."))
+            for place, plan in enumerate(plans):
+                if self._context.dataset.folds:
+                    listener(FoldStarted(plan.store.fold, len(self._context.dataset.folds)))
+                limit = conditions.limit.share(len(plans) - place)
+                if not self._run_fold(pool, filler, trials, plan, dataclasses.replace(conditions, limit=limit), prune=prune):
                     return
-            if plan.remaining():
-                with self._timed("extract"):
-                    tested = filler.fill("test")
-                plan.fit(limit, len(pool.workers), listener)
-                done, total = plan.progress()
-                with self._phase("confirm", total, done, listener):
-                    confirming = dataclasses.replace(conditions, cached_cuts=cached & tested)
-                    Confirmer(plan, self._context.dataset, confirming).run(pool)
 
-    def _suggested_cut(self, pool: WorkerPool, listener: Listener) -> int | None:
+    def _run_fold(
+        self,
+        pool: WorkerPool,
+        filler: CacheFiller,
+        trials: int,
+        plan: ConfirmationPlan,
+        conditions: Conditions,
+        *,
+        prune: bool,
+    ) -> bool:
+        """Searches and confirms in one fold, or in all images; returns False where other drivers are still searching."""
+        limit, listener, store = conditions.limit, conditions.listener, plan.store
+        began = time.monotonic()
+        with self._timed("extract"):
+            cached = filler.fill("search")
+            # In proportion to the images.
+            test_share = len(self._context.dataset.test) / len(self._context.search_rows())
+            test_seconds = test_share * (time.monotonic() - began)
+            suggested_cut = self._suggested_cut(pool, store, listener)
+        progress = Progress.of(store.trials(), self.space, trials)
+        if not progress.complete:
+            searcher = Searcher(
+                store,
+                self.space,
+                progress.total,
+                dataclasses.replace(conditions, cached_cuts=cached),
+                prune=prune,
+                reserve=plan.reserve(test_seconds=test_seconds, limit=limit, workers=len(pool.workers)),
+                suggested_cut=suggested_cut,
+            )
+            with self._phase("search", progress.total, progress.done, listener):
+                searcher.run(pool)
+            if searcher.others_running:
+                # Finalists are chosen when all is tried.
+                listener(Warned("The time limit has come; drivers that go on will confirm what the search has found."))
+                return False
+        if plan.remaining():
+            with self._timed("extract"):
+                tested = filler.fill("test")
+            plan.fit(limit, len(pool.workers), listener)
+            done, total = plan.progress()
+            with self._phase("confirm", total, done, listener):
+                confirming = dataclasses.replace(conditions, cached_cuts=cached & tested)
+                Confirmer(plan, self._context.dataset, confirming).run(pool)
+        return True
+
+    def _suggested_cut(self, pool: WorkerPool, store: StudyStore, listener: Listener) -> int | None:
         """Where the depth profile would cut; the profile is measured unless the study has it."""
-        profile = self.store.notes.profile()
-        if profile is None and (profile := measure_profile(pool, self._context, listener)):
-            self.store.notes.keep_profile(profile)
+        profile = store.notes.profile()
+        context = dataclasses.replace(self._context, dataset=self._context.dataset.fold(store.fold))
+        if profile is None and (profile := measure_profile(pool, context, listener)):
+            store.notes.keep_profile(profile)
         return None if profile is None else profile.suggested_cut
 
     @contextmanager

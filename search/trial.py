@@ -47,6 +47,7 @@ class Trial:
         started: In UTC.
         worker: The worker process that trains it; empty until one has taken it.
         curve: What has been measured so far.
+        fold: Whose splits it is trained and validated on; 0 where there is one split.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Trial:
     started: datetime
     worker: str = ""
     curve: tuple[Measurement, ...] = ()
+    fold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,7 @@ class Confirmation:
         val_score: The study's metric on the validation split.
         predictions: Path, relative to the study, of an ``.npz`` with ``probabilities`` ``(n_test, n_classes)`` float32 and
             ``labels`` ``(n_test,)`` int64, in the order of the test split.
+        fold: Whose test images these are; 0 where there is one split.
     """
 
     recipe: Recipe
@@ -158,3 +161,4 @@ class Confirmation:
     val_score: float
     scores: dict[str, float]
     predictions: str
+    fold: int = 0

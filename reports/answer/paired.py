@@ -41,10 +41,18 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
     stores = StudyStore.open(first.path), StudyStore.open(other.path)
     before, labels = stores[0].stacked(one.confirmations)
     after, other_labels = stores[1].stacked(two.confirmations)
-    if stores[0].notes.test_files() != stores[1].notes.test_files() or not np.array_equal(labels, other_labels):
+    folds = [sorted({confirmation.fold for confirmation in own.confirmations}) for own in (one, two)]
+    files = [store.test_files(own) for store, own in zip(stores, folds, strict=True)]
+    if folds[0] != folds[1] or files[0] != files[1] or not np.array_equal(labels, other_labels):
         return Difference(observed, None)
     # What is resampled together is paired by image, whatever names the two have: these are places, not techniques.
     places = Technique.FROZEN, Technique.FULL
-    found = resample({places[0]: before, places[1]: after}, labels, first.settings.metric, seed=first.settings.seed)
+    found = resample(
+        {places[0]: before, places[1]: after},
+        labels,
+        first.settings.metric,
+        folds=stores[0].fold_of_images(one.confirmations),
+        seed=first.settings.seed,
+    )
     most = found[places[0]].highest
     return Difference(observed, percentile_interval(found[places[1]].minus(found[places[0]]), -most, most))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,14 +167,14 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     settings, trials = store.settings, store.trials()
     space = SearchSpace.from_dict(settings.space)
     best = store.finalists()
-    confirmed = _confirmed(store, best)
-    predictions, labels = _predictions(store, confirmed)
+    confirmed = store.confirmed()
+    predictions, labels, folds = _predictions(store, confirmed)
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
     untried = [technique for technique, own in by_technique.items() if not own]
-    verdict = judge(predictions, labels, settings.metric, untried=untried, care=care, seed=settings.seed)
+    verdict = judge(predictions, labels, settings.metric, folds=folds, untried=untried, care=care, seed=settings.seed)
     tests = _test_scores(confirmed, settings.metric, verdict.intervals)
-    accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, settings))
+    accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, folds, settings))
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
     sign = -1 if maximized(settings.metric) else 1
     profile = store.notes.profile()
@@ -210,34 +211,30 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     )
 
 
-def _confirmed(store: StudyStore, best: Mapping[Technique, CompleteTrial]) -> dict[Technique, tuple[Confirmation, ...]]:
-    """The confirmations of each technique's finalist; those of an earlier finalist say nothing of it."""
-    stored = store.confirmations()
-    own = {technique: tuple(c for c in stored if c.trial == finalist.number) for technique, finalist in best.items()}
-    return {technique: confirmations for technique, confirmations in own.items() if confirmations}
-
-
 def _predictions(
     store: StudyStore, confirmed: Mapping[Technique, tuple[Confirmation, ...]]
-) -> tuple[dict[Technique, Predictions], NDArray[np.int64] | None]:
-    """The test predictions of the confirmed techniques, and the labels of the test images."""
+) -> tuple[dict[Technique, Predictions], NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    """The test predictions of the confirmed techniques, the labels of the test images, and which fold tested each, if any."""
     predictions: dict[Technique, Predictions] = {}
-    labels = None
+    labels = folds = None
     for technique, confirmations in confirmed.items():
         probabilities, labels = store.stacked(confirmations)
         predictions[technique] = Predictions(probabilities, float(np.mean([c.seconds for c in confirmations])))
-    return predictions, labels
+        folds = store.fold_of_images(confirmations)
+    return predictions, labels, folds
 
 
 def _accuracy_intervals(
     verdict: Verdict,
     predictions: Mapping[Technique, Predictions],
     labels: NDArray[np.int64] | None,
+    folds: NDArray[np.int64] | None,
     settings: StudySettings,
 ) -> Mapping[Technique, tuple[float, float]]:
     if settings.metric == "accuracy" or labels is None:
         return verdict.intervals
-    resampled = resample({t: one.probabilities for t, one in predictions.items()}, labels, "accuracy", seed=settings.seed)
+    by_technique = {technique: one.probabilities for technique, one in predictions.items()}
+    resampled = resample(by_technique, labels, "accuracy", folds=folds, seed=settings.seed)
     return {technique: one.ci95 for technique, one in resampled.items()}
 
 
@@ -247,6 +244,13 @@ def _test_scores(
     intervals: Mapping[Technique, tuple[float, float]],
 ) -> dict[Technique, TestScore]:
     return {
-        technique: TestScore.of([confirmation.scores[metric] for confirmation in confirmations], intervals[technique])
+        technique: TestScore.of(_by_seed_or_fold(confirmations, metric), intervals[technique])
         for technique, confirmations in confirmed.items()
     }
+
+
+def _by_seed_or_fold(confirmations: Sequence[Confirmation], metric: str) -> list[float]:
+    folds = {confirmation.fold for confirmation in confirmations}
+    if len(folds) == 1:
+        return [confirmation.scores[metric] for confirmation in confirmations]
+    return [fmean(one.scores[metric] for one in confirmations if one.fold == fold) for fold in sorted(folds)]

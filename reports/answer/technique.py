@@ -19,7 +19,7 @@ class TestScore:
         mean: Over seeds.
         std: Sample standard deviation over seeds; None for one seed.
         ci95: 95% interval of the mean, over images and seeds.
-        by_seed: In the order of the seeds.
+        by_seed: In the order of the seeds; in a study in folds, of each fold in turn, and ``std`` and ``ci95`` are over folds.
     """
 
     __test__ = False  # not a test class, whatever its name says to pytest

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ...search.data.split import FEWEST_FOLDS
 from ...search.selection import maximized
 from ...search.statistics.bootstrap import RESAMPLES, Resampled, holm, percentile_interval, resample, two_sided_p
 from ...search.statistics.chances import CARE, MIN_IMAGES, Belief, Chance, choose
@@ -126,6 +127,7 @@ def judge(
     labels: NDArray[np.int64] | None,
     metric: Metric,
     *,
+    folds: NDArray[np.int64] | None = None,
     untried: Sequence[Technique] = (),
     care: float | None = None,
     seed: int = 0,
@@ -137,6 +139,7 @@ def judge(
         predictions: By technique; all over the same test images.
         labels: Of the test images, ``(n,)``; None where nothing was confirmed.
         metric: What is compared.
+        folds: Which fold tested each image, ``(n,)``; None where there is one split.
         untried: Techniques that were asked for and got no trial.
         care: As in `Verdict`; None for `CARE`.
         seed: Of the resampling.
@@ -149,11 +152,11 @@ def judge(
         )
         return Verdict("insufficient", None, None, (), {}, reason)
     by_technique = {technique: one.probabilities for technique, one in predictions.items()}
-    resampled = resample(by_technique, labels, metric, seed=seed, resamples=resamples)
+    resampled = resample(by_technique, labels, metric, folds=folds, seed=seed, resamples=resamples)
     intervals = {technique: one.ci95 for technique, one in resampled.items()}
     comparisons = _compare(resampled, metric, len(labels))
     ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
-    if lacking := _lacking(ranked, predictions, len(labels), untried):
+    if lacking := _lacking(ranked, predictions, labels, folds, untried):
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
     care = CARE if care is None else care
@@ -163,7 +166,11 @@ def judge(
 
 
 def _lacking(
-    ranked: list[Technique], predictions: Mapping[Technique, Predictions], images: int, untried: Sequence[Technique]
+    ranked: list[Technique],
+    predictions: Mapping[Technique, Predictions],
+    labels: NDArray[np.int64],
+    folds: NDArray[np.int64] | None,
+    untried: Sequence[Technique],
 ) -> str:
     """What keeps the techniques from being compared, and what would mend it; empty where nothing does."""
     best = ranked[0]
@@ -176,8 +183,12 @@ def _lacking(
             "--trials enough to try each, would give it a rival."
         )
     few, needed = [], []
-    fewest = min(len(one.probabilities) for one in predictions.values())
-    if fewest < MIN_SEEDS:
+    images, fewest = len(labels), min(len(one.probabilities) for one in predictions.values())
+    if folds is not None:
+        if (done := len(np.unique(folds))) < FEWEST_FOLDS:
+            few.append(count(done, "fold"))
+            needed.append(f"{FEWEST_FOLDS} folds (the same run command goes on)")
+    elif fewest < MIN_SEEDS:
         few.append(count(fewest, "training seed"))
         needed.append(f"{MIN_SEEDS} seeds (better 3: --confirm 3)")
     if images < MIN_IMAGES:
@@ -268,7 +279,7 @@ def _compare(resampled: Mapping[Technique, Resampled], metric: Metric, images: i
                 ci95=percentile_interval(drawn, -most, most),
                 p=p,
                 detectable=POWER_FACTOR * (high - low) / _INTERVAL_FACTOR,
-                outlook=outlook(resampled[a], resampled[b], images),
+                outlook=outlook(resampled[a], resampled[b], images) if resampled[a].by_fold is None else None,
             )
         )
     return tuple(comparisons)

@@ -22,7 +22,7 @@ from ..answer.summary import Summary
 from ..answer.technique import TechniqueSummary
 from ..text import count, in_words, metric_name, percent, score
 from ..words.cells import TechniqueCells, interval, recall, tested
-from ..words.sentences import DEMONSTRATION
+from ..words.sentences import DEMONSTRATION, split_of
 from .loading import loading
 from .markdown import escape, table
 
@@ -174,18 +174,22 @@ def _model(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _data(summary: Summary) -> Iterator[str]:
     data = summary.settings.data
-    yield (
-        f"{data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
-        f"{count(len(data.skipped), 'file')} skipped. Fingerprint {data.fingerprint}."
-    )
+    yield (f"{split_of(data)}; {count(len(data.skipped), 'file')} skipped. Fingerprint {data.fingerprint}.")
     counts = zip(data.classes, data.train_per_class, data.test_per_class, strict=True)
     rows = [(escape(name), f"{train:,}", f"{test:,}") for name, train, test in counts]
     yield table(("class", "#training images", "#test images"), rows)
 
 
 def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, about: Mapping[str, Any]) -> Iterator[str]:
+    folds = summary.settings.data.folds > 1
     refit = about["trained_on"] != "training images"
-    if refit:
+    if folds:
+        yield (
+            "This model was trained on all images but a few to stop by. **The figures of this section belong to the models of "
+            f"{summary.settings.data.folds} folds before that**, which together tested every image, each by a search that had "
+            "not seen it: they are what to expect of this one."
+        )
+    elif refit:
         yield (
             "This model was trained again on training and validation images together. **The figures of this section belong "
             "to the models before that**, which were trained on the training images alone."
@@ -194,9 +198,10 @@ def _test(summary: Summary, store: StudyStore, technique: TechniqueSummary, abou
     if test is None:
         yield f"{technique.technique} has not been tested."
         return
+    repeats = "folds" if folds else "images and training seeds"
     scored = (
-        f"Accuracy {percent(test.mean)}, 95% interval {interval(test, 'accuracy')} over images and training seeds "
-        f"(mean of {count(len(test.by_seed), 'seed')})."
+        f"Accuracy {percent(test.mean)}, 95% interval {interval(test, 'accuracy')} over {repeats} "
+        f"(mean of {count(len(test.by_seed), 'fold' if folds else 'seed')})."
     )
     always = baseline_of(summary.settings.data, "accuracy")
     scored += f" Always answering {escape(always.label)} would be right about {percent(always.score)}."

@@ -14,7 +14,7 @@ from .json import finite, trial_dict
 
 def study_csv(summary: Summary) -> str:
     """One row a trial."""
-    fields = ["number", "state", "technique", "score", "val_accuracy", "epochs", "seconds", "error"]
+    fields = ["number", "state", "technique", "score", "val_accuracy", "epochs", "seconds", "error", "fold"]
     settings = [field.name for field in dataclasses.fields(Recipe) if field.name != "technique"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -38,7 +38,7 @@ def study_json(summary: Summary) -> str:
         "data": {
             "path": data.path,
             "labels": data.labels or None,
-            **picked(data, "fingerprint", "classes", "train", "val", "test", "train_per_class", "test_per_class"),
+            **picked(data, "fingerprint", "classes", "train", "val", "test", "train_per_class", "test_per_class", "folds"),
             "skipped": [dataclasses.asdict(file) for file in data.skipped],
             **picked(summary.rule, "size", "similarity"),
             **_similarity(summary.similarity),
@@ -127,6 +127,7 @@ def trial_dict(trial: Trial) -> dict[str, Any]:
         "number": trial.number,
         "state": states[type(trial)],
         "technique": trial.recipe.technique,
+        "fold": trial.fold,
         "recipe": trial.recipe.as_dict(),
         "val_accuracy": trial.val_accuracy if isinstance(trial, CompleteTrial | PrunedTrial) else None,
         "epochs": max((m.epoch for m in trial.curve), default=0),

@@ -16,6 +16,7 @@ from ..words.sentences import (
     luck,
     nothing_learned,
     rule_of_thumb,
+    split_of,
     started_from,
     time_spent,
     trained_on,
@@ -43,8 +44,7 @@ def study_markdown(summary: Summary) -> str:
         "Cost": summary.cost_sentence,
         "Similarity": summary.similarity.sentence if summary.similarity else "",
         "Rule of thumb": rule_of_thumb(summary),
-        "Data": f"{escape(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images; "
-        f"{classes}. {count(len(data.skipped), 'file')} skipped.",
+        "Data": f"{escape(data.path)}: {split_of(data)}; {classes}. {count(len(data.skipped), 'file')} skipped.",
         "Finalists": luck(summary),
         "Baseline": escape(baseline(summary)),
         "Rare classes": escape(rare_classes(data, metric)),

@@ -24,6 +24,7 @@ def plan_json(found: DryRun) -> str:
             "train": train,
             "val": val,
             "test": test,
+            "folds": len((found.dataset or survey.stand_in).folds) or 1,
             "exact": found.dataset is not None,
             "skipped": skipped,
         },

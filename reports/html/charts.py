@@ -47,17 +47,19 @@ def techniques(summary: Summary) -> Figure | None:
         layer("point", point, filled=True, size=130, opacity=1),
         layer("text", {**mean, "text": {"field": "label"}}, dy=-17, fontSize=13, fontWeight=600, color="var(--ink)"),
     ]
+    divided = summary.settings.data.folds > 1
+    repeats, over = ("folds", "folds") if divided else ("training seeds", "images and seeds")
     words = listed([f"{row['technique']} {row['label']} (95% interval {row['interval']})" for row in rows])
     return Figure(
         "techniques",
         f"Which technique has the best test {metric_name(metric)}?",
-        "Point: mean over training seeds. Bar: 95% interval over images and seeds. Ticks: the seeds. Bars of two techniques "
-        "may overlap although their difference is real, because they are measured on the same images: the table of differences "
-        "tells.",
+        f"Point: mean over {repeats}. Bar: 95% interval over {over}. Ticks: the {repeats}. "
+        "Bars of two techniques may overlap although their difference is real, because they are measured on the same images: "
+        "the table of differences tells.",
         f"Test {metric_name(metric)}: {words}.",
         chart(rows, layers, height=58 * len(rows)),
         Sheet(
-            ("technique", f"#test {metric_name(metric)}", "#95% interval", "#by seed"),
+            ("technique", f"#test {metric_name(metric)}", "#95% interval", "#by fold" if divided else "#by seed"),
             [
                 (row["technique"], row["label"], row["interval"], ", ".join(score(value, metric) for value in test.by_seed))
                 for row, test in zip(rows, tests.values(), strict=True)

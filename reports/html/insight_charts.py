@@ -62,7 +62,7 @@ def confusion(found: Confusion, classes: tuple[str, ...]) -> Figure:
     return Figure(
         "confusion",
         "Which classes are taken for which?",
-        "The recommended technique on the test split, summed over training seeds. Stronger: a larger share of the true class.",
+        "The recommended technique, over all of its test predictions. Stronger: a larger share of the true class.",
         f"Most often taken for another: {listed(pairs)}." if pairs else "No test image is taken for another class.",
         chart(rows, layers, height=min(520, max(180, 44 * len(classes))), names=classes),
         Sheet(columns, cells),

@@ -97,8 +97,9 @@ def album(summary: Summary) -> Album:
         missing.append(f"Samples of {len(samples)} of the {len(data.classes):,} classes are shown.")
     store = StudyStore.open(summary.path)
     wrong = mistakes(store, summary.recommended.confirmations if summary.recommended else ())
-    files = store.notes.test_files()
-    if wrong and len(files) != data.test:
+    confirmations = summary.recommended.confirmations if summary.recommended else ()
+    files = store.test_files({confirmation.fold for confirmation in confirmations})
+    if wrong and not files:
         missing.append("Which test images are taken for another class is not shown: the study does not record their names.")
         wrong = ()
     # A study may come from elsewhere: only what lies in the data folder is opened.

@@ -104,9 +104,7 @@ def _tiles(summary: Summary) -> list[tuple[str, str, str]]:
     pruned = sum(isinstance(t, PrunedTrial) for t in summary.trials)
     tiles.append(("trials", str(len(summary.ranked) + pruned + len(summary.failures)), f"{pruned} pruned{failed}"))
     tiles.append(("time", duration(summary.timing.total), f"{duration(summary.timing.train)} of it searching"))
-    tiles.append(
-        ("images", f"{data.train + data.val + data.test:,}", f"{count(len(data.classes), 'class')}, {data.test:,} to test on")
-    )
+    tiles.append(("images", f"{data.images:,}", f"{count(len(data.classes), 'class')}, {data.test:,} to test on"))
     return tiles
 
 
@@ -139,10 +137,22 @@ def _trials_title(summary: Summary) -> str:
 
 def _trials(summary: Summary) -> Sheet:
     metric = summary.settings.metric
-    columns = ("#trial", "technique", f"#{validation(metric)}", "#epoch", "#time", "#trained parameters", "#head's C", "recipe")
+    divided = summary.settings.data.folds > 1
+    columns = [
+        "#trial",
+        *["#fold"] * divided,
+        "technique",
+        f"#{validation(metric)}",
+        "#epoch",
+        "#time",
+        "#trained parameters",
+        "#head's C",
+        "recipe",
+    ]
     rows = [
         (
             str(trial.number),
+            *[str(trial.fold + 1)] * divided,
             trial.recipe.technique,
             score(trial.score, metric),
             best_epoch(trial),

@@ -64,7 +64,7 @@ def recall_table(found: Confusion, classes: tuple[str, ...]) -> RenderableType:
         right = f"{row[place]:,} of {sum(row):,}"
         table.add_row(Text(literal(classes[place])), recall(found.recall[place]), right, Text(taken))
     shown = f", the {len(worst)} lowest of {len(found.recall):,}" if len(worst) < len(found.recall) else ""
-    return titled("Recall by class", table, f"of the recommended technique, summed over seeds{shown}")
+    return titled("Recall by class", table, f"of the recommended technique, over all of its test predictions{shown}")
 
 
 def bar(share: float, cells: int) -> str:

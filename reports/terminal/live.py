@@ -14,6 +14,7 @@ from rich.text import Text
 from ...search.events import (
     Confirmed,
     Event,
+    FoldStarted,
     Foreseen,
     NodesChanged,
     NodeState,
@@ -32,7 +33,7 @@ from ...spaces.recipe import Technique
 from ..text import describe, duration, literal, score
 from ..words.sentences import PHASES, places
 from .drawing import COLOURS
-from .log import confirmed_line, foreseen_line, trial_line
+from .log import confirmed_line, fold_line, foreseen_line, trial_line
 
 
 class LiveProgress:
@@ -63,6 +64,7 @@ class LiveProgress:
         self._nodes: tuple[NodeState, ...] = ()
         self._best: dict[Technique, CompleteTrial] = {}
         self._foreseen: Foreseen | None = None
+        self._fold = ""
         self._live = Live(
             get_renderable=self.__rich__, console=console, refresh_per_second=4, redirect_stdout=True, redirect_stderr=True
         )
@@ -76,10 +78,16 @@ class LiveProgress:
 
     def __call__(self, event: Event) -> None:
         """Takes note; the screen is redrawn four times a second."""
-        if isinstance(event, PhaseStarted):
+        if isinstance(event, FoldStarted):
+            # Its scores are of other validation images, and its bars take the place of those of the fold before.
+            self._fold, self._best = f", {fold_line(event)}", {}
+            for phase in ("profile", "search", "confirm"):
+                if phase in self._tasks:
+                    self._phases.remove_task(self._tasks.pop(phase))
+        elif isinstance(event, PhaseStarted):
             self._began[event.phase] = (self._clock(), event)
             self._tasks[event.phase] = self._phases.add_task(
-                PHASES[event.phase], total=event.total, completed=event.done, left=""
+                f"{PHASES[event.phase]}{self._fold}", total=event.total, completed=event.done, left=""
             )
         elif isinstance(event, PhaseAdvanced) and event.phase in self._tasks:
             if event.total is not None:

@@ -8,6 +8,7 @@ from rich.text import Text
 from ...search.events import (
     Confirmed,
     Event,
+    FoldStarted,
     Foreseen,
     NodesChanged,
     Phase,
@@ -46,7 +47,9 @@ class Log:
             self._write(f"warning: {event.message}")
         if self._quiet:
             return
-        if isinstance(event, PhaseStarted):
+        if isinstance(event, FoldStarted):
+            self._write(fold_line(event))
+        elif isinstance(event, PhaseStarted):
             if event.phase == "search":
                 self._total, self._done = event.total, event.done
             before = f", {event.done:,} of them done before" if event.done else ""
@@ -65,6 +68,11 @@ class Log:
 
     def _write(self, line: str) -> None:
         self._console.print(Text(literal(line)), soft_wrap=True)
+
+
+def fold_line(event: FoldStarted) -> str:
+    """Which fold comes next."""
+    return f"fold {event.number + 1} of {event.total}"
 
 
 def trial_line(trial: FinishedTrial, metric: str) -> str:

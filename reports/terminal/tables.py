@@ -10,7 +10,7 @@ from ...spaces.presets import POST_ACCURACY
 from ..answer.summary import Summary
 from ..text import count, describe, duration, gap, metric_name, percent, score
 from ..words.cells import NOTHING, TechniqueCells, best_epoch, certainty, certainty_columns, differences, tested
-from ..words.sentences import CERTAINTY
+from ..words.sentences import CERTAINTY, over
 from .drawing import COLOURS, colored, heading, indented, plain_table, sparkline, titled
 
 WIDE = 110
@@ -65,7 +65,9 @@ def intervals(summary: Summary, width: int) -> RenderableType:
         rows.add_row(colored(technique), Text("".join(line), style=COLOURS[technique]), score(test.mean, metric))
     scale = score(low, metric) + score(high, metric).rjust(cells - len(score(low, metric)))
     rows.add_row("", Text(scale, style="dim"), "")
-    return titled(f"Test {metric_name(metric)}", rows, "mean over seeds and 95% interval, over images and seeds", metric)
+    seeds = over(summary.settings.data)
+    note = f"mean over {seeds} and 95% interval, over {'folds' if seeds == 'folds' else 'images and seeds'}"
+    return titled(f"Test {metric_name(metric)}", rows, note, metric)
 
 
 def certainty_table(summary: Summary) -> RenderableType:
@@ -103,11 +105,13 @@ def beside_the_post(summary: Summary) -> RenderableType:
 def leaderboard(summary: Summary, top: int) -> RenderableType:
     """The best trials of all techniques."""
     metric, shown = summary.settings.metric, summary.ranked[:top]
-    headings = "#trial", "technique", f"#{metric_name(metric)}", "#epoch", "#time", "recipe"
+    divided = summary.settings.data.folds > 1
+    headings = ["#trial", *["#fold"] * divided, "technique", f"#{metric_name(metric)}", "#epoch", "#time", "recipe"]
     table = plain_table(*headings, no_wrap=("technique", "epoch", "time"))
     for trial in shown:
         table.add_row(
             str(trial.number),
+            *[str(trial.fold + 1)] * divided,
             colored(trial.recipe.technique),
             score(trial.score, metric),
             best_epoch(trial),

@@ -15,12 +15,14 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
     plan, survey, search = found.plan, found.survey, found.plan.search
     space, backbone, confirm = search.space, search.backbone, plan.options.budget.confirm
     train, val, test, skipped = image_counts(found)
+    data = found.dataset or survey.stand_in
     path, classes = survey.stand_in.path, survey.stand_in.classes
     about = "about " if found.dataset is None else ""
     yield (
         "Data",
         f"{literal(path)}: {count(len(classes), 'class')}, {about}{train:,} training, {val:,} validation, "
-        f"{test:,} test images, {count(skipped, 'file')} skipped",
+        f"{test:,} test images{' in each of ' + str(len(data.folds)) + ' folds' if data.folds else ''}, "
+        f"{count(skipped, 'file')} skipped",
     )
     if plan.options.labels:
         yield "Labels", literal(str(plan.options.labels))
@@ -35,10 +37,13 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
     yield "Backbone", f"MobileNetV2, alpha {backbone.alpha:g}, {backbone.size} px, weights {literal(backbone.weights)}"
     cuts = ", ".join(str(cut) for cut in space.cuts if cut)
     seeds = f"{FIRST} to {MOST} seeds" if confirm == "auto" else count(confirm, "seed")
+    if confirm == "auto" and data.folds:
+        seeds = count(1, "seed")
     yield "Space", f"{', '.join(space.techniques)}; fine_tune_at {cuts or 'not asked for'}"
     yield (
         "Search",
-        f"{count(found.trials, 'trial')} with {search.engine} ({search.algorithm}), then {seeds} a finalist",
+        f"{f'{len(data.folds)} × ' if data.folds else ''}{count(found.trials, 'trial')} with {search.engine} "
+        f"({search.algorithm}), then {seeds} a finalist",
     )
     if plan.warm_start:
         yield "Start", literal(f"the best recipes of {', '.join(map(str, plan.warm_start))}")
@@ -48,7 +53,8 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
 def image_counts(found: DryRun) -> tuple[int, int, int, int]:
     """Training, validation, test images and skipped files: exact where the images are decoded already, else estimated."""
     data = found.dataset or found.survey.stand_in
-    return len(data.train), len(data.val), len(data.test), len(data.skipped)
+    first = data.fold(0)
+    return len(first.train), len(first.val), len(first.test), len(data.skipped)
 
 
 def concerns(found: DryRun) -> list[str]:

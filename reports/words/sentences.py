@@ -9,6 +9,8 @@ from ...search.events import NodeState, Phase
 from ..text import count, duration, in_words, listed, literal, metric_name, score
 
 if TYPE_CHECKING:
+    from ...search.settings import DataSettings
+
     # A log of a search's progress takes its words from here before anything has read a study.
     from ..answer.summary import Summary
 
@@ -33,6 +35,19 @@ def places(nodes: Sequence[NodeState]) -> str:
     workers = sum(len(node.workers) for node in nodes)
     each = ", ".join(f"{node.name} ({node.address}) {len(node.workers)}" for node in nodes)
     return f"{count(len(nodes), 'node')}, {count(workers, 'worker')}: {each}"
+
+
+def split_of(data: DataSettings) -> str:
+    """How many images there are, and what they are for."""
+    if data.folds == 1:
+        return f"{data.train:,} training, {data.val:,} validation and {data.test:,} test images"
+    each = f"about {data.train:,} training, {data.val:,} validation and {round(data.test / data.folds):,} test images each"
+    return f"{data.test:,} images in {data.folds} folds ({each})"
+
+
+def over(data: DataSettings) -> str:
+    """What scores are means over."""
+    return "folds" if data.folds > 1 else "seeds"
 
 
 def standing(summary: Summary) -> Literal["win", "tie", "insufficient"]:
@@ -105,7 +120,8 @@ def started_from(summary: Summary) -> str:
 def luck(summary: Summary) -> str:
     """How far the validation scores that the finalists were chosen by were luck; empty where nothing was confirmed."""
     metric, parts = summary.settings.metric, []
-    for one in summary.techniques:
+    # Each fold has finalists of its own, which other images were chosen by.
+    for one in summary.techniques if summary.settings.data.folds == 1 else ():
         if one.best and one.confirmed_val_score is not None:
             parts.append(f"{one.technique} {score(one.best.score, metric)} ({score(one.confirmed_val_score, metric)})")
     return f"validation {metric_name(metric)} when chosen (and with other seeds): {listed(parts)}" if parts else ""

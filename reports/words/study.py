@@ -8,7 +8,7 @@ from pathlib import Path
 from ..answer.dataset import rare_classes
 from ..answer.summary import Summary
 from ..text import and_more, count, describe, file_size, gap_number, listed, literal
-from .sentences import baseline, luck, rule_of_thumb, started_from, time_spent, trained_on
+from .sentences import baseline, luck, rule_of_thumb, split_of, started_from, time_spent, trained_on
 
 SHOWN = 5
 """Skipped files, failed trials: so many of them are named."""
@@ -26,7 +26,7 @@ def next_step(summary: Summary) -> str:
         return f"{trials} still running, or cut off by a kill: the same run command goes on."
     if not summary.ranked:
         return "No trial has completed: see below why, or run the same command again to go on."
-    verdict, metric = summary.verdict, summary.settings.metric
+    verdict, metric, data = summary.verdict, summary.settings.metric, summary.settings.data
     if verdict.decision == "insufficient" or verdict.recommended is None:
         return ""
     if verdict.proven:
@@ -36,7 +36,9 @@ def next_step(summary: Summary) -> str:
     pair = {verdict.recommended, rival}
     outlook = next(c.outlook for c in verdict.comparisons if {c.a, c.b} == pair)
     if outlook is None:
-        return ""
+        low, high = next(c.ci95 for c in verdict.comparisons if {c.a, c.b} == pair)
+        known = f"The difference between {verdict.recommended} and {rival} is known to ±{gap_number((high - low) / 2, metric)}"
+        return f"{known} over {count(data.folds, 'fold')}; more images would tell more." if data.folds > 1 else ""
     now, any_seeds, twice = (gap_number(width, metric) for width in (outlook.now, outlook.any_seeds, outlook.twice_images))
     sentence = (
         f"The difference between {verdict.recommended} and {rival} is known to ±{now}; with any number of seeds it would be to "
@@ -56,8 +58,7 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
         classes.append(f"{len(data.classes) - SHOWN_CLASSES} more")
     yield (
         "Data",
-        f"{literal(data.path)}: {data.train:,} training, {data.val:,} validation and {data.test:,} test images in "
-        f"{count(len(data.classes), 'class')} ({listed(classes)})",
+        f"{literal(data.path)}: {split_of(data)} in {count(len(data.classes), 'class')} ({listed(classes)})",
     )
     yield "Baseline", baseline(summary)
     if rare := rare_classes(data, settings.metric):

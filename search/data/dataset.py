@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,15 @@ from .decode import VERSION
 from .folder import Candidate, printable
 from .images import decode_all, open_images
 from .labels import read_layout
-from .split import split_folder
+from .split import FLAT_SHARES, Fold, folds_of, split, split_folder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
     """Images, labels and splits. Small to pickle: the pixels stay in their file.
+
+    Where it is divided into folds, `fold` gives the splits of each. Its own are those of a model that is trained when all is
+    tested: every image is in ``train`` and in ``test``, and some of them are in ``val`` too.
 
     Attributes:
         path: As the user named it, or ``demo:<variant>``.
@@ -45,6 +48,7 @@ class Dataset:
         images_folder: Of the decoded images; see `images.open_images`.
         decode_seconds: Wall time of decoding, or of finding that it was done before.
         labels_file: The CSV file that named the images, as the user named it; empty where class folders did.
+        folds: Each image is in the ``test`` of one of them; none where there is one split.
     """
 
     path: str
@@ -61,6 +65,14 @@ class Dataset:
     images_folder: Path
     decode_seconds: float = 0.0
     labels_file: str = ""
+    folds: tuple[Fold, ...] = ()
+
+    def fold(self, number: int) -> Dataset:
+        """The data set with the splits of one fold, from 0; itself where it has none."""
+        if not self.folds:
+            return self
+        own = self.folds[number]
+        return dataclasses.replace(self, train=own.train, val=own.val, test=own.test, folds=())
 
     def images(self) -> Shards:
         """The pixels ``(n, size, size, 3)`` uint8, read from disk as they are used."""
@@ -75,18 +87,20 @@ class Dataset:
         return dataclasses.replace(self, files=(), skipped=())
 
     def settings(self) -> DataSettings:
-        """What a study records of it."""
+        """What a study records of it: of folds, the first one's training and validation images."""
+        first = self.fold(0)
         return DataSettings(
             path=self.path,
             labels=self.labels_file,
             fingerprint=self.fingerprint,
             classes=self.classes,
-            train=len(self.train),
-            val=len(self.val),
+            train=len(first.train),
+            val=len(first.val),
             test=len(self.test),
-            train_per_class=self._counts(self.train),
+            train_per_class=self._counts(first.train),
             test_per_class=self._counts(self.test),
             skipped=self.skipped,
+            folds=len(self.folds) or 1,
         )
 
     def _counts(self, rows: NDArray[np.int64]) -> tuple[int, ...]:
@@ -101,11 +115,14 @@ class Reading(TypedDict, total=False):
         labels: CSV file that names the images, their classes and, optionally, their splits: see `labels`. None, the default,
             for class folders.
         follow_symlinks: Whether links that leave the folder are followed; by default they are not.
+        folds: Into how many folds images that have no splits are divided, each of which is searched and tested by itself;
+            1, the default, for one split, ``auto`` for `split.FOLDS` where its test images would be few.
     """
 
     size: int
     labels: Path | str | None
     follow_symlinks: bool
+    folds: int | Literal["auto"]
 
 
 def open_folder(
@@ -127,11 +144,12 @@ def open_folder(
         processes: That decode in parallel; None for one a core, 0 to decode in this process.
         listener: Receives the progress of decoding.
         name: What reports call the data set, instead of ``path``.
-        **reading: ``size``, ``labels`` and ``follow_symlinks``: see `Reading`.
+        **reading: ``size``, ``labels``, ``follow_symlinks`` and ``folds``: see `Reading`.
 
     Raises:
         DataError: The folder cannot be searched on; the message names it and the remedy.
-        OptionError: The cache folder cannot be written, ``size`` is below 1 or ``processes`` below 0.
+        OptionError: The cache folder cannot be written, ``size`` is below 1, ``processes`` below 0, or ``folds`` out of bounds
+            or of a folder that has splits.
     """
     size, labels = reading.get("size", 160), reading.get("labels")
     for option, value, least in (("--size", size, 1), ("processes", processes, 0)):
@@ -155,23 +173,31 @@ def open_folder(
     classes = check_classes(layout, [files[row] for row in usable], skipped, expected)
 
     number = {label: place for place, label in enumerate(classes)}
-    train, val, test = split_folder(layout, files, digests, usable, seed)
-    parts = zip(("train", "val", "test"), (train, val, test), strict=True)
+    labels_of = np.array([number[file.label] for file in files], np.int64)
+    folds = folds_of(layout, files, digests, usable, seed, reading.get("folds", 1))
+    if folds:
+        parts = {f"fold {place}": fold.test for place, fold in enumerate(folds)}
+        train = test = np.array(usable, np.int64)
+        val = train[split([digests[row] for row in train], labels_of[train], FLAT_SHARES[:1], seed)[0]]
+    else:
+        train, val, test = split_folder(layout, files, digests, usable, seed)
+        parts = {"train": train, "val": val, "test": test}
     return Dataset(
         path=name or str(path),
         classes=classes,
         size=size,
         files=tuple(file.path for file in files),
-        labels=np.array([number[file.label] for file in files], np.int64),
+        labels=labels_of,
         train=train,
         val=val,
         test=test,
         skipped=tuple(skipped),
-        fingerprint=_digest(sorted([digests[row], files[row].label, part] for part, rows in parts for row in rows)),
+        fingerprint=_digest(sorted([digests[row], files[row].label, part] for part, rows in parts.items() for row in rows)),
         images_digest=_digest([VERSION, size, *digests]),
         images_folder=decoded.folder,
         decode_seconds=decode_seconds,
         labels_file="" if labels is None else str(labels),
+        folds=folds,
     )
 
 

@@ -7,12 +7,15 @@ pictures' contents alone, not on their names or the order in which they are read
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import DataError
+from ...spaces.errors import DataError, OptionError
 from .folder import Candidate, Layout, Split
 
 FLAT_SHARES = (0.15, 0.15)
@@ -20,6 +23,23 @@ FLAT_SHARES = (0.15, 0.15)
 
 VAL_SHARE = 0.2
 """Share of the training folder that becomes validation where only a test split is given."""
+
+FOLDS = 5
+"""Of a data set that is divided into as many as are usual."""
+
+FEWEST_FOLDS, MOST_FOLDS = 3, 20
+
+ENOUGH_TO_TEST = 500
+"""Test images with which a data set is not divided into folds unless it is asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """Rows of one fold, rising: its own are ``test``, all others are trained or validated on."""
+
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    test: NDArray[np.int64]
 
 
 class TooFewImagesError(Exception):
@@ -58,14 +78,8 @@ def split_folder(
     def cut(source: Split, *shares: float) -> list[NDArray[np.int64]]:
         rows = given(source)
         classes, labels = np.unique([files[row].label for row in rows], return_inverse=True)
-        try:
+        with _naming(classes, layout, source, "Add some, or take the class away."):
             return [rows[part] for part in split([digests[row] for row in rows], labels, shares, seed)]
-        except TooFewImagesError as error:
-            label = str(classes[error.label])
-            raise DataError(
-                f"a class must have at least {error.needed} different images to be split, got {error.found} of class "
-                f"{label!r} in {layout.place(source, label)}. Add some, or take the class away."
-            ) from error
 
     if "all" in layout.splits:
         val, test, train = cut("all", *FLAT_SHARES)
@@ -74,6 +88,99 @@ def split_folder(
         return given("train"), given("val"), given("test")
     val, train = cut("train", VAL_SHARE)
     return train, val, given("test")
+
+
+def folds_of(
+    layout: Layout,
+    files: Sequence[Candidate],
+    digests: Sequence[str],
+    usable: Sequence[int],
+    seed: int,
+    wanted: int | Literal["auto"],
+) -> tuple[Fold, ...]:
+    """The folds of a folder that has no splits of its own; none where ``auto`` finds no need or no room for them.
+
+    Args:
+        layout: Of the folder.
+        files: Of each row.
+        digests: Of each row's bytes.
+        usable: Rows that may be in a split.
+        seed: Of the draw.
+        wanted: How many; 1 for none, ``auto`` for `FOLDS` where the test split would have fewer than `ENOUGH_TO_TEST` images.
+
+    Raises:
+        OptionError: The folder has splits of its own, or ``wanted`` is out of bounds.
+        DataError: A class has fewer different pictures than there are folds.
+    """
+    flat = "all" in layout.splits
+    if wanted == "auto":
+        count = FOLDS if flat and FLAT_SHARES[1] * len(usable) < ENOUGH_TO_TEST else 1
+    elif wanted != 1 and not FEWEST_FOLDS <= wanted <= MOST_FOLDS:
+        raise OptionError(f"--folds must be auto, 1 for none, or a number from {FEWEST_FOLDS} to {MOST_FOLDS}, got {wanted}.")
+    elif wanted != 1 and not flat:
+        raise OptionError(
+            f"--folds divides images that have no splits, got {layout.root} with splits of its own "
+            f"({', '.join(sorted(layout.splits))}). Leave it out, or name a folder of classes alone."
+        )
+    else:
+        count = wanted
+    if count == 1:
+        return ()
+    rows = np.array(usable, np.int64)
+    classes, labels = np.unique([files[row].label for row in rows], return_inverse=True)
+    own = [digests[row] for row in rows]
+    try:
+        with _naming(classes, layout, "all", f"Add some, or give a smaller number than --folds {count}."):
+            parts = deal(own, labels, count, seed)
+    except DataError:
+        if wanted == "auto":
+            return ()
+        raise
+    share = FLAT_SHARES[0] / (1 - 1 / count)
+    found = []
+    for part in parts:
+        others = np.setdiff1d(np.arange(len(rows)), part)
+        val, train = split([own[place] for place in others], labels[others], [share], seed)
+        found.append(Fold(rows[others[train]], rows[others[val]], rows[part]))
+    return tuple(found)
+
+
+@contextmanager
+def _naming(classes: Iterable[str], layout: Layout, source: Split, remedy: str) -> Iterator[None]:
+    """Says which class has too few pictures."""
+    try:
+        yield
+    except TooFewImagesError as error:
+        label = str([*classes][error.label])
+        raise DataError(
+            f"a class must have at least {error.needed} different images to be split, got {error.found} of class "
+            f"{label!r} in {layout.place(source, label)}. {remedy}"
+        ) from error
+
+
+def deal(digests: Sequence[str], labels: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:
+    """Rows of as many parts of nearly equal size, each rising: every class and every part's total is spread evenly.
+
+    Args:
+        digests: Of each image's bytes, ``n`` of them; identical images go to the same part.
+        labels: ``(n,)``; identical images have the same one.
+        parts: How many.
+        seed: Of the draw.
+
+    Raises:
+        TooFewImagesError: A class has fewer pictures than there are parts.
+    """
+    dealt: list[list[int]] = [[] for _ in range(parts)]
+    for label in np.unique(labels):
+        groups = _groups(digests, np.flatnonzero(labels == label))
+        if len(groups) < parts:
+            raise TooFewImagesError(int(label), len(groups), parts)
+        own = [0] * parts
+        for digest in _shuffled(groups, seed):
+            place = min(range(parts), key=lambda part: (own[part], len(dealt[part])))
+            own[place] += len(groups[digest])
+            dealt[place] += groups[digest]
+    return [np.array(sorted(part), np.int64) for part in dealt]
 
 
 def split(digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
@@ -97,7 +204,7 @@ def split(digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[fl
         if len(groups) < len(parts):
             raise TooFewImagesError(int(label), len(groups), len(parts))
         images = sum(map(len, groups.values()))
-        order = sorted(groups, key=lambda digest: hashlib.blake2b(f"{seed} {digest}".encode()).digest())
+        order = _shuffled(groups, seed)
         for part, share in enumerate(shares):
             # Every later part, the remainder among them, keeps at least one picture.
             most = len(order) - (len(shares) - part)
@@ -106,6 +213,11 @@ def split(digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[fl
             order = [digest for place, digest in enumerate(order) if place not in taken]
         parts[-1] += [row for digest in order for row in groups[digest]]
     return [np.array(sorted(part), np.int64) for part in parts]
+
+
+def _shuffled(digests: Iterable[str], seed: int) -> list[str]:
+    """In an order that depends on the seed and the digests alone."""
+    return sorted(digests, key=lambda digest: hashlib.blake2b(f"{seed} {digest}".encode()).digest())
 
 
 def _draw(sizes: Sequence[int], wanted: int, most: int) -> set[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .dataset import Dataset
 from .folder import Layout
 from .images import find_decoded
 from .labels import read_layout
-from .split import split_folder
+from .split import folds_of, split_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +59,21 @@ def survey_folder(
     name: str | None = None,
     labels: Path | str | None = None,
     follow_symlinks: bool = False,
+    folds: int | Literal["auto"] = 1,
 ) -> Survey:
     """Looks at a data set; arguments as of `open_folder`.
 
     Raises:
         DataError: It cannot be searched on, as far as names tell.
+        OptionError: It cannot be divided into so many folds.
     """
     layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
     classes = check_classes(layout, layout.candidates, layout.skipped)
     files = layout.candidates
     # As if no two pictures were the same.
-    train, val, test = split_folder(layout, files, [file.path for file in files], range(len(files)), seed=0)
+    names, rows = [file.path for file in files], range(len(files))
+    found = folds_of(layout, files, names, rows, 0, folds)
+    train, val, test = (np.arange(len(files)),) * 3 if found else split_folder(layout, files, names, rows, seed=0)
     stand_in = Dataset(
         path=name or str(path),
         classes=classes,
@@ -82,6 +87,7 @@ def survey_folder(
         fingerprint="",
         images_digest="",
         images_folder=Path(),
+        folds=found,
     )
     return Survey(
         layout=layout,

@@ -22,6 +22,7 @@ from ..predict import metadata as meta
 from ..predict.formats import Format, Quantize, check_installed, choose_format
 from ..predict.predictor import Predictor
 from ..seeds import derive
+from ..settings import StudySettings
 from ..storage.base import StudyPlace
 from ..storage.models import KeptModel
 from ..storage.store import StudyStore
@@ -88,7 +89,8 @@ def export_model(
         study: Its folder, or its name and database.
         out: File to write, or the folder of a SavedModel.
         technique: Whose model; ``summarize(study).verdict.recommended`` is the one that a report recommends.
-        refit: Train the recipe on training and validation images first.
+        refit: Train the recipe on training and validation images first. Of a study in folds it is always trained first, on all
+            images but some to stop by.
         data: The study's images, where its own path no longer leads to them.
         cache_dir: As in `open_folder`.
         listener: Receives the progress of decoding.
@@ -105,6 +107,8 @@ def export_model(
     check_installed(form)
     check_target(out, form, force=file.get("force", False))
     store = StudyStore.open(study)
+    # No model of a fold is kept.
+    refit = refit or store.settings.data.folds > 1
     model = chosen_model(store, _technique(technique), refit=refit)
     dataset = study_data(store.settings, data, cache_dir, listener)
     if refit:
@@ -164,7 +168,7 @@ def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quanti
         "backbone": {"name": "MobileNetV2", "alpha": settings.alpha, "weights": Path(settings.weights).name},
         "technique": str(model.recipe.technique),
         "recipe": model.recipe.as_dict(),
-        "trained_on": "training and validation images" if model.refit else "training images",
+        "trained_on": _trained_on(settings, model),
         "trial": model.trial,
         "seed": model.seed,
         "epoch": model.epoch,
@@ -180,6 +184,12 @@ def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quanti
             "test": settings.data.test,
         },
     }
+
+
+def _trained_on(settings: StudySettings, model: KeptModel) -> str:
+    if settings.data.folds > 1:
+        return "images of all folds, but for some to stop by"
+    return "training and validation images" if model.refit else "training images"
 
 
 def _write_and_measure(
@@ -203,7 +213,8 @@ def _write_and_measure(
         raise StudyError(f"the model that {store.place} keeps of {model.recipe.technique} is damaged. Use --refit.") from error
     write_model(deployable, draft, form, quantize, pixels[held_out(dataset.train, REPRESENTATIVE)])
     meta.embed(draft, form, about)
-    rows = held_out(dataset.test, IMAGES)
+    # Of folds, all images are test images, and all but those of validation were trained on.
+    rows = held_out(dataset.val if dataset.folds else dataset.test, IMAGES)
     return measure(draft, Predictor(draft), trained.predict_on_batch, pixels[rows], dataset.labels[rows])
 
 

@@ -43,16 +43,26 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
         SearchFailedError: Training failed.
     """
     there = kept_model(store.files, model.recipe.technique, refit=True)
-    if there is not None and there.facts() == model.facts():
+    if there is not None and _same(there, model, divided=bool(dataset.folds)):
         return there
     context = _context(store.settings, dataset, cache_dir)
-    # As far into its schedule as the model was kept.
-    job = Job(model.recipe, model.seed, head_seed=model.seed, patience=None, rounds=model.epoch, keep=True)
+    # As far into its schedule as the model was kept; of a study in folds, as far as its validation images say.
+    rounds = None if dataset.folds else model.epoch
+    job = Job(model.recipe, model.seed, head_seed=model.seed, patience=None, rounds=rounds, keep=True)
     outcome = _train(context, SearchSpace.from_dict(store.settings.space), job, listener)
     assert outcome.weights is not None
     trained = dataclasses.replace(model, weights=outcome.weights)
+    if dataset.folds:
+        trained = dataclasses.replace(trained, epoch=outcome.best.epoch, val_score=outcome.best.score)
     keep(store.files, trained)
     return trained
+
+
+def _same(there: KeptModel, model: KeptModel, *, divided: bool) -> bool:
+    """Whether a kept model is the one that is wanted; how long one was trained that stopped by itself is not known before."""
+    if divided:
+        there = dataclasses.replace(there, epoch=model.epoch, val_score=model.val_score)
+    return there.facts() == model.facts()
 
 
 def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) -> Context:
@@ -67,15 +77,20 @@ def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) 
     fingerprint = weights_fingerprint(backbone, weights)
     if fingerprint != settings.weights_fingerprint:
         raise StudyError(f"--refit starts from the study's pretrained weights, but {settings.weights} now holds others.")
-    return Context(
+    divided = bool(dataset.folds)
+    if divided:
+        dataset = dataclasses.replace(dataset, train=np.setdiff1d(dataset.train, dataset.val), folds=())
+    else:
         # Still "validated" on the former validation images: they are trained on now, and cost less than all of them.
-        dataset=dataclasses.replace(dataset, train=np.union1d(dataset.train, dataset.val)),
+        dataset = dataclasses.replace(dataset, train=np.union1d(dataset.train, dataset.val))
+    return Context(
+        dataset=dataset,
         backbone=backbone,
         weights=weights,
         weights_fingerprint=fingerprint,
         cache=cache_root(cache_dir) / "activations",
         seed=settings.seed,
-        metric="log_loss",
+        metric=settings.metric if divided else "log_loss",
     )
 
 

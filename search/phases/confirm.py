@@ -20,12 +20,20 @@ from .training import Conditions, TrainingPhase
 
 
 class Confirmer(TrainingPhase):
-    """Does the training runs of a plan that have not been done yet, round by round."""
+    """Does the training runs of a plan that have not been done yet, round by round.
+
+    Args:
+        plan: What is to be trained.
+        dataset: Of the study, with its folds.
+        conditions: Of all runs.
+    """
 
     def __init__(self, plan: ConfirmationPlan, dataset: Dataset, conditions: Conditions) -> None:
         super().__init__(plan.store, conditions)
         self._plan = plan
-        self._dataset = dataset
+        # A model of one fold has not seen that fold's images: none is kept, but one trained on all of them when it is wanted.
+        self._keeps = not dataset.folds
+        self._dataset = dataset.fold(plan.store.fold)
         self._waiting: list[Run] = []
         self._running: dict[int, Run] = {}
         self._gone: set[Run] = set()
@@ -75,8 +83,15 @@ class Confirmer(TrainingPhase):
             return None
         ticket, self._begun = self._begun, self._begun + 1
         self._running[ticket] = own
-        patience = self._conditions.patience
-        job = Job(own.trial.recipe, own.seed, head_seed=own.seed, patience=patience, test=True, keep=True)
+        job = Job(
+            own.trial.recipe,
+            own.seed,
+            head_seed=own.seed,
+            patience=self._conditions.patience,
+            test=True,
+            keep=self._keeps,
+            fold=self._store.fold,
+        )
         return Train(ticket, job, self._conditions.cached_cuts)
 
     def _take(self) -> Run | None:
@@ -112,18 +127,19 @@ class Confirmer(TrainingPhase):
             scores={str(name): value for name, value in scores(outcome.test, labels).items()},
             predictions="",
         )
-        assert outcome.weights is not None
-        model = KeptModel(
-            recipe=run.trial.recipe,
-            trial=run.trial.number,
-            seed=run.seed,
-            order=run.number,
-            epoch=outcome.best.epoch,
-            val_score=confirmation.val_score,
-            weights=outcome.weights,
-        )
-        # The model first: a kill between the two then costs a training run, not the model.
-        self._keep(model)
+        if outcome.weights is not None:
+            # The model first: a kill between the two then costs a training run, not the model.
+            self._keep(
+                KeptModel(
+                    recipe=run.trial.recipe,
+                    trial=run.trial.number,
+                    seed=run.seed,
+                    order=run.number,
+                    epoch=outcome.best.epoch,
+                    val_score=confirmation.val_score,
+                    weights=outcome.weights,
+                )
+            )
         if (recorded := self._store.confirm(confirmation, outcome.test, labels, claim=run.claim)) is None:
             return False
         self._listener(Confirmed(recorded))

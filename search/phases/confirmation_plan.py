@@ -57,15 +57,16 @@ class ConfirmationPlan:
 
     Args:
         store: Of the study.
-        seeds: Of each finalist; ``auto`` for as many as it takes.
+        seeds: Of each finalist; ``auto`` for as many as it takes, and for one in each fold: folds repeat the training as well.
         care: Difference that matters, in the metric's unit.
     """
 
     def __init__(self, store: StudyStore, seeds: int | Literal["auto"] = "auto", care: float = CARE) -> None:
         self.store = store
         self.care = care
-        self.auto = seeds == "auto"
-        self.first = FIRST if seeds == "auto" else seeds
+        divided = store.settings.data.folds > 1
+        self.auto = seeds == "auto" and not divided
+        self.first = (1 if divided else FIRST) if seeds == "auto" else seeds
         self.prospect: Prospect | None = None
         self._looks: dict[tuple[tuple[int, int], ...], Counter[Technique] | None] = {}
 

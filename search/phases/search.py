@@ -172,7 +172,8 @@ class Searcher(TrainingPhase):
         self._slots.began(trial.number)
         self._running[trial.number] = _Running(trial, [])
         self._listener(TrialStarted(trial))
-        job = Job(trial.recipe, trial.seed, head_seed=derive(self._seed, 0, 1), patience=self._conditions.patience)
+        head_seed, patience = derive(self._seed, 0, 1), self._conditions.patience
+        job = Job(trial.recipe, trial.seed, head_seed=head_seed, patience=patience, fold=trial.fold)
         return Train(trial.number, job, self._conditions.cached_cuts)
 
     def _proposal(self, worker: str) -> Proposal | None:
@@ -186,7 +187,7 @@ class Searcher(TrainingPhase):
             if (values := self._values_for(slot)) is None:
                 return None
             self._slots.draft(slot, values)
-        return Proposal(values, self._space.recipe(values), self._slots.seed_of(slot), worker)
+        return Proposal(values, self._space.recipe(values), self._slots.seed_of(slot), worker, self._store.fold)
 
     def _values_for(self, slot: int) -> Values | None:
         if slot < len(self._design):

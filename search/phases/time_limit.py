@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class TimeLimit:
     def left(self) -> float:
         """Seconds until the deadline; negative behind it, infinite without a limit."""
         return self.deadline - self.now()
+
+    def share(self, parts: int) -> TimeLimit:
+        """The limit of the first of so many parts that are to have equal times."""
+        return replace(self, deadline=self.now() + max(0.0, self.left) / parts) if self.exists else self
 
     def reached(self, reserve: float = 0.0) -> bool:
         """Whether no more than ``reserve`` seconds are left."""

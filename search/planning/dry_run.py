@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...spaces.backbone.network import IMAGE
 from ...spaces.backbone.spec import weights_fingerprint
@@ -59,7 +59,7 @@ class DryRun:
         plan: What was asked for.
         survey: What names and sizes tell about the data set.
         dataset: The data set itself, if an earlier run has decoded it.
-        trials: Trials of the whole study; no more than the space has recipes.
+        trials: Trials of the whole study, or of each of its folds; no more than the space has recipes.
         workers: Processes that train in parallel.
         cuts: The activations that may be cached, the smallest first.
         from_pixels: First trained layers (0 for ``full``) that always train from pixels: their activations are larger than the
@@ -120,19 +120,21 @@ def dry_run(plan: Plan) -> DryRun:
     forecast = None
     if isinstance(costs, Speeds):
         kept = frozenset(cut.cut for cut in cuts if cut.kept)
-        data = context.dataset
+        data, folds = context.dataset.fold(0), len(context.dataset.folds) or 1
+        profiled = dataset and kept_profile(replace(context, dataset=data))
+        seeds = (TYPICAL if folds == 1 else 1) if budget.confirm == "auto" else budget.confirm
         forecast = Estimator(costs, space, kept).forecast(
             Counts(
                 images=survey.to_decode,
                 train=len(data.train),
                 val=len(data.val),
                 test=len(data.test),
-                trials=trials,
-                confirm=TYPICAL if budget.confirm == "auto" else budget.confirm,
+                trials=folds * trials,
+                confirm=folds * seeds,
                 workers=workers,
                 processes=max(1, choose_processes(None, survey.images)),
                 missing=missing,
-                profile=0 if dataset and kept_profile(context) else min(len(data.train), MOST_IMAGES),
+                profile=0 if profiled else folds * min(len(data.train), MOST_IMAGES),
             )
         )
     return DryRun(
@@ -172,7 +174,8 @@ def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tup
     total = dict.fromkeys(costs.values_at, 0)
     missing_bytes = dict.fromkeys(costs.values_at, 0)
     rows = 0
-    for part in ("search", "test"):
+    # The folds' test images are among those that are searched on.
+    for part in ("search",) if context.dataset.folds else ("search", "test"):
         planned = planned_passes(context, space, costs.values_at, part)
         keys = {key for work in planned for key in work.keys(context)}
         missing = {key for key in keys if not cache.has(key)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...spaces.recipe import BatchNorm, ClassWeight
 from ..options import Budget
@@ -26,6 +26,7 @@ class RunOptions:
         demo: Variant of the built-in set.
         labels: CSV file that names the images and their classes; None for class folders.
         follow_symlinks: Whether links that leave the folder of images are followed.
+        folds: As in `Reading`.
         study: Folder of the study, or its name in ``storage``.
         storage: Database of shared studies; None for folders.
         fresh: Whether an existing study is to be deleted.
@@ -43,6 +44,7 @@ class RunOptions:
     demo: str = "small-similar"
     labels: Path | None = None
     follow_symlinks: bool = False
+    folds: int | Literal["auto"] = 1
     study: Path | None = None
     storage: Storage | None = None
     fresh: bool = False

@@ -114,7 +114,12 @@ class Plan:
 
     def _reading(self) -> Reading:
         options = self.options
-        return {"size": self.search.backbone.size, "labels": options.labels, "follow_symlinks": options.follow_symlinks}
+        return {
+            "size": self.search.backbone.size,
+            "labels": options.labels,
+            "follow_symlinks": options.follow_symlinks,
+            "folds": options.folds,
+        }
 
 
 def plan_run(options: RunOptions) -> Plan:

@@ -5,6 +5,9 @@ images, is the covariance of `bootstrap`'s resamples. What seeds do to a whole s
 seeds tell little of σ, so it is drawn anew each time: its prior is half-Cauchy with scale `Prior.seeds` (Gelman 2006),
 and the seeds' sample variance s² is distributed as (σ² + v) · χ²(K − 1) / (K − 1), where v is what images alone explain of it.
 
+Where the images are divided into folds, the covariance of the folds' scores, drawn anew each time as in a Student's t, stands
+in place of both, unless the images alone explain more.
+
 Only the gaps between techniques matter. Before the study a gap is taken to be normal about 0 with standard deviation τ
 (`Prior.gap`); then it is normal after it too (Gelman et al. 2013, section 3.5). In an orthonormal basis of the gaps, with E the
 covariance of the error and g what was observed,
@@ -100,7 +103,15 @@ class Belief:
         # The gap of two techniques has twice the variance of either.
         self._prior = prior.gap**2 / 2
         rng = np.random.default_rng(_SEED)
-        self._added = np.stack([_spread(one, prior.seeds, rng) ** 2 / one.seeds for one in own], axis=1)
+        by_fold = [one.by_fold for one in own if one.by_fold is not None]
+        if by_fold:
+            self._added = np.zeros((DRAWS, len(own)))
+            freedom = len(by_fold[0]) - 1
+            between = np.cov(np.stack(by_fold)) / len(by_fold[0])
+            if np.trace(self._basis @ (between - self._images) @ self._basis.T) > 0:
+                self._images = between * (freedom / rng.chisquare(freedom, DRAWS))[:, None, None]
+        else:
+            self._added = np.stack([_spread(one, prior.seeds, rng) ** 2 / one.seeds for one in own], axis=1)
         self._noise = rng.standard_normal((DRAWS, len(own) - 1))
 
     def chances(self, care: float) -> dict[Technique, Chance]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -48,17 +49,24 @@ class StudyNotes:
 
     def __init__(self, files: StudyFiles, driver: str = "") -> None:
         self._files = files
+        self._fold = ""
         # A file for each driver: none overwrites another's.
         own = f"/{driver.replace('/', '-')}.json" if driver else ".json"
         self._runs, self._timing = f"runs{own}", f"timing{own}"
 
+    def of_fold(self, number: int) -> StudyNotes:
+        """The same, but for the test files and the profile, of which each fold has its own."""
+        own = copy.copy(self)
+        own._fold = f"folds/{number}-" if number else ""
+        return own
+
     def keep_test_files(self, files: Sequence[str]) -> None:
         """Records which files, relative to the data folder, the test split consists of, in its order."""
-        self._write(_TEST_FILES, list(files))
+        self._write(self._fold + _TEST_FILES, list(files))
 
     def test_files(self) -> tuple[str, ...]:
         """The files of the test split in its order, relative to the data folder; empty where they were not recorded."""
-        return self._read(_TEST_FILES, tuple[str, ...]) or ()
+        return self._read(self._fold + _TEST_FILES, tuple[str, ...]) or ()
 
     def keep_weights_file(self, name: str, *, downloaded: bool) -> None:
         """Records which file the pretrained weights came from, and whether Keras downloaded it for this study."""
@@ -71,11 +79,11 @@ class StudyNotes:
 
     def keep_profile(self, profile: DepthProfile) -> None:
         """Records the depth profile of the training images."""
-        self._write(_PROFILE, dataclasses.asdict(profile))
+        self._write(self._fold + _PROFILE, dataclasses.asdict(profile))
 
     def profile(self) -> DepthProfile | None:
         """The depth profile of the training images; None where it was not measured, or cannot be read."""
-        return self._read(_PROFILE, DepthProfile)
+        return self._read(self._fold + _PROFILE, DepthProfile)
 
     def keep_run(self, device: Device, workers: int) -> None:
         """Records that a run begins: what it trains on, which is what its times are of."""

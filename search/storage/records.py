@@ -23,7 +23,7 @@ from ...spaces.space import SearchSpace
 from ..trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from .decoding import RecordError, check_schema, convert, finite, number
 
-_STORED_APART = frozenset({"number", "recipe", "seed", "started", "worker", "ended", "score"})
+_STORED_APART = frozenset({"number", "recipe", "seed", "started", "worker", "fold", "ended", "score"})
 """Fields that Optuna has a place of its own for, or that were written when the trial began."""
 
 _KINDS = {TrialState.COMPLETE: CompleteTrial, TrialState.PRUNED: PrunedTrial, TrialState.FAIL: FailedTrial}
@@ -38,12 +38,14 @@ class Proposal:
         recipe: That they make.
         seed: Of the trial.
         worker: That will train it.
+        fold: Of the trial.
     """
 
     values: Values
     recipe: Recipe
     seed: int
     worker: str = ""
+    fold: int = 0
 
 
 def begun_trial(proposal: Proposal, space: SearchSpace) -> FrozenTrial:
@@ -58,6 +60,7 @@ def begun_trial(proposal: Proposal, space: SearchSpace) -> FrozenTrial:
             "values": proposal.values,
             "seed": proposal.seed,
             "worker": proposal.worker,
+            "fold": proposal.fold,
             "owner": {"host": socket.gethostname(), "pid": os.getpid()},
         },
     )

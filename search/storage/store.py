@@ -17,11 +17,12 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import json
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from ...spaces.ranges import Values
 from ...spaces.recipe import Technique
 from ...spaces.space import SearchSpace
 from ..events import Listener, Warned, ignore
+from ..seeds import derive
 from ..selection import finalists
 from ..settings import StudySettings
 from ..trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, Measurement, RunningTrial, Trial
@@ -68,6 +70,7 @@ class StudyStore:
         self._unread: dict[str, str] = {}
         self._finished: dict[int, FinishedTrial] = {}
         self._space = SearchSpace.from_dict(parts.settings.space)
+        self._fold: int | None = None
 
     @property
     def damage(self) -> str:
@@ -98,6 +101,20 @@ class StudyStore:
             raise DamagedStudyError(self.place, self._source.damage)
         return self._source
 
+    @property
+    def folds(self) -> tuple[StudyStore, ...]:
+        """The study as each fold's search sees it: its own trials, confirmations and notes, and a seed of its own.
+
+        Where the images are not divided into folds, that is the study itself.
+        """
+        count = self.settings.data.folds
+        return (self,) if count == 1 or self._fold is not None else tuple(map(self._of_fold, range(count)))
+
+    @property
+    def fold(self) -> int:
+        """Which fold this is, from 0; 0 too where there are none."""
+        return self._fold or 0
+
     def hold(self, listener: Listener = ignore) -> AbstractContextManager[None]:
         """Holds the study for the time of a search: see `StudyTrials.hold`. Its warnings become events."""
         return self.recorder.hold(lambda sentence: listener(Warned(sentence)))
@@ -109,7 +126,12 @@ class StudyStore:
             return None
         number, proposal = begun
         return RunningTrial(
-            number=number, recipe=proposal.recipe, seed=proposal.seed, started=datetime.now(UTC), worker=proposal.worker
+            number=number,
+            recipe=proposal.recipe,
+            seed=proposal.seed,
+            started=datetime.now(UTC),
+            worker=proposal.worker,
+            fold=proposal.fold,
         )
 
     def measure(self, number: int, measurement: Measurement) -> None:
@@ -145,7 +167,7 @@ class StudyStore:
                 if isinstance(trial, FinishedTrial):
                     self._finished[frozen.number] = trial
             found.append(trial)
-        return tuple(found)
+        return tuple(trial for trial in found if self._fold in (None, trial.fold))
 
     def values(self) -> dict[int, Values]:
         """What was proposed, by trial."""
@@ -176,7 +198,7 @@ class StudyStore:
             claim: Of the task that this completes. Where another driver has it by now, nothing is recorded and None returned.
         """
         stem = f"confirm/{confirmation.recipe.technique}-{confirmation.trial:05}-{confirmation.seed}"
-        stored = dataclasses.replace(confirmation, predictions=f"{stem}.npz")
+        stored = dataclasses.replace(confirmation, predictions=f"{stem}.npz", fold=self.fold)
         arrays = io.BytesIO()
         np.savez_compressed(arrays, probabilities=probabilities, labels=labels)
         fields = json.dumps(dataclasses.asdict(stored)).encode()
@@ -200,11 +222,32 @@ class StudyStore:
                 self._cannot_read(name, error)
             else:
                 found.append(confirmation)
-        return tuple(found)
+        return tuple(one for one in found if self._fold in (None, one.fold))
 
     def finalists(self) -> dict[Technique, CompleteTrial]:
-        """The trial of each technique that meets the test split: see `selection.finalists`."""
+        """The trial of each technique that meets the test split: see `selection.finalists`.
+
+        Of a study in folds, each of which has finalists of its own, these are the recipes that would be trained on all images.
+        """
         return finalists(self.trials(), self.settings.metric)
+
+    def confirmed(self) -> dict[Technique, tuple[Confirmation, ...]]:
+        """The confirmations of each technique's finalist, fold by fold; those of an earlier finalist say nothing of it.
+
+        Folds in which a technique has none while another one has are left out: techniques are compared on the same images.
+        """
+        found: dict[Technique, tuple[Confirmation, ...]] = {}
+        by_fold = []
+        for fold in self.folds:
+            stored, best = fold.confirmations(), fold.finalists()
+            own = {technique: tuple(c for c in stored if c.trial == one.number) for technique, one in best.items()}
+            by_fold.append({technique: confirmations for technique, confirmations in own.items() if confirmations})
+        tested = {technique for own in by_fold for technique in own}
+        for own in by_fold:
+            for technique in Technique:
+                if technique in own and (len(by_fold) == 1 or own.keys() == tested):
+                    found[technique] = (*found.get(technique, ()), *own[technique])
+        return found
 
     def predictions(self, confirmation: Confirmation) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The stored test predictions of a confirmation, and the labels.
@@ -221,9 +264,35 @@ class StudyStore:
             raise DamagedStudyError(self.place, f"{name} cannot be read") from error
 
     def stacked(self, confirmations: Sequence[Confirmation]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The predictions of confirmations of one technique, ``(seeds, n, classes)``, and the labels, ``(n,)``."""
-        loaded = [self.predictions(confirmation) for confirmation in confirmations]
-        return np.stack([probabilities for probabilities, _ in loaded]), loaded[0][1]
+        """The predictions of confirmations of one technique, ``(seeds, n, classes)``, and the labels, ``(n,)``.
+
+        Of several folds the images come one fold after the other, with as many seeds as each fold has.
+        """
+        by_fold: dict[int, list[tuple[NDArray[np.float32], NDArray[np.int64]]]] = {}
+        for one in confirmations:
+            by_fold.setdefault(one.fold, []).append(self.predictions(one))
+        seeds = min(map(len, by_fold.values()))
+        stacks = [np.stack([probabilities for probabilities, _ in by_fold[fold][:seeds]]) for fold in sorted(by_fold)]
+        return np.concatenate(stacks, axis=1), np.concatenate([by_fold[fold][0][1] for fold in sorted(by_fold)])
+
+    def fold_of_images(self, confirmations: Sequence[Confirmation]) -> NDArray[np.int64] | None:
+        """Which fold tested each image of `stacked`, ``(n,)``; None where there is one split."""
+        if self.settings.data.folds == 1:
+            return None
+        first = {confirmation.fold: confirmation for confirmation in confirmations}
+        return np.concatenate([np.full(len(self.predictions(first[fold])[1]), fold) for fold in sorted(first)])
+
+    def test_files(self, folds: Collection[int] = (0,)) -> tuple[str, ...]:
+        """The files of the test images of some folds, in the order of `stacked`; empty where one of them is not recorded."""
+        found = [fold.notes.test_files() for fold in self.folds if fold.fold in folds]
+        return tuple(file for own in found for file in own) if all(found) else ()
+
+    def _of_fold(self, number: int) -> StudyStore:
+        own = copy.copy(self)
+        own._fold = number
+        own.settings = dataclasses.replace(self.settings, seed=derive(self.settings.seed, 9, number))
+        own.notes = self.notes.of_fold(number)
+        return own
 
     def _frozen(self) -> list[FrozenTrial]:
         try:

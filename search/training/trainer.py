@@ -44,6 +44,7 @@ class Job:
             keeps the head that it starts from. None trains all and keeps the best.
         test: Whether to predict the test split with the model of the best epoch. Only confirmation asks for it.
         keep: Whether to give the weights of the best epoch.
+        fold: Whose splits of the data set are used.
     """
 
     recipe: Recipe
@@ -53,6 +54,7 @@ class Job:
     rounds: int | None = None
     test: bool = False
     keep: bool = False
+    fold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ class Trainer:
         self._inputs_for = inputs_for
         self._network = network
         self._shelf = ModelShelf(network, len(dataset.classes), threads=threads)
-        self._heads: dict[tuple[Recipe, int, int | None], _Head] = {}
-        self._scaling: Scaling | None = None
+        self._heads: dict[tuple[Recipe, int, int | None, int], _Head] = {}
+        self._scalings: dict[int, Scaling] = {}
 
     def train(self, job: Job, cached_cuts: Collection[int] = ()) -> Generator[Measurement, None, Outcome]:
         """Trains ``job``, yielding a measurement an epoch; the generator's value is the outcome.
@@ -142,16 +144,16 @@ class Trainer:
         start = replace(head.best, epoch=0) if head else None
         if start is not None:
             yield start
-        stage = self._stage(recipe, self._inputs_for(recipe, cached_cuts, job.test))
+        stage = self._stage(recipe, self._inputs_for(recipe, cached_cuts, job.test), job.fold)
         model = stage.model
         model.reset(recipe, job.seed, head.arrays if head else None)
         trained = yield from stage.train(job.seed, job.patience, job.rounds, start)
         model.restore(trained.snapshot)
-        test = stage.predict(self._dataset.test) if job.test else None
+        test = stage.predict(self._dataset.fold(job.fold).test) if job.test else None
         weights = None
         if job.keep:
             layers = model.layers_of(trained.snapshot)
-            weights = whole_weights(recipe, self._network, layers, self._head_of(stage, trained.snapshot))
+            weights = whole_weights(recipe, self._network, layers, self._head_of(stage, trained.snapshot, job.fold))
         seconds = time.perf_counter() - started
         measured = trained.seconds + (head.seconds if head else 0.0)
         return Outcome(
@@ -171,28 +173,30 @@ class Trainer:
         first = job.recipe.first_stage
         if first is None:
             return None
-        key = (first, job.head_seed, job.patience)
+        key = (first, job.head_seed, job.patience, job.fold)
         if key in self._heads:
             return self._heads[key]
         rounds = REFIT_PENALTIES if job.rounds is not None and first.trains_path else None
-        stage = self._stage(first, self._inputs_for(first, cached_cuts, False))
+        stage = self._stage(first, self._inputs_for(first, cached_cuts, False), job.fold)
         stage.model.reset(first, job.head_seed, None)
         trained = _value_of(stage.train(job.head_seed, job.patience, rounds))
-        head = _Head(trained.best, self._head_of(stage, trained.snapshot), trained.seconds)
+        head = _Head(trained.best, self._head_of(stage, trained.snapshot, job.fold), trained.seconds)
         self._heads[key] = replace(head, seconds=0.0)
         return head
 
-    def _head_of(self, stage: Stage, snapshot: Any) -> list[NDArray[np.float32]]:
+    def _head_of(self, stage: Stage, snapshot: Any, fold: int) -> list[NDArray[np.float32]]:
         """The head of a snapshot, for features that are not standardised."""
         head = stage.model.head_of(snapshot)
-        return self._scaling.fold(head) if self._scaling and stage.recipe.trains_path else head
+        return self._scalings[fold].fold(head) if stage.recipe.trains_path else head
 
-    def _stage(self, recipe: Recipe, inputs: Inputs) -> Stage:
+    def _stage(self, recipe: Recipe, inputs: Inputs, fold: int) -> Stage:
+        dataset = self._dataset.fold(fold)
         if recipe.trains_path:
-            self._scaling = self._scaling or Scaling.of(inputs, self._dataset.train)
-            inputs = StandardizedInputs(inputs, self._scaling)
+            if fold not in self._scalings:
+                self._scalings[fold] = Scaling.of(inputs, dataset.train)
+            inputs = StandardizedInputs(inputs, self._scalings[fold])
         model = self._shelf.take(recipe, inputs.cut, inputs.dtype)
-        return Stage(self._dataset, self._metric, recipe, inputs, model)
+        return Stage(dataset, self._metric, recipe, inputs, model)
 
 
 def _value_of(generator: Generator[Any, None, T]) -> T:

@@ -1,6 +1,6 @@
 import pytest
 
-from tlsearch.cli.options import parse_bytes, parse_confirm, parse_duration, parse_workers
+from tlsearch.cli.options import parse_bytes, parse_confirm, parse_duration, parse_folds, parse_workers
 from tlsearch.spaces.errors import OptionError
 
 
@@ -20,6 +20,9 @@ from tlsearch.spaces.errors import OptionError
         (parse_confirm, "auto", "auto"),
         (parse_confirm, "0", 0),
         (parse_confirm, "1000", 1000),
+        (parse_folds, "auto", "auto"),
+        (parse_folds, "1", 1),
+        (parse_folds, "20", 20),
     ],
 )
 def test_reads(read, text, value):
@@ -42,6 +45,10 @@ def test_reads(read, text, value):
         (parse_confirm, "1001"),
         (parse_confirm, "-1"),
         (parse_confirm, "9" * 5000),
+        (parse_folds, "0"),
+        (parse_folds, "2"),
+        (parse_folds, "21"),
+        (parse_folds, "five"),
     ],
 )
 def test_refuses_with_what_was_got(read, text):

@@ -4,7 +4,7 @@ import pytest
 
 from tlsearch.reports import summarize
 
-from .factory import whole_study
+from .factory import divided_study, whole_study
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +19,9 @@ def same(tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
     other = whole_study(runs / "larger", {"size": 224, "seed": 1}, skills={"frozen": 0.9, "fine-tune": 0.95, "full": 0.9})
     return [summarize(whole_study(runs / "photos")), summarize(other)]
+
+
+@pytest.fixture(scope="module")
+def divided(tmp_path_factory):
+    """Of a study in five folds."""
+    return summarize(divided_study(tmp_path_factory.mktemp("runs") / "photos"))

@@ -75,8 +75,8 @@ def store_of(path, trials=(), changes=None, data=None, timing=TIMING):
 def confirm(store, trial, skill, seeds=3, seconds=10.0):
     """Records confirmations of ``trial`` with a model that is right with probability ``skill``."""
     data = store.settings.data
-    labels = np.repeat(np.arange(len(data.classes)), data.test_per_class)
-    rng = np.random.default_rng([7, *map(ord, trial.recipe.technique)])
+    labels = np.repeat(np.arange(len(data.classes)), [images // data.folds for images in data.test_per_class])
+    rng = np.random.default_rng([7, *map(ord, trial.recipe.technique), *[store.fold] * (data.folds > 1)])
     for seed in range(seeds):
         (probabilities,) = predict(rng, labels, skill, seeds=1, classes=len(data.classes))
         store.confirm(
@@ -110,6 +110,26 @@ def whole_study(path, changes=None, data=None, skills=SKILLS, **options):
     store.notes.keep_profile(PROFILE)
     for trial, technique in zip(trials[:3], Technique, strict=True):
         confirm(store, trial, skills[technique], seconds=trial.seconds)
+    return store
+
+
+def divided_study(path, folds=5, skills=SKILLS, unfinished=()):
+    """A study of 400 images in folds, each of which tried one recipe of each technique and confirmed it with one seed.
+
+    Args:
+        unfinished: Folds and techniques that were not confirmed.
+    """
+    data = {"folds": folds, "train": 400 - 400 // folds - 60, "val": 60, "test": 400, "test_per_class": (200, 200)}
+    store = store_of(path, data=data)
+    for fold in store.folds:
+        fold.notes.keep_test_files([f"{fold.fold}-{image}.jpg" for image in range(400 // folds)])
+        fold.notes.keep_profile(PROFILE)
+        for place, technique in enumerate(Technique):
+            trial = complete(3 * fold.fold + place, technique, (0.7, 0.8 + fold.fold / 100), fold=fold.fold)
+            begin(fold, values(str(technique)), trial.recipe, seed=trial.seed)
+            fold.finish(trial)
+            if (fold.fold, technique) not in unfinished:
+                confirm(fold, trial, skills[technique], seeds=1)
     return store
 
 

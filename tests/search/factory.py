@@ -130,7 +130,7 @@ def striped_dataset(folder, size=32, count=48):
 
 def begin(store, values, recipe, *, seed, worker=""):
     """Begins a trial, and gives it."""
-    return store.begin(lambda: Proposal(values, recipe, seed, worker))
+    return store.begin(lambda: Proposal(values, recipe, seed, worker, store.fold))
 
 
 def add(store, trial, technique="frozen"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tlsearch.search.selection import Candidates, better, finalists, within_noise
 from tlsearch.spaces.recipe import Technique
 
-from .factory import complete, failed, measurement, pruned
+from .factory import complete, failed, measurement, pruned, recipe
 
 RUNS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12)
 """Scores and losses of epochs, in twentieths: ties are frequent."""
@@ -104,3 +104,15 @@ def test_of_equals_the_earlier_one_and_of_losses_the_lower():
     equals = (complete(0, scores=(0.8,)), complete(1, scores=(0.8,)), complete(2, scores=(0.9,)))
     assert finalists(equals, "accuracy")[Technique.FROZEN].number == 2
     assert finalists(equals, "log_loss")[Technique.FROZEN].number == 0
+
+
+def test_of_folds_the_finalist_is_the_recipe_with_the_best_mean_of_those_that_most_folds_have_tried():
+    rates = {name: recipe("frozen", learning_rate=rate) for name, rate in (("a", 1e-3), ("b", 2e-3), ("lucky", 3e-3))}
+    tried = [(0, "a", 0.7), (0, "b", 0.9), (1, "a", 0.9), (1, "b", 0.6), (1, "lucky", 0.95), (1, "a", 0.8)]
+    trials = [
+        complete(number, recipe=rates[name], scores=(score,), fold=fold) for number, (fold, name, score) in enumerate(tried)
+    ]
+    found = finalists(trials, "accuracy")[Technique.FROZEN]
+    assert (found.number, found.recipe, found.score) == (0, rates["a"], pytest.approx(0.8))
+    # Of one fold alone it is the best score.
+    assert finalists([trial for trial in trials if trial.fold], "accuracy")[Technique.FROZEN].recipe is rates["lucky"]

@@ -1,13 +1,20 @@
 """A whole study with real workers, on data whose test images cannot be read until confirmation."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 import tlsearch.search.study as study_module
 from tlsearch.search.data.images import open_images
-from tlsearch.search.events import Confirmed, PhaseEnded, PhaseStarted, Warned
+from tlsearch.search.data.split import Fold
+from tlsearch.search.events import Confirmed, FoldStarted, PhaseEnded, PhaseStarted, Warned
+from tlsearch.search.machine.devices import Device
 from tlsearch.search.settings import WarmStart
+from tlsearch.search.storage.models import kept_bytes
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.study import Budget, Study
+from tlsearch.search.workers.messages import Ready
 from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import StudyError, UnusedStudyError
 from tlsearch.spaces.presets import load_preset
@@ -93,3 +100,115 @@ def test_confirmation_goes_by_what_one_cares_about(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         study.run(Budget(confirm="auto", care=0.02))
     assert planned == [("auto", 0.02)]
+
+
+def in_folds(dataset, count=3):
+    """The data set divided into folds, each with images of both classes on every side."""
+    rows = np.arange(len(dataset.labels))
+    number = rows // 2 % count
+    parts = [(rows[number == own], rows[number != own]) for own in range(count)]
+    folds = tuple(Fold(train=rest[4:], val=rest[:4], test=test) for test, rest in parts)
+    return dataclasses.replace(dataset, train=rows, val=rows[:6], test=rows, folds=folds)
+
+
+def searched_in_folds(folder, dataset, listener=lambda event: None, trials=2, **budget):
+    study = Study.open(
+        folder / "study", dataset, backbone=BackboneSpec(0.35, 32, "random"), space=SPACE, cache_dir=folder / "cache"
+    )
+    study.run(Budget(trials=trials, **budget), workers=1, listener=listener)
+    return study.store
+
+
+def what_was_found(store):
+    trials = [(t.fold, t.recipe, t.seed, t.score, [m.val_loss for m in t.curve]) for t in store.trials()]
+    tested = [(c.fold, c.recipe, c.seed, c.scores) for c in store.confirmations()]
+    return trials, sorted(tested, key=str)
+
+
+@pytest.mark.slow
+@pytest.mark.trains
+def test_no_fold_learns_anything_of_its_test_images(tmp_path):
+    """The first fold's search is the same whatever is on its test images, and whatever they are said to be."""
+    dataset = in_folds(striped_dataset(tmp_path))
+    hidden = dataset.folds[0].test
+    pixels = open_images(dataset.images_folder)[:]
+    pixels[hidden] = np.random.default_rng(1).integers(0, 255, pixels[hidden].shape)
+    write_images(tmp_path / "others", pixels)
+    labels = dataset.labels.copy()
+    labels[hidden] = 1 - labels[hidden]
+    other = dataclasses.replace(dataset, labels=labels, images_folder=tmp_path / "others", images_digest="others")
+    found = []
+    for name, data in (("as it is", dataset), ("changed", other)):
+        (tmp_path / name).mkdir()
+        found.append(searched_in_folds(tmp_path / name, data))
+    first, second = ([fold.trials() for fold in store.folds] for store in found)
+    assert [len(trials) for trials in first] == [2, 2, 2]
+    assert [[m.val_loss for m in t.curve] for t in first[0]] == [[m.val_loss for m in t.curve] for t in second[0]]
+    assert [t.score for t in first[0]] == [t.score for t in second[0]]
+    # The other folds train on them, which shows that they were changed.
+    assert [[m.val_loss for m in t.curve] for t in first[1]] != [[m.val_loss for m in t.curve] for t in second[1]]
+    profiles = [[fold.notes.profile() for fold in store.folds] for store in found]
+    assert profiles[0][0] == profiles[1][0] and profiles[0][1] != profiles[1][1]
+
+
+@pytest.mark.slow
+@pytest.mark.trains
+def test_a_study_in_folds_that_was_cut_off_goes_on_in_the_fold_where_it_was(tmp_path):
+    dataset = in_folds(striped_dataset(tmp_path))
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = searched_in_folds(tmp_path / "whole", dataset)
+
+    def interrupt(event):
+        if isinstance(event, Confirmed) and event.confirmation.fold == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        searched_in_folds(tmp_path / "cut", dataset, interrupt)
+    heard = []
+    cut = searched_in_folds(tmp_path / "cut", dataset, heard.append)
+    assert [event.number for event in heard if isinstance(event, FoldStarted)] == [1, 2]
+    assert what_was_found(cut) == what_was_found(whole)
+    # One seed a fold repeats the training often enough; nothing is kept that has not seen all images.
+    assert len(whole.confirmations()) == 3 * 2 and kept_bytes(whole.files) == 0
+    tests = [fold.notes.test_files() for fold in whole.folds]
+    assert [len(files) for files in tests] == [len(fold.test) for fold in dataset.folds]
+    heard.clear()
+    searched_in_folds(tmp_path / "cut", dataset, heard.append)
+    assert heard == []
+
+
+class Idle:
+    """A pool whose workers have nothing to do."""
+
+    workers = ()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def begin(self, begin):
+        pass
+
+    def share(self, keys):
+        pass
+
+    def wait_until_ready(self):
+        return Ready({}, Device("CPU", "tensorflow", "float32"))
+
+
+def test_folds_share_a_time_limit(tmp_path, monkeypatch):
+    limits, heard = [], []
+
+    def run_fold(study, pool, filler, trials, plan, conditions, *, prune):
+        limits.append((plan.store.fold, conditions.limit.left))
+        return True
+
+    monkeypatch.setattr(study_module, "_start_pool", lambda *_: Idle())
+    monkeypatch.setattr(Study, "_run_fold", run_fold)
+    searched_in_folds(tmp_path, in_folds(striped_dataset(tmp_path)), heard.append, seconds=300)
+    # Nothing takes any time here: each fold that follows could have half, then all, of what is left.
+    assert [(fold, round(left / 50)) for fold, left in limits] == [(0, 2), (1, 3), (2, 6)]
+    assert [event.number for event in heard if isinstance(event, FoldStarted)] == [0, 1, 2]

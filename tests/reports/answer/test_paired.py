@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+from scipy.stats import t
 
 from tlsearch.reports import summarize
 from tlsearch.reports.answer.paired import difference
@@ -6,7 +8,7 @@ from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import complete
-from ..factory import store_of, whole_study
+from ..factory import divided_study, store_of, whole_study
 
 FROZEN = Technique.FROZEN
 
@@ -61,3 +63,15 @@ def confirm_seed(store, seed, skill):
 
 def test_what_was_not_tested_has_no_difference(same, tmp_path):
     assert difference(FROZEN, same[0], summarize(store_of(tmp_path / "empty"))) is None
+
+
+def test_of_folds_a_difference_is_that_of_the_folds(divided, tmp_path):
+    skills = dict.fromkeys(Technique, 0.9)
+    other = summarize(divided_study(tmp_path / "other", skills=skills))
+    found = difference(FROZEN, divided, other)
+    gaps = np.array(other.of(FROZEN).test.by_seed) - np.array(divided.of(FROZEN).test.by_seed)
+    half = t.ppf(0.975, 4) * gaps.std(ddof=1) / np.sqrt(5)
+    low, high = found.ci95
+    assert found.difference == pytest.approx(gaps.mean()) and low < found.difference < high
+    assert (high - low) / 2 >= 0.95 * half
+    assert difference(FROZEN, divided, summarize(divided_study(tmp_path / "three", folds=4))).ci95 is None

@@ -10,7 +10,7 @@ from tlsearch.spaces.errors import StudyError
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import complete, failed
-from ..factory import PROFILE, confirm, store_of, whole_study
+from ..factory import PROFILE, confirm, divided_study, store_of, whole_study
 
 FROZEN, FINE_TUNE, FULL = Technique
 
@@ -131,3 +131,29 @@ def test_how_far_a_finalists_validation_score_was_luck_is_told(tmp_path):
     techniques = {one["technique"]: one for one in json.loads(render(summary, "json"))["techniques"]}
     assert techniques["frozen"]["confirmed_val_score"] == pytest.approx(0.81)
     assert techniques["full"]["confirmed_val_score"] is None
+
+
+def test_of_folds_every_image_is_tested_once_and_scores_are_those_of_the_folds(divided):
+    frozen = divided.of(FROZEN)
+    assert [c.fold for c in frozen.confirmations] == [0, 1, 2, 3, 4] and len(frozen.trials) == 5
+    assert frozen.test.by_seed == tuple(c.scores["accuracy"] for c in frozen.confirmations)
+    assert sum(map(sum, divided.confusion.matrix)) == 400
+    low, high = frozen.test.ci95
+    assert low < frozen.test.mean < high
+    # The finalist is the recipe that all folds have tried, with its mean score.
+    assert (frozen.best.number, frozen.best.score) == (0, pytest.approx(0.82))
+    assert divided.verdict.recommended is FINE_TUNE and divided.verdict.chances
+    assert all(comparison.outlook is None for comparison in divided.verdict.comparisons)
+
+
+def test_folds_that_a_technique_has_not_been_tested_in_are_left_out_for_all(tmp_path):
+    summary = summarize(divided_study(tmp_path / "photos", unfinished=[(4, FULL)]))
+    assert [[c.fold for c in one.confirmations] for one in summary.techniques] == [[0, 1, 2, 3]] * 3
+    assert summary.verdict.decision != "insufficient"
+
+
+def test_too_few_folds_are_no_verdict(tmp_path):
+    unfinished = [(fold, FULL) for fold in (2, 3, 4)]
+    summary = summarize(divided_study(tmp_path / "photos", unfinished=unfinished))
+    assert summary.verdict.decision == "insufficient" and "2 folds cannot tell skill from luck" in summary.verdict.reason
+    assert "at least 3 folds (the same run command goes on)" in summary.verdict.reason

@@ -185,3 +185,11 @@ def test_what_is_no_number_is_null(tmp_path):
     store = store_of(tmp_path / "photos", [failed(0, curve=curve)])
     (trial,) = strict(render(summarize(store), "json"))["trials"]
     assert trial["curve"][0]["loss"] is None and trial["curve"][0]["val_loss"] is None
+
+
+def test_folds_follow_the_schema(divided):
+    found = strict(render(divided, "json"))
+    check(found)
+    assert (found["data"]["folds"], found["data"]["test"]) == (5, 400)
+    assert [trial["fold"] for trial in found["trials"]] == [fold for fold in range(5) for _ in Technique]
+    assert all(len(entry["test_score"]["seeds"]) == 5 for entry in found["techniques"])

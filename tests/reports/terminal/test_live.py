@@ -6,6 +6,7 @@ from rich.console import Console
 
 from tlsearch.reports.terminal.live import LiveProgress
 from tlsearch.search.events import (
+    FoldStarted,
     Foreseen,
     NodesChanged,
     NodeState,
@@ -146,3 +147,15 @@ def test_what_libraries_log_and_print_does_not_tear_it(live, console):
         logging.StreamHandler().emit(logging.LogRecord("x", logging.WARNING, "", 0, "logged", (), None))
     printed = console.file.getvalue()
     assert "from a library" in printed and "logged" in printed
+
+
+def test_a_fold_has_bars_of_its_own_in_place_of_those_before(live):
+    live(FoldStarted(0, 5))
+    live(PhaseStarted("search", 20))
+    live(TrialFinished(complete(0)))
+    live(PhaseEnded("search", 9.0))
+    assert "search, fold 1 of 5" in rendered(live, 100) and "best so far" in rendered(live, 100)
+    live(FoldStarted(1, 5))
+    assert "fold 1" not in rendered(live, 100) and "best so far" not in rendered(live, 100)
+    live(PhaseStarted("search", 20))
+    assert rendered(live, 100).count("fold 2 of 5") == 1

@@ -6,6 +6,7 @@ from rich.console import Console
 from tlsearch.reports.terminal.log import Log
 from tlsearch.search.events import (
     Confirmed,
+    FoldStarted,
     Foreseen,
     NodesChanged,
     NodeState,
@@ -86,3 +87,9 @@ def test_a_stopped_trial_is_not_counted_as_done(console):
 def test_text_from_elsewhere_stays_text(console):
     Log(console, "accuracy")(Warned("[red]x[/red]\x1b[2J"))
     assert lines(console) == ["warning: [red]x[/red]\\x1b[2J"]
+
+
+def test_a_fold_is_announced():
+    out = io.StringIO()
+    Log(Console(file=out), "accuracy")(FoldStarted(1, 5))
+    assert out.getvalue() == "fold 2 of 5\n"

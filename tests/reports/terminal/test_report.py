@@ -15,9 +15,10 @@ from tlsearch.reports.words.study import SHOWN
 from tlsearch.search.settings import SkippedFile
 from tlsearch.search.trial import RunningTrial
 from tlsearch.spaces.presets import load_preset
+from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import START, begin, complete, failed, recipe, values
-from ..factory import confirm, rendered, store_of, whole_study
+from ..factory import confirm, divided_study, rendered, store_of, whole_study
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -141,3 +142,16 @@ def test_without_colour_there_is_none(summary, monkeypatch):
 def test_decoding_that_an_earlier_run_has_done_takes_no_words(summary, seconds, shown):
     timed = dataclasses.replace(summary, timing=dataclasses.replace(summary.timing, decode=seconds))
     assert ("decoding before that" in " ".join(rendered(Report(timed), 200).split())) == shown
+
+
+def test_folds_are_named_where_scores_are_means_over_them(divided):
+    text = rendered(Report(divided), 120)
+    assert "400 images in 5 folds (about 260 training, 60 validation and 80 test images each)" in text
+    assert "mean over folds and 95% interval, over folds" in text and "seeds" not in text
+    assert re.search(r"trial +fold +technique", text) and re.search(r"\n +12 +5 +frozen", text)
+
+
+def test_of_folds_without_proof_it_is_said_how_far_the_difference_is_known(tmp_path):
+    skills = dict.fromkeys(Technique, 0.85)
+    text = " ".join(rendered(Report(summarize(divided_study(tmp_path / "photos", skills=skills))), 200).split())
+    assert re.search(r"is known to ±\d+\.\d over 5 folds; more images would tell more", text)

@@ -11,6 +11,7 @@ import pytest
 
 from tlsearch.search import open_folder as public_open_folder
 from tlsearch.search.data import Dataset, open_folder
+from tlsearch.search.data.survey import survey_folder
 from tlsearch.search.events import PhaseEnded, PhaseStarted
 from tlsearch.spaces.errors import DataError, OptionError
 
@@ -353,3 +354,70 @@ def test_real_photographs(real_data):
     # Photographs, neither blank nor black.
     assert 60 < dataset.images()[:].mean() < 190
     assert dataset.images()[:].std() > 40
+
+
+class TestFolds:
+    @pytest.fixture
+    def divided(self, root) -> Dataset:
+        return open_folder(root, size=8, folds=5)
+
+    def test_every_image_is_tested_once_by_models_that_have_not_seen_it(self, divided):
+        assert sorted(np.concatenate([fold.test for fold in divided.folds])) == list(range(30))
+        for number in range(5):
+            fold = divided.fold(number)
+            assert not fold.folds
+            assert sorted(np.concatenate([fold.train, fold.val, fold.test])) == list(range(30))
+            assert [Counter(fold.labels[part].tolist()) for part in (fold.train, fold.val, fold.test)] == [
+                {0: 7, 1: 13},
+                {0: 1, 1: 3},
+                {0: 2, 1: 4},
+            ]
+
+    def test_what_is_trained_when_all_is_tested_sees_all_images(self, divided):
+        assert list(divided.train) == list(divided.test) == list(range(30))
+        assert Counter(divided.labels[divided.val].tolist()) == {0: 2, 1: 3}
+
+    def test_a_study_records_them(self, divided, root):
+        settings = divided.settings()
+        assert (settings.folds, settings.train, settings.val, settings.test) == (5, 20, 4, 30)
+        assert settings.images == 30 == open_folder(root, size=8).settings().images
+        assert settings.test_per_class == (10, 20)
+        others = [open_folder(root, size=8, folds=3), open_folder(root, size=8), open_folder(root, size=8, folds=5, seed=1)]
+        assert len({divided.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+    def test_without_folds_a_fold_is_the_whole(self, root):
+        dataset = open_folder(root, size=8)
+        assert dataset.fold(0) is dataset and dataset.settings().folds == 1
+
+    def test_a_survey_tells_them_too(self, root):
+        known = survey_folder(root, size=8, folds=5).stand_in
+        assert [len(fold.test) for fold in known.folds] == [6] * 5
+
+    @pytest.mark.parametrize(
+        ("folders", "folds"),
+        [
+            pytest.param({"cats": 10, "dogs": 20}, 5, id="few test images"),
+            pytest.param({"cats": 4, "dogs": 20}, 0, id="a class with fewer pictures than folds"),
+            pytest.param({"train/cats": 10, "train/dogs": 10, "test/cats": 2, "test/dogs": 2}, 0, id="splits of its own"),
+        ],
+    )
+    def test_auto(self, make_folder, folders, folds):
+        assert len(open_folder(make_folder(folders), size=8, folds="auto").folds) == folds
+
+    def test_auto_leaves_large_sets_alone(self, root, monkeypatch):
+        monkeypatch.setattr("tlsearch.search.data.split.ENOUGH_TO_TEST", 4)
+        assert not open_folder(root, size=8, folds="auto").folds
+
+    @pytest.mark.parametrize("folds", [0, 2, 21, -1])
+    def test_out_of_bounds(self, root, folds):
+        with pytest.raises(OptionError, match=f"--folds must be auto, 1 for none, or a number from 3 to 20, got {folds}"):
+            open_folder(root, size=8, folds=folds)
+
+    def test_of_data_with_splits(self, make_folder):
+        root = make_folder({"train/cats": 10, "train/dogs": 10, "test/cats": 5, "test/dogs": 5})
+        with pytest.raises(OptionError, match=r"--folds divides images that have no splits, got .* \(test, train\)"):
+            open_folder(root, size=8, folds=3)
+
+    def test_of_a_class_that_is_too_small(self, make_folder):
+        with pytest.raises(DataError, match=r"at least 5 different images .* got 4 of class 'cats'.* smaller number than"):
+            open_folder(make_folder({"cats": 4, "dogs": 20}), size=8, folds=5)

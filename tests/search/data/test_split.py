@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsearch.search.data.folder import Candidate, Layout
-from tlsearch.search.data.split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, split, split_folder
+from tlsearch.search.data.split import FLAT_SHARES, VAL_SHARE, TooFewImagesError, deal, split, split_folder
 from tlsearch.spaces.errors import DataError
 
 SHARES = st.sampled_from([FLAT_SHARES, (VAL_SHARE,)])
@@ -162,3 +162,53 @@ def test_an_error_names_the_class_and_where_it_is():
         split_folder(layout, files, ["a", "b", "c"], range(3), seed=0)
     with pytest.raises(TooFewImagesError, match="class 3 has 1 different pictures, at least 2 are needed"):
         split(["a"], np.array([3]), (VAL_SHARE,), 0)
+
+
+PARTS = st.integers(2, 6)
+
+
+def dealt(collection, parts, seed):
+    digests, labels = collection
+    try:
+        return deal(digests, labels, parts, seed)
+    except TooFewImagesError as error:
+        assert error.needed == parts and error.found < parts
+        assert error.found == len({digests[row] for row in np.flatnonzero(labels == error.label)})
+        return None
+
+
+@given(collections(), PARTS, SEEDS)
+def test_every_row_is_dealt_once_with_its_copies_and_every_part_has_every_class(collection, parts, seed):
+    digests, labels = collection
+    if (found := dealt(collection, parts, seed)) is None:
+        return
+    assert sorted(np.concatenate(found)) == list(range(len(digests)))
+    assert sum(len({digests[row] for row in part}) for part in found) == len(set(digests))
+    assert all(set(labels[part]) == set(labels) for part in found)
+
+
+@given(collections(copies=1), PARTS, SEEDS)
+def test_single_pictures_are_dealt_evenly_in_every_class_and_in_all(collection, parts, seed):
+    _, labels = collection
+    if (found := dealt(collection, parts, seed)) is None:
+        return
+    for label in np.unique(labels):
+        sizes = [int((labels[part] == label).sum()) for part in found]
+        assert max(sizes) - min(sizes) <= 1
+    assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+@given(collections(), PARTS, SEEDS, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter_to_folds(collection, parts, seed, random):
+    digests, labels = collection
+    order = list(range(len(digests)))
+    random.shuffle(order)
+    if (found := dealt(collection, parts, seed)) is None:
+        return
+    shuffled = deal([digests[row] for row in order], labels[order], parts, seed)
+    assert [list(part) for part in found] == [sorted(order[row] for row in part) for part in shuffled]
+
+
+def test_folds_stay_what_they_are_on_another_machine_and_in_later_versions():
+    digests, labels = [f"digest {number}" for number in range(10)], np.zeros(10, np.int64)
+    assert [list(part) for part in deal(digests, labels, 3, 7)] == [[0, 3, 8, 9], [1, 4, 6], [2, 5, 7]]

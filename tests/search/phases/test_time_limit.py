@@ -19,3 +19,10 @@ def test_without_a_limit_time_never_runs_out():
     assert TimeLimit.after(None).left == math.inf
     assert not TimeLimit.after(None).reached(1e9)
     assert 59 < TimeLimit.after(60.0).left <= 60
+
+
+def test_parts_have_equal_times():
+    limit = TimeLimit(10.0, lambda: 4.0)
+    assert limit.share(3).left == 2.0 and limit.share(1).left == 6.0
+    assert TimeLimit(10.0, lambda: 11.0).share(3).left == 0.0
+    assert TimeLimit().share(3).left == math.inf

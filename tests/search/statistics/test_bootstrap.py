@@ -255,3 +255,45 @@ def test_the_interval_covers_the_truth(seed_std):
         low, high = percentile_interval(found[FROZEN].minus(found[FINE_TUNE]))
         covered += low <= -0.03 <= high
     assert binom.ppf(0.001, 600, 0.93) <= covered <= binom.ppf(0.999, 600, 0.97)
+
+
+def in_folds(values, others, size=60):
+    """Two techniques whose scores in each fold are these, on images that each gets right or wrong by itself."""
+    rng = np.random.default_rng(5)
+    labels = np.zeros(len(values) * size, np.int64)
+    membership = np.repeat(np.arange(len(values)), size)
+    probabilities = {}
+    for technique, scored in ((FROZEN, values), (FULL, others)):
+        right = np.concatenate([rng.permutation(np.arange(size) < round(size * value)) for value in scored])
+        probabilities[technique] = np.stack([right, ~right], axis=1)[None].astype(np.float32)
+    return probabilities, labels, membership
+
+
+def test_over_folds_that_differ_the_interval_is_that_of_students_t():
+    values, others = (0.8, 0.6, 0.9, 0.7, 0.85), (0.7, 0.9, 0.75, 0.9, 0.6)
+    probabilities, labels, folds = in_folds(values, others)
+    found = resample(probabilities, labels, "accuracy", folds=folds)
+    assert found[FROZEN].by_fold == pytest.approx(values)
+    gaps = np.array(values) - np.array(others)
+    half = t.ppf(0.975, 4) * gaps.std(ddof=1) / np.sqrt(5)
+    low, high = percentile_interval(found[FROZEN].minus(found[FULL]))
+    assert (low + high) / 2 == pytest.approx(gaps.mean(), abs=0.02)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.05)
+
+
+def test_folds_that_happen_to_agree_do_not_make_one_sure():
+    probabilities, labels, folds = in_folds((0.8,) * 5, (0.7,) * 5)
+    divided, whole = (resample(probabilities, labels, "accuracy", folds=given) for given in (folds, None))
+    assert percentile_interval(divided[FROZEN].minus(divided[FULL])) == percentile_interval(whole[FROZEN].minus(whole[FULL]))
+    assert divided[FROZEN].ci95 == whole[FROZEN].ci95
+
+
+@pytest.mark.parametrize("metric", get_args(Metric))
+def test_every_metric_is_scored_fold_by_fold(metric):
+    predictions, labels = study(np.random.default_rng(6), (0.8, 0.9), n=90)
+    folds = np.arange(90) % 3
+    found = resample({name: one.probabilities for name, one in predictions.items()}, labels, metric, folds=folds)
+    for technique, one in predictions.items():
+        for fold in range(3):
+            own = [scores(each[folds == fold], labels[folds == fold])[metric] for each in one.probabilities]
+            assert found[technique].by_fold[fold] == pytest.approx(np.mean(own))

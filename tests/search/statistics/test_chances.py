@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,3 +116,17 @@ def test_probabilities_are_calibrated_and_regrets_come_true(images):
             assert abs(said[fifth].mean() - came[fifth].mean()) < 0.05 + 2.5 * np.sqrt(0.25 / fifth.sum())
     # What seeds add cannot be below 0, so where they agree a little too much is expected.
     assert 0.8 * np.mean(realised) - 5e-4 < np.mean(expected) < 1.6 * np.mean(realised) + 5e-4
+
+
+def test_folds_that_disagree_leave_more_open():
+    rng = np.random.default_rng(4)
+    sides = {FROZEN: scored(0.80, 0.01, rng), FULL: scored(0.83, 0.01, rng)}
+
+    def best(*by_fold):
+        divided = {name: replace(one, by_fold=np.array(own)) for (name, one), own in zip(sides.items(), by_fold, strict=True)}
+        return chances(divided, "accuracy", 0.005)[FULL].probability_best
+
+    images_alone = best([0.80] * 5, [0.83] * 5)
+    agreeing = best([0.79, 0.80, 0.81, 0.80, 0.80], [0.82, 0.84, 0.83, 0.83, 0.83])
+    assert agreeing == images_alone > 0.9
+    assert 0.5 < best([0.9, 0.7, 0.8, 0.75, 0.85], [0.7, 0.9, 0.85, 0.95, 0.75]) < 0.8
