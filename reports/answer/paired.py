@@ -8,6 +8,7 @@ import numpy as np
 
 from ...search.statistics.bootstrap import percentile_interval, resample
 from ...search.storage.store import StudyStore
+from ...search.storage.tested import fold_of_images, test_files
 from ...spaces.recipe import Technique
 from .summary import Summary
 
@@ -42,7 +43,7 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
     before, labels = stores[0].stacked(one.confirmations)
     after, other_labels = stores[1].stacked(two.confirmations)
     folds = [sorted({confirmation.fold for confirmation in own.confirmations}) for own in (one, two)]
-    files = [store.test_files(own) for store, own in zip(stores, folds, strict=True)]
+    files = [test_files(store, own) for store, own in zip(stores, folds, strict=True)]
     if folds[0] != folds[1] or files[0] != files[1] or not np.array_equal(labels, other_labels):
         return Difference(observed, None)
     # What is resampled together is paired by image, whatever names the two have: these are places, not techniques.
@@ -51,7 +52,7 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
         {places[0]: before, places[1]: after},
         labels,
         first.settings.metric,
-        folds=stores[0].fold_of_images(one.confirmations),
+        folds=fold_of_images(stores[0], one.confirmations),
         seed=first.settings.seed,
     )
     most = found[places[0]].highest

@@ -17,6 +17,8 @@ from ...search.storage.base import StudyPlace
 from ...search.storage.models import kept_bytes
 from ...search.storage.notes import RunNote
 from ...search.storage.store import StudyStore
+from ...search.storage.tested import confirmed as confirmed_of
+from ...search.storage.tested import fold_of_images
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
@@ -167,7 +169,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     settings, trials = store.settings, store.trials()
     space = SearchSpace.from_dict(settings.space)
     best = store.finalists()
-    confirmed = store.confirmed()
+    confirmed = confirmed_of(store)
     predictions, labels, folds = _predictions(store, confirmed)
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
@@ -220,7 +222,7 @@ def _predictions(
     for technique, confirmations in confirmed.items():
         probabilities, labels = store.stacked(confirmations)
         predictions[technique] = Predictions(probabilities, float(np.mean([c.seconds for c in confirmations])))
-        folds = store.fold_of_images(confirmations)
+        folds = fold_of_images(store, confirmations)
     return predictions, labels, folds
 
 

@@ -20,6 +20,7 @@ from ...search.data.folder import Candidate, Layout
 from ...search.data.labels import read_layout
 from ...search.machine.paths import cache_root
 from ...search.storage.store import StudyStore
+from ...search.storage.tested import test_files
 from ...search.trial import Confirmation
 from ...spaces.errors import TlsearchError
 from ..answer.summary import Summary
@@ -98,7 +99,7 @@ def album(summary: Summary) -> Album:
     store = StudyStore.open(summary.path)
     wrong = mistakes(store, summary.recommended.confirmations if summary.recommended else ())
     confirmations = summary.recommended.confirmations if summary.recommended else ()
-    files = store.test_files({confirmation.fold for confirmation in confirmations})
+    files = test_files(store, {confirmation.fold for confirmation in confirmations})
     if wrong and not files:
         missing.append("Which test images are taken for another class is not shown: the study does not record their names.")
         wrong = ()

@@ -22,7 +22,7 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -231,24 +231,6 @@ class StudyStore:
         """
         return finalists(self.trials(), self.settings.metric)
 
-    def confirmed(self) -> dict[Technique, tuple[Confirmation, ...]]:
-        """The confirmations of each technique's finalist, fold by fold; those of an earlier finalist say nothing of it.
-
-        Folds in which a technique has none while another one has are left out: techniques are compared on the same images.
-        """
-        found: dict[Technique, tuple[Confirmation, ...]] = {}
-        by_fold = []
-        for fold in self.folds:
-            stored, best = fold.confirmations(), fold.finalists()
-            own = {technique: tuple(c for c in stored if c.trial == one.number) for technique, one in best.items()}
-            by_fold.append({technique: confirmations for technique, confirmations in own.items() if confirmations})
-        tested = {technique for own in by_fold for technique in own}
-        for own in by_fold:
-            for technique in Technique:
-                if technique in own and (len(by_fold) == 1 or own.keys() == tested):
-                    found[technique] = (*found.get(technique, ()), *own[technique])
-        return found
-
     def predictions(self, confirmation: Confirmation) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The stored test predictions of a confirmation, and the labels.
 
@@ -274,18 +256,6 @@ class StudyStore:
         seeds = min(map(len, by_fold.values()))
         stacks = [np.stack([probabilities for probabilities, _ in by_fold[fold][:seeds]]) for fold in sorted(by_fold)]
         return np.concatenate(stacks, axis=1), np.concatenate([by_fold[fold][0][1] for fold in sorted(by_fold)])
-
-    def fold_of_images(self, confirmations: Sequence[Confirmation]) -> NDArray[np.int64] | None:
-        """Which fold tested each image of `stacked`, ``(n,)``; None where there is one split."""
-        if self.settings.data.folds == 1:
-            return None
-        first = {confirmation.fold: confirmation for confirmation in confirmations}
-        return np.concatenate([np.full(len(self.predictions(first[fold])[1]), fold) for fold in sorted(first)])
-
-    def test_files(self, folds: Collection[int] = (0,)) -> tuple[str, ...]:
-        """The files of the test images of some folds, in the order of `stacked`; empty where one of them is not recorded."""
-        found = [fold.notes.test_files() for fold in self.folds if fold.fold in folds]
-        return tuple(file for own in found for file in own) if all(found) else ()
 
     def _of_fold(self, number: int) -> StudyStore:
         own = copy.copy(self)

@@ -1,0 +1,45 @@
+"""What of a study was tested: in one split, or fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spaces.recipe import Technique
+from ..trial import Confirmation
+from .store import StudyStore
+
+
+def confirmed(store: StudyStore) -> dict[Technique, tuple[Confirmation, ...]]:
+    """The confirmations of each technique's finalist, fold by fold; those of an earlier finalist say nothing of it.
+
+    Folds in which a technique has none while another one has are left out: techniques are compared on the same images.
+    """
+    found: dict[Technique, tuple[Confirmation, ...]] = {}
+    by_fold = []
+    for fold in store.folds:
+        stored, best = fold.confirmations(), fold.finalists()
+        own = {technique: tuple(c for c in stored if c.trial == one.number) for technique, one in best.items()}
+        by_fold.append({technique: confirmations for technique, confirmations in own.items() if confirmations})
+    tested = {technique for own in by_fold for technique in own}
+    for own in by_fold:
+        for technique in Technique:
+            if technique in own and (len(by_fold) == 1 or own.keys() == tested):
+                found[technique] = (*found.get(technique, ()), *own[technique])
+    return found
+
+
+def fold_of_images(store: StudyStore, confirmations: Sequence[Confirmation]) -> NDArray[np.int64] | None:
+    """Which fold tested each image of `StudyStore.stacked`, ``(n,)``; None where there is one split."""
+    if store.settings.data.folds == 1:
+        return None
+    first = {confirmation.fold: confirmation for confirmation in confirmations}
+    return np.concatenate([np.full(len(store.predictions(first[fold])[1]), fold) for fold in sorted(first)])
+
+
+def test_files(store: StudyStore, folds: Collection[int] = (0,)) -> tuple[str, ...]:
+    """The files of some folds' test images, in the order of `StudyStore.stacked`; empty where one does not record them."""
+    found = [fold.notes.test_files() for fold in store.folds if fold.fold in folds]
+    return tuple(file for own in found for file in own) if all(found) else ()
