@@ -41,6 +41,7 @@ class DataSettings:
         labels: The CSV file that named the images and their classes; empty where class folders did.
         folds: That the images are divided into; 1 where there is one split. Of folds ``train`` and ``val`` are the first one's,
             and ``test`` are all images: each is tested by one fold.
+        drawn: Whether the splits were drawn, not given.
     """
 
     path: str
@@ -54,6 +55,7 @@ class DataSettings:
     skipped: tuple[SkippedFile, ...] = ()
     labels: str = ""
     folds: int = 1
+    drawn: bool = False
 
     @property
     def images(self) -> int:

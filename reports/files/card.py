@@ -22,7 +22,7 @@ from ..answer.summary import Summary
 from ..answer.technique import TechniqueSummary
 from ..text import count, in_words, metric_name, percent, score
 from ..words.cells import TechniqueCells, interval, recall, tested
-from ..words.sentences import DEMONSTRATION, split_of
+from ..words.sentences import DEMONSTRATION, measured_on, split_of
 from .loading import loading
 from .markdown import escape, table
 
@@ -144,9 +144,10 @@ def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             )
         )
     yield table(headings, rows)
-    measured = next(iter(exports.values()))["measured"]
+    about = next(iter(exports.values()))
+    measured = about["measured"]
     yield (
-        f"Measured on {count(measured['images'], 'test image')}. *Same class* and *largest difference*, in probability, are "
+        f"Measured on {measured_on(about, measured['images'])}. *Same class* and *largest difference*, in probability, are "
         f"against the model as it was trained. Times are medians on the machine that exported, with "
         f"{count(measured['threads'], 'thread')}."
     )

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ...search.export.export import Export
 from ..text import count, literal, percent
+from ..words.sentences import measured_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class ExportReport:
 def _facts(export: Export) -> Iterator[tuple[str, str]]:
     about, parity = export.metadata, export.parity
     yield "trained on", f"{about['trained_on']} of {literal(about['data']['name'])}"
-    images = count(parity.images, "test image")
+    images = measured_on(about, parity.images)
     accuracy = f"{percent(parity.accuracy)} on {images}"
     if parity.accuracy != parity.trained_accuracy:
         accuracy += f"; the trained model {percent(parity.trained_accuracy)}"

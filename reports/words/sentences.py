@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...search.events import NodeState, Phase
 from ..text import count, duration, in_words, listed, literal, metric_name, score
@@ -43,6 +43,11 @@ def split_of(data: DataSettings) -> str:
         return f"{data.train:,} training, {data.val:,} validation and {data.test:,} test images"
     each = f"about {data.train:,} training, {data.val:,} validation and {round(data.test / data.folds):,} test images each"
     return f"{data.test:,} images in {data.folds} folds ({each})"
+
+
+def measured_on(about: Mapping[str, Any], images: int) -> str:
+    """How many images an export was measured on; a model of all folds has not been trained on the validation images alone."""
+    return count(images, "validation image" if about["data"].get("folds", 1) > 1 else "test image")
 
 
 def over(data: DataSettings) -> str:

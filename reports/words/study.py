@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...search.data.split import ENOUGH_TO_TEST, FOLDS
+from ...search.settings import DataSettings
 from ..answer.dataset import rare_classes
 from ..answer.summary import Summary
 from ..text import and_more, count, describe, file_size, gap_number, listed, literal
@@ -28,7 +30,7 @@ def next_step(summary: Summary) -> str:
         return "No trial has completed: see below why, or run the same command again to go on."
     verdict, metric, data = summary.verdict, summary.settings.metric, summary.settings.data
     if verdict.decision == "insufficient" or verdict.recommended is None:
-        return ""
+        return _folds(data) if verdict.comparisons and not summary.untried else ""
     if verdict.proven:
         return "To check it once more: the same run command with another --seed and another --study."
     rivals = [technique for technique in verdict.chances if technique is not verdict.recommended]
@@ -47,7 +49,17 @@ def next_step(summary: Summary) -> str:
     if outlook.images is not None and 0 < outlook.images <= MOST_IMAGES:
         more = float(f"{outlook.images:.2g}")
         sentence += f" About {more:,.0f} more test images would show one as large as this four times in five."
-    return sentence
+    return " ".join(filter(None, (sentence, _folds(data))))
+
+
+def _folds(data: DataSettings) -> str:
+    """How to test more of the images that there are; empty where all are tested, or enough."""
+    if data.folds > 1 or not data.drawn or data.test >= ENOUGH_TO_TEST:
+        return ""
+    return (
+        f"The same run command with --folds {FOLDS} and another --study would test all {data.images:,} images, in {FOLDS} "
+        "times the time."
+    )
 
 
 def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:

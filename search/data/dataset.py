@@ -25,7 +25,7 @@ from .decode import VERSION
 from .folder import Candidate, printable
 from .images import decode_all, open_images
 from .labels import read_layout
-from .split import FLAT_SHARES, Fold, folds_of, split, split_folder
+from .split import FLAT_SHARES, Fold, count_folds, folds_of, split, split_folder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,6 +49,7 @@ class Dataset:
         decode_seconds: Wall time of decoding, or of finding that it was done before.
         labels_file: The CSV file that named the images, as the user named it; empty where class folders did.
         folds: Each image is in the ``test`` of one of them; none where there is one split.
+        drawn: Whether the splits were drawn, not given.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Dataset:
     decode_seconds: float = 0.0
     labels_file: str = ""
     folds: tuple[Fold, ...] = ()
+    drawn: bool = False
 
     def fold(self, number: int) -> Dataset:
         """The data set with the splits of one fold, from 0; itself where it has none."""
@@ -101,6 +103,7 @@ class Dataset:
             test_per_class=self._counts(self.test),
             skipped=self.skipped,
             folds=len(self.folds) or 1,
+            drawn=self.drawn,
         )
 
     def _counts(self, rows: NDArray[np.int64]) -> tuple[int, ...]:
@@ -157,6 +160,7 @@ def open_folder(
             raise OptionError(f"{option} must be at least {least}, got {value}.")
     layout = read_layout(path, labels, follow_symlinks=reading.get("follow_symlinks", False))
     expected = check_classes(layout, layout.candidates, layout.skipped)
+    count_folds(layout, len(layout.candidates), reading.get("folds", 1))
     cache = cache_root(cache_dir) / "images"
     began = time.monotonic()
     decoded = decode_all(layout.root, layout.candidates, size, cache, processes, listener)
@@ -198,6 +202,7 @@ def open_folder(
         decode_seconds=decode_seconds,
         labels_file="" if labels is None else str(labels),
         folds=folds,
+        drawn="all" in layout.splits,
     )
 
 

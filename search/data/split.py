@@ -112,18 +112,7 @@ def folds_of(
         OptionError: The folder has splits of its own, or ``wanted`` is out of bounds.
         DataError: A class has fewer different pictures than there are folds.
     """
-    flat = "all" in layout.splits
-    if wanted == "auto":
-        count = FOLDS if flat and FLAT_SHARES[1] * len(usable) < ENOUGH_TO_TEST else 1
-    elif wanted != 1 and not FEWEST_FOLDS <= wanted <= MOST_FOLDS:
-        raise OptionError(f"--folds must be auto, 1 for none, or a number from {FEWEST_FOLDS} to {MOST_FOLDS}, got {wanted}.")
-    elif wanted != 1 and not flat:
-        raise OptionError(
-            f"--folds divides images that have no splits, got {layout.root} with splits of its own "
-            f"({', '.join(sorted(layout.splits))}). Leave it out, or name a folder of classes alone."
-        )
-    else:
-        count = wanted
+    count = count_folds(layout, len(usable), wanted)
     if count == 1:
         return ()
     rows = np.array(usable, np.int64)
@@ -143,6 +132,21 @@ def folds_of(
         val, train = split([own[place] for place in others], labels[others], [share], seed)
         found.append(Fold(rows[others[train]], rows[others[val]], rows[part]))
     return tuple(found)
+
+
+def count_folds(layout: Layout, images: int, wanted: int | Literal["auto"]) -> int:
+    """Into how many folds so many images are divided, 1 for none; arguments and errors as of `folds_of`."""
+    flat = "all" in layout.splits
+    if wanted == "auto":
+        return FOLDS if flat and FLAT_SHARES[1] * images < ENOUGH_TO_TEST else 1
+    if wanted != 1 and not FEWEST_FOLDS <= wanted <= MOST_FOLDS:
+        raise OptionError(f"--folds must be auto, 1 for none, or a number from {FEWEST_FOLDS} to {MOST_FOLDS}, got {wanted}.")
+    if wanted != 1 and not flat:
+        raise OptionError(
+            f"--folds divides images that have no splits, got {layout.root} with splits of its own "
+            f"({', '.join(sorted(layout.splits))}). Leave it out, or name a folder of classes alone."
+        )
+    return wanted
 
 
 @contextmanager

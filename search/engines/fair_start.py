@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from types import MappingProxyType
 
@@ -21,15 +22,33 @@ SHARE = 0.5
 LEAST = 10
 """Trials that it decides at least: from so few an engine of each technique learns nothing, and draws at random."""
 
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a technique's recipe is made of; what is not named is in the middle of its range.
+
+    Attributes:
+        learning_rate: Of the main stage.
+        fine_tune_at: First trained layer; None where nothing is cut.
+        units: Of one hidden layer of the head; 0 for none.
+        dropout: In front of the head's last layer.
+    """
+
+    learning_rate: float
+    fine_tune_at: int | None = None
+    units: int = 0
+    dropout: float = 0.0
+
+
 PROVEN = MappingProxyType(
     {
-        Technique.FROZEN: ((3e-3, None),),
-        Technique.FINE_TUNE: ((5e-4, 98), (1e-4, POST_FINE_TUNE_AT), (1.2e-3, 98), (4e-4, 54)),
-        Technique.FULL: ((4e-4, None), (1e-4, None), (8e-4, None)),
+        Technique.FROZEN: (Setting(3e-3),),
+        Technique.FINE_TUNE: (Setting(5e-4, 98), Setting(1e-4, POST_FINE_TUNE_AT), Setting(1.2e-3, 98), Setting(4e-4, 54)),
+        Technique.FULL: (Setting(4e-4), Setting(1e-4), Setting(1e-3, units=128, dropout=0.4)),
     }
 )
-"""Learning rates and cuts that a technique's first trials have: first what did well on most data sets, then what did best on
-those that are like ImageNet (the blog post's own rate and cut) and on those that are not. See ``docs/techniques.md``."""
+"""What a technique's first trials have: first what did well on most data sets, then what did best on those that are like
+ImageNet (the blog post's own rate and cut) and on those that are not. See ``docs/techniques.md``."""
 
 
 def fair_start(
@@ -37,11 +56,10 @@ def fair_start(
 ) -> list[Values]:
     """Values of the first trials, each technique in its turn.
 
-    The first points of a technique are `PROVEN` settings, as far as the space has them, with a head of one Dense layer and no
-    dropout. Where the depth profile suggests a cut, the second point of ``fine-tune`` is the first one's setting there, or at
-    the nearest cut of the space. Further points are those of a scrambled Sobol' sequence, which covers the technique's ranges
-    more evenly than random draws (Owen 1998). Recipes of a warm start come before all of these, which keep their turn. With
-    fewer trials than techniques the dearest are left out.
+    The first points of a technique are `PROVEN` settings, as far as the space has them. Where the depth profile suggests a cut,
+    the second point of ``fine-tune`` is the first one's setting there, or at the nearest cut of the space. Further points are
+    those of a scrambled Sobol' sequence, which covers the technique's ranges more evenly than random draws (Owen 1998). Recipes
+    of a warm start come before all of these, which keep their turn. With fewer trials than techniques the dearest are left out.
 
     Args:
         space: What may be tried.
@@ -85,8 +103,8 @@ def _first_points(space: SearchSpace, technique: Technique, suggested_cut: int |
     """The proven settings of a technique that the space has, each once, and the first one's at the suggested cut."""
     settings = list(PROVEN[technique])
     if technique is Technique.FINE_TUNE and (cut := space.nearest_cut(suggested_cut)):
-        settings.insert(1, (settings[0][0], cut))
-    points = [point for rate, cut in settings if (point := _setting(space, technique, rate, cut)) is not None]
+        settings.insert(1, replace(settings[0], fine_tune_at=cut))
+    points = [point for setting in settings if (point := _point(space, technique, setting)) is not None]
     return list({space.recipe(point): point for point in points}.values())
 
 
@@ -115,11 +133,18 @@ def _at(values: OneOf | Between, share: float) -> Scalar:
     return options[min(int(share * len(options)), len(options) - 1)]
 
 
-def _setting(space: SearchSpace, technique: Technique, rate: float, cut: int | None) -> Values | None:
-    """A learning rate and a cut with a head of one Dense layer and no dropout; None where the space does not have it."""
-    wanted: Values = {"technique": str(technique), f"{technique}/learning_rate": rate, "head_units": 0, "dropout": 0.0}
-    if cut is not None:
-        wanted[f"{technique}/fine_tune_at"] = cut
+def _point(space: SearchSpace, technique: Technique, setting: Setting) -> Values | None:
+    """A setting as values of a space; None where the space does not have it."""
+    wanted: Values = {
+        "technique": str(technique),
+        f"{technique}/learning_rate": setting.learning_rate,
+        "head_units": setting.units,
+        "dropout": setting.dropout,
+    }
+    if setting.units:
+        wanted["head_layers"] = 1
+    if setting.fine_tune_at is not None:
+        wanted[f"{technique}/fine_tune_at"] = setting.fine_tune_at
 
     def suggest(name: str, values: OneOf | Between) -> Scalar:
         if name not in wanted:

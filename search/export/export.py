@@ -24,7 +24,7 @@ from ..predict.predictor import Predictor
 from ..seeds import derive
 from ..settings import StudySettings
 from ..storage.base import StudyPlace
-from ..storage.models import KeptModel
+from ..storage.models import KeptModel, kept_model
 from ..storage.store import StudyStore
 from .choice import confirmed_model, finalist_of, model_id, study_data
 from .parity import IMAGES, Parity, held_out, measure
@@ -107,11 +107,9 @@ def export_model(
     check_installed(form)
     check_target(out, form, force=file.get("force", False))
     store = StudyStore.open(study)
-    # No model of a fold is kept.
-    refit = refit or store.settings.data.folds > 1
     model = chosen_model(store, _technique(technique), refit=refit)
     dataset = study_data(store.settings, data, cache_dir, listener)
-    if refit:
+    if model.refit:
         model = refitted(store, model, dataset, cache_dir, listener)
     about = describe(store, model, form, quantize)
     try:
@@ -130,12 +128,17 @@ def export_model(
 def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> KeptModel:
     """The model that an export is made of; one that is to be refitted, with the weights from before that, or none.
 
+    A study in folds keeps no model of them: its model is always refitted.
+
     Raises:
         StudyError: The study has no such model.
     """
-    if not refit:
+    if not refit and store.settings.data.folds == 1:
         return confirmed_model(store, technique)
     finalist = finalist_of(store, technique)
+    kept = kept_model(store.files, technique, refit=True) if store.settings.data.folds > 1 else None
+    if kept is not None and (kept.trial, kept.recipe) == (finalist.number, finalist.recipe):
+        return kept
     try:
         return dataclasses.replace(confirmed_model(store, technique), refit=True)
     except StudyError:
@@ -182,13 +185,14 @@ def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quanti
             "train": settings.data.train,
             "val": settings.data.val,
             "test": settings.data.test,
+            "folds": settings.data.folds,
         },
     }
 
 
 def _trained_on(settings: StudySettings, model: KeptModel) -> str:
     if settings.data.folds > 1:
-        return "images of all folds, but for some to stop by"
+        return "training images of all folds"
     return "training and validation images" if model.refit else "training images"
 
 

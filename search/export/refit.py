@@ -43,7 +43,7 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
         SearchFailedError: Training failed.
     """
     there = kept_model(store.files, model.recipe.technique, refit=True)
-    if there is not None and _same(there, model, divided=bool(dataset.folds)):
+    if there is not None and there.facts() == model.facts():
         return there
     context = _context(store.settings, dataset, cache_dir)
     # As far into its schedule as the model was kept; of a study in folds, as far as its validation images say.
@@ -56,13 +56,6 @@ def refitted(store: StudyStore, model: KeptModel, dataset: Dataset, cache_dir: P
         trained = dataclasses.replace(trained, epoch=outcome.best.epoch, val_score=outcome.best.score)
     keep(store.files, trained)
     return trained
-
-
-def _same(there: KeptModel, model: KeptModel, *, divided: bool) -> bool:
-    """Whether a kept model is the one that is wanted; how long one was trained that stopped by itself is not known before."""
-    if divided:
-        there = dataclasses.replace(there, epoch=model.epoch, val_score=model.val_score)
-    return there.facts() == model.facts()
 
 
 def _context(settings: StudySettings, dataset: Dataset, cache_dir: Path | None) -> Context:

@@ -69,3 +69,27 @@ def test_predictions_need_no_study(photos, in_process):
     Image.new("L", (300, 20), 90).save(home / "grey.png")
     answer = json.loads(in_process("predict", "m.keras", "grey.png", "--format", "json", cwd=home).stdout)
     assert [set(one["probabilities"]) for one in answer] == [{"plain", "striped"}]
+
+
+def test_a_search_in_folds_is_reported_and_its_model_trained_on_all_images(photos, in_process):
+    home = photos.parent
+    run = [*OPTIONS, "--trials", 2, "--folds", 3, "--technique", "frozen", "--technique", "fine-tune"]
+    planned = json.loads(tlsearch("run", "photos", *run, "--dry-run", "--format", "json", cwd=home).stdout)
+    assert (planned["data"]["folds"], planned["trials"]) == (3, 2)
+    done = tlsearch("run", "photos", *run, cwd=home)
+    assert "fold 3 of 3" in done.stderr and "48 images in 3 folds" in done.stdout
+    found = report("runs/photos", home)
+    assert (found["data"]["folds"], found["data"]["test"]) == (3, 48)
+    assert [trial["fold"] for trial in found["trials"]] == [0, 0, 1, 1, 2, 2]
+    assert sum(map(sum, found["confusion"]["matrix"])) == 48 and len(found["techniques"][0]["test_score"]["seeds"]) == 3
+    assert not tlsearch("run", "photos", *run, cwd=home).stderr, "nothing is left to do"
+
+    for name in ("one.keras", "two.keras"):
+        assert "validation images" in in_process("export", name, cwd=home).stdout
+    about = [json.loads((home / f"{name}.keras.json").read_text()) for name in ("one", "two")]
+    assert about[0]["trained_on"] == "training images of all folds" and about[0]["model"] == about[1]["model"]
+    card = (home / "MODEL_CARD.md").read_text()
+    assert "belong to the models of 3 folds before that" in card and "| two\\.keras |" in card
+
+    refused = in_process("run", "photos", *OPTIONS, "--trials", 2, cwd=home)
+    assert refused.returncode == 2 and "the folds were 3, now 1" in refused.stderr

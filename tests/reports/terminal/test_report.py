@@ -155,3 +155,13 @@ def test_of_folds_without_proof_it_is_said_how_far_the_difference_is_known(tmp_p
     skills = dict.fromkeys(Technique, 0.85)
     text = " ".join(rendered(Report(summarize(divided_study(tmp_path / "photos", skills=skills))), 200).split())
     assert re.search(r"is known to ±\d+\.\d over 5 folds; more images would tell more", text)
+
+
+def test_where_few_of_the_images_are_tested_folds_are_recommended(tmp_path):
+    def told(path, test, **data):
+        skills = dict.fromkeys(Technique, 0.85)
+        store = whole_study(path, data={"test_per_class": (test // 2, test // 2), "test": test, **data}, skills=skills)
+        return "--folds 5 and another --study would test all" in " ".join(rendered(Report(summarize(store)), 200).split())
+
+    assert told(tmp_path / "few", 100, drawn=True) and told(tmp_path / "too few", 40, drawn=True)
+    assert not told(tmp_path / "given", 100) and not told(tmp_path / "enough", 500, drawn=True)

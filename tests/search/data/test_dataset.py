@@ -387,7 +387,7 @@ class TestFolds:
 
     def test_without_folds_a_fold_is_the_whole(self, root):
         dataset = open_folder(root, size=8)
-        assert dataset.fold(0) is dataset and dataset.settings().folds == 1
+        assert dataset.fold(0) is dataset and dataset.settings().folds == 1 and dataset.settings().drawn
 
     def test_a_survey_tells_them_too(self, root):
         known = survey_folder(root, size=8, folds=5).stand_in
@@ -417,6 +417,7 @@ class TestFolds:
         root = make_folder({"train/cats": 10, "train/dogs": 10, "test/cats": 5, "test/dogs": 5})
         with pytest.raises(OptionError, match=r"--folds divides images that have no splits, got .* \(test, train\)"):
             open_folder(root, size=8, folds=3)
+        assert not open_folder(root, size=8).settings().drawn
 
     def test_of_a_class_that_is_too_small(self, make_folder):
         with pytest.raises(DataError, match=r"at least 5 different images .* got 4 of class 'cats'.* smaller number than"):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlsearch.search.engines.by_technique import SHARES
-from tlsearch.search.engines.fair_start import LEAST, PROVEN, fair_start
+from tlsearch.search.engines.fair_start import LEAST, PROVEN, Setting, fair_start
 from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.ranges import Fixed
 from tlsearch.spaces.recipe import Technique
@@ -31,19 +31,23 @@ def of_technique(technique, *arguments):
     return [recipe for recipe in recipes if recipe.technique is technique]
 
 
+def setting_of(recipe):
+    return Setting(recipe.learning_rate, recipe.fine_tune_at, recipe.head_units, recipe.dropout)
+
+
 @pytest.mark.parametrize("technique", list(Technique))
 def test_begins_with_proven_settings(technique):
-    recipes = of_technique(technique, 40, 5)
     proven = PROVEN[technique]
-    assert [(recipe.learning_rate, recipe.fine_tune_at) for recipe in recipes[: len(proven)]] == list(proven)
-    assert all((recipe.head_units, recipe.dropout) == (0, 0.0) for recipe in recipes[: len(proven)])
+    first = of_technique(technique, 40, 5)[: len(proven)]
+    assert [setting_of(recipe) for recipe in first] == list(proven)
+    assert all(recipe.head_layers == (1 if recipe.head_units else 0) for recipe in first)
 
 
 def test_few_trials_are_the_first_of_many():
     """Nine trials try what twenty begin with, so that they miss little."""
     space = SearchSpace()
     assert fair_start(space, 9, 3, 54) == fair_start(space, 20, 3, 54)[:9]
-    tried = [(recipe.learning_rate, recipe.fine_tune_at) for recipe in map(space.recipe, fair_start(space, 9, 3))]
+    tried = [setting_of(space.recipe(values)) for values in fair_start(space, 9, 3)]
     assert {*PROVEN[Technique.FINE_TUNE], *PROVEN[Technique.FULL]} <= {*tried}
 
 
@@ -78,7 +82,7 @@ def test_the_cut_that_the_profile_suggests_is_tried_at_the_nearest_of_the_space(
     space = SearchSpace()
     assert space.nearest_cut(suggested) == tried
     first, second, *_ = of_technique(Technique.FINE_TUNE, 20, 5, suggested)
-    assert (first.fine_tune_at, first.learning_rate) == PROVEN[Technique.FINE_TUNE][0][::-1]
+    assert setting_of(first) == PROVEN[Technique.FINE_TUNE][0]
     # The first has the suggested cut already where it is the same.
     assert second.fine_tune_at == (tried if tried != first.fine_tune_at else 100)
 
