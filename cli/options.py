@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..search.data.splits import LayoutName
 from ..spaces.errors import OptionError
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ FollowSymlinks = Annotated[bool, typer.Option("--follow-symlinks", help="Read li
 Labels = Annotated[
     Path | None,
     typer.Option(help="CSV with columns path, label and optionally split (train, val, test), instead of class folders."),
+]
+LayoutOption = Annotated[
+    LayoutName,
+    typer.Option(
+        "--layout",
+        help="auto goes by the names of folders; classes: those in DATA are the classes, whatever they are called; nested: the "
+        "folders in those are.",
+    ),
 ]
 StorageUrl = Annotated[
     str | None,

@@ -16,6 +16,7 @@ from .options import (
     FollowSymlinks,
     InspectFormat,
     Labels,
+    LayoutOption,
     ListFormat,
     Output,
     ReportFormat,
@@ -60,6 +61,7 @@ def inspect(  # noqa: PLR0913 - the options of the command
     seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split.")] = 0,
     labels: Labels = None,
     follow_symlinks: FollowSymlinks = False,
+    layout: LayoutOption = "auto",
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
@@ -81,6 +83,7 @@ def inspect(  # noqa: PLR0913 - the options of the command
             listener=listener,
             labels=labels,
             follow_symlinks=follow_symlinks,
+            layout=layout,
         )
     view = InspectionReport(found, measured)
     show(view, lambda: render(found, measured, output_format), output_format, output, data.resolve().name)

@@ -19,6 +19,7 @@ from .options import (
     EngineName,
     FollowSymlinks,
     Labels,
+    LayoutOption,
     ListFormat,
     StorageUrl,
     at_least,
@@ -101,6 +102,7 @@ def run(  # noqa: PLR0913 - the options of the command
     ] = "small-similar",
     labels: Labels = None,
     follow_symlinks: FollowSymlinks = False,
+    layout: LayoutOption = "auto",
     cache_dir: CacheDir = None,
     cache_dtype: Annotated[CacheType, typer.Option(help="Of the activations on disk.")] = "float16",
     cache_limit: Annotated[
@@ -135,6 +137,7 @@ def run(  # noqa: PLR0913 - the options of the command
         demo=demo,
         labels=labels,
         follow_symlinks=follow_symlinks,
+        layout=layout,
         folds=parse_folds(folds),
         study=study,
         fresh=fresh,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
+from ..search.data.dataset import SIZE, Reading
 from ..search.data.inspection import Inspection, inspect_folder
 from ..search.events import Listener
 from .answer.insight import Similarity, similarity_of
@@ -15,25 +17,21 @@ from .terminal.inspection import InspectionReport
 def look(
     path: Path | str,
     *,
-    size: int,
     seed: int,
     similarity: tuple[float, str] | None,
     cache_dir: Path | None,
     listener: Listener,
-    labels: Path | None = None,
-    follow_symlinks: bool = False,
+    **reading: Unpack[Reading],
 ) -> tuple[Inspection, Similarity | None]:
     """Looks at a folder and, where it is asked for and the folder can be searched on, measures its similarity.
 
     Args:
         path: The folder.
-        size: Side of the images, pixels.
         seed: Of the split.
         similarity: Width multiplier and weights to measure it with; None to leave it.
         cache_dir: Folder of the caches.
         listener: Receives progress events.
-        labels: CSV file that names the images and their classes.
-        follow_symlinks: Whether links that leave the folder are followed.
+        **reading: ``size``, ``labels``, ``follow_symlinks`` and ``layout``: see `Reading`.
 
     Raises:
         DataError: There are no images.
@@ -42,12 +40,11 @@ def look(
     """
     from ..spaces.backbone.spec import BackboneSpec
 
+    size = reading.get("size", SIZE)
     backbone = BackboneSpec(alpha=similarity[0], size=size, weights=similarity[1]) if similarity else None
     if backbone:
         backbone.locate()
-    found = inspect_folder(
-        path, size=size, seed=seed, cache_dir=cache_dir, listener=listener, labels=labels, follow_symlinks=follow_symlinks
-    )
+    found = inspect_folder(path, seed=seed, cache_dir=cache_dir, listener=listener, **reading)
     if backbone is None or found.dataset is None:
         return found, None
     # Brings scikit-learn and the workers, which a mere look does without.

@@ -42,6 +42,7 @@ class DataSettings:
         folds: That the images are divided into; 1 where there is one split. Of folds ``train`` and ``val`` are the first one's,
             and ``test`` are all images: each is tested by one fold.
         drawn: Whether the splits were drawn, not given.
+        layout: ``classes`` or ``nested`` where the folders were said to be so; ``auto`` where their names told.
     """
 
     path: str
@@ -56,6 +57,7 @@ class DataSettings:
     labels: str = ""
     folds: int = 1
     drawn: bool = False
+    layout: Literal["auto", "classes", "nested"] = "auto"
 
     @property
     def images(self) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from ...spaces.errors import DataError
 from ..settings import SkippedFile
-from .folder import Candidate, Layout, Split, summary
+from .folder import Candidate, Layout, summary
+from .splits import Split
 
 _RANK: dict[Split, int] = {"test": 0, "val": 1, "train": 2, "all": 2}
 """Where a picture is in several splits, it stays in the first of these."""

@@ -22,10 +22,14 @@ from ..machine.shards import Shards
 from ..settings import DataSettings, SkippedFile
 from .checks import check_classes, excluded_rows
 from .decode import VERSION
-from .folder import Candidate, printable
+from .folder import Candidate, Layout, printable
 from .images import decode_all, open_images
 from .labels import read_layout
 from .split import FLAT_SHARES, Fold, count_folds, folds_of, split, split_folder
+from .splits import LayoutName
+
+SIZE = 160
+"""Side of the images, pixels, unless another one is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +54,7 @@ class Dataset:
         labels_file: The CSV file that named the images, as the user named it; empty where class folders did.
         folds: Each image is in the ``test`` of one of them; none where there is one split.
         drawn: Whether the splits were drawn, not given.
+        layout: How its folders were understood: see `Reading`.
     """
 
     path: str
@@ -68,6 +73,7 @@ class Dataset:
     labels_file: str = ""
     folds: tuple[Fold, ...] = ()
     drawn: bool = False
+    layout: LayoutName = "auto"
 
     def fold(self, number: int) -> Dataset:
         """The data set with the splits of one fold, from 0; itself where it has none."""
@@ -104,6 +110,7 @@ class Dataset:
             skipped=self.skipped,
             folds=len(self.folds) or 1,
             drawn=self.drawn,
+            layout=self.layout,
         )
 
     def _counts(self, rows: NDArray[np.int64]) -> tuple[int, ...]:
@@ -118,6 +125,8 @@ class Reading(TypedDict, total=False):
         labels: CSV file that names the images, their classes and, optionally, their splits: see `labels`. None, the default,
             for class folders.
         follow_symlinks: Whether links that leave the folder are followed; by default they are not.
+        layout: How class folders are to be understood: by their names (``auto``, the default), or whatever those say, as the
+            ``classes`` or as what the classes are ``nested`` in.
         folds: Into how many folds images that have no splits are divided, each of which is searched and tested by itself;
             1, the default, for one split, ``auto`` for `split.FOLDS` where its test images would be few.
     """
@@ -125,7 +134,18 @@ class Reading(TypedDict, total=False):
     size: int
     labels: Path | str | None
     follow_symlinks: bool
+    layout: LayoutName
     folds: int | Literal["auto"]
+
+
+def read_as(path: Path | str, reading: Reading) -> Layout:
+    """The layout of a folder that is read as ``reading`` says; errors as of `read_layout`."""
+    return read_layout(
+        path,
+        reading.get("labels"),
+        follow_symlinks=reading.get("follow_symlinks", False),
+        layout=reading.get("layout", "auto"),
+    )
 
 
 def open_folder(
@@ -147,18 +167,18 @@ def open_folder(
         processes: That decode in parallel; None for one a core, 0 to decode in this process.
         listener: Receives the progress of decoding.
         name: What reports call the data set, instead of ``path``.
-        **reading: ``size``, ``labels``, ``follow_symlinks`` and ``folds``: see `Reading`.
+        **reading: ``size``, ``labels``, ``follow_symlinks``, ``layout`` and ``folds``: see `Reading`.
 
     Raises:
         DataError: The folder cannot be searched on; the message names it and the remedy.
         OptionError: The cache folder cannot be written, ``size`` is below 1, ``processes`` below 0, or ``folds`` out of bounds
             or of a folder that has splits.
     """
-    size, labels = reading.get("size", 160), reading.get("labels")
+    size, labels = reading.get("size", SIZE), reading.get("labels")
     for option, value, least in (("--size", size, 1), ("processes", processes, 0)):
         if value is not None and value < least:
             raise OptionError(f"{option} must be at least {least}, got {value}.")
-    layout = read_layout(path, labels, follow_symlinks=reading.get("follow_symlinks", False))
+    layout = read_as(path, reading)
     expected = check_classes(layout, layout.candidates, layout.skipped)
     count_folds(layout, len(layout.candidates), reading.get("folds", 1))
     cache = cache_root(cache_dir) / "images"
@@ -203,6 +223,7 @@ def open_folder(
         labels_file="" if labels is None else str(labels),
         folds=folds,
         drawn="all" in layout.splits,
+        layout=reading.get("layout", "auto"),
     )
 
 

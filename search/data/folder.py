@@ -1,12 +1,11 @@
 """Reads how a folder of images is laid out: its splits, its classes, its files. Opens none of the files.
 
-The layouts that are understood, names of the split folders in any case:
+The layouts that are understood; `splits` says how the folders of splits are known by their names:
 
 - class folders directly: ``photos/cats/…``, ``photos/dogs/…``
-- ``train`` (or ``training``, ``training_set``) and one held-out folder, ``test`` (``testing``, ``test_set``) or ``val``
-  (``valid``, ``validation``, ``validation_set``): the held-out folder is the test split
+- ``train`` and one held-out folder, ``test`` or ``val``: the held-out folder is the test split
 - all three: used as they are
-- ``train`` alone: its class folders as if they lay directly in the data folder
+- ``train`` alone, or beside a held-out folder without classes: its class folders as if they lay directly in the data folder
 """
 
 from __future__ import annotations
@@ -15,29 +14,19 @@ import os
 import stat
 import unicodedata
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ...spaces.errors import DataError
 from ..settings import SkippedFile
-
-Split = Literal["train", "val", "test", "all"]
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp"})
-"""Of the files that are opened; any other is listed as skipped."""
+from .listing import SUFFIXES, entries, is_folder
+from .splits import LayoutName, Split, find_splits
 
 _FOREIGN = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"})
 """Images all the same, whose owner should hear that they are left out for their format alone."""
 
-SPLIT_NAMES: dict[str, Split] = {
-    **dict.fromkeys(("train", "training", "training_set"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validation_set"), "val"),
-    **dict.fromkeys(("test", "testing", "test_set"), "test"),
-}
 LEAVES = "a link that leaves the folder: --follow-symlinks reads it"
-_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +74,7 @@ class Layout:
         return str(self.labels) if split == "all" else f"{self.labels}, split {self.splits[split]}"
 
 
-def scan(folder: Path | str, *, follow_symlinks: bool = False) -> Layout:
+def scan(folder: Path | str, *, follow_symlinks: bool = False, layout: LayoutName = "auto") -> Layout:
     """The layout of ``folder``.
 
     Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out. Nothing
@@ -94,6 +83,7 @@ def scan(folder: Path | str, *, follow_symlinks: bool = False) -> Layout:
     Args:
         folder: To be read.
         follow_symlinks: Whether links that leave the folder are followed too.
+        layout: How its folders are to be understood.
 
     Raises:
         DataError: There is no such folder, it cannot be read, or it holds no images in class folders.
@@ -103,11 +93,13 @@ def scan(folder: Path | str, *, follow_symlinks: bool = False) -> Layout:
         if not stat.S_ISDIR(root.stat().st_mode):
             raise DataError(f"DATA must be a folder of images, got {folder} (a file). Name the folder that holds it.")
         reading = _Reading(root, follow_symlinks=follow_symlinks)
-        splits = _splits(root)
+        found = find_splits(root, layout)
+        splits = found.folders
         for split, name in splits.items():
-            reading.read_split(split, name)
+            for part in reading.folders_of(name) if found.nested else [name]:
+                reading.read_split(split, part)
         if "." not in splits.values():
-            reading.list_beside(set(splits.values()))
+            reading.list_beside({*splits.values()}, found.aside)
         reading.follow_links()
     except FileNotFoundError as error:
         raise DataError(f"DATA must be a folder of images, got {folder} (no such folder). Check the path.") from error
@@ -145,35 +137,6 @@ def summary(skipped: Sequence[SkippedFile]) -> str:
     return f"{len(skipped)} skipped, such as {first.path}: {first.reason}"
 
 
-def _splits(root: Path) -> dict[Split, str]:
-    """The folder of each split."""
-    folders = [entry for entry in _entries(root) if _is_folder(entry)]
-    named = [entry for entry in folders if entry.name.lower() in SPLIT_NAMES]
-    if len(named) < len(folders):
-        # Among class folders, a "train" without folders inside holds pictures of trains.
-        named = [entry for entry in named if any(_is_folder(inner) for inner in _entries(entry.path))]
-    found: dict[Split, str] = {}
-    for entry in named:
-        split = SPLIT_NAMES[entry.name.lower()]
-        if split in found:
-            raise DataError(
-                f"DATA must have one {split} split folder, got {found[split]} and {entry.name} in {root}. Rename one of them."
-            )
-        found[split] = entry.name
-    if not found:
-        return {"all": "."}
-    if "train" not in found:
-        raise DataError(
-            f"DATA must have a train folder where it has a held-out one, got only {', '.join(found.values())} in {root}. "
-            "Call the folder with the training images train."
-        )
-    if len(found) == 1:
-        return {"all": found["train"]}
-    if "test" not in found:
-        found["test"] = found.pop("val")
-    return found
-
-
 class _Reading:
     """What has been read of a data folder so far.
 
@@ -195,9 +158,9 @@ class _Reading:
         if not self._may_follow(base):
             return self._skip(name, LEAVES)
         self._seen.add(os.path.realpath(base))
-        for entry in _entries(base):
+        for entry in entries(base):
             relative = entry.name if name == "." else f"{name}/{entry.name}"
-            if not _is_folder(entry):
+            if not is_folder(entry):
                 self._skip(relative, "not in a class folder")
                 continue
             before = self._found
@@ -205,11 +168,19 @@ class _Reading:
             if self._found == before:
                 self._skip(relative, "an empty folder")
 
-    def list_beside(self, splits: set[str]) -> None:
-        """Lists what lies in the root beside the split folders."""
-        for entry in _entries(self._root):
+    def folders_of(self, name: str) -> Iterator[str]:
+        """The folders in the folder ``name`` of the root, relative to it; what lies beside them is listed."""
+        for entry in entries(self._root / name):
+            if is_folder(entry):
+                yield entry.name
+            else:
+                self._skip(entry.name, "not in a class folder")
+
+    def list_beside(self, splits: set[str], aside: Mapping[str, str]) -> None:
+        """Lists what lies in the root beside the split folders; of some it is known why."""
+        for entry in entries(self._root):
             if entry.name not in splits:
-                self._skip(entry.name, "beside the split folders")
+                self._skip(entry.name, aside.get(entry.name, "beside the split folders"))
 
     def follow_links(self) -> None:
         """Reads the folders that links lead to and that have not been read for themselves."""
@@ -227,11 +198,11 @@ class _Reading:
                 continue
             self._seen.add(real)
             try:
-                entries = _entries(folder)
+                within = entries(folder)
             except OSError as error:
                 self._skip(prefix, f"a folder that cannot be read ({error.strerror})")
                 continue
-            for entry in entries:
+            for entry in within:
                 inner = f"{prefix}/{entry.name}"
                 if not entry.is_symlink() and entry.is_dir():
                     stack.append((entry.path, inner))
@@ -278,18 +249,3 @@ def unfit(path: str, size: int) -> str | None:
     if suffix not in SUFFIXES:
         return "not an image file"
     return "an empty file" if size == 0 else None
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        # A link to itself.
-        return False
-
-
-def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
-    """What is in a folder, hidden and system files left out, in the order of names."""
-    with os.scandir(folder) as entries:
-        shown = [e for e in entries if not e.name.startswith(".") and e.name.lower() not in _CLUTTER]
-    return sorted(shown, key=lambda entry: entry.name)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 from PIL import Image
 
@@ -14,11 +14,11 @@ from ...spaces.errors import DataError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..settings import SkippedFile
-from .dataset import Dataset, open_folder
+from .dataset import SIZE, Dataset, Reading, open_folder, read_as
 from .decode import FORMATS
-from .folder import Candidate, Layout, Split, printable
+from .folder import Candidate, Layout, printable
 from .images import decode_all
-from .labels import read_layout
+from .splits import Split
 
 MOST_MEASURED = 2000
 """Files whose headers are read for their sizes: a second's work, and the median of more is the same."""
@@ -90,52 +90,50 @@ class Inspection:
 def inspect_folder(
     path: Path | str,
     *,
-    size: int = 160,
     seed: int = 0,
     cache_dir: Path | None = None,
     listener: Listener = ignore,
-    labels: Path | str | None = None,
-    follow_symlinks: bool = False,
+    **reading: Unpack[Reading],
 ) -> Inspection:
     """Looks at a folder; changes nothing in it. What it decodes serves a later search of the same size.
 
     Args:
         path: The folder.
-        size: Side that the images are squashed to, pixels.
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches, as in `open_folder`.
         listener: Receives progress events of decoding.
-        labels: CSV file that names the images and their classes, as in `open_folder`.
-        follow_symlinks: Whether links that leave the folder are followed.
+        **reading: ``size``, ``labels``, ``follow_symlinks`` and ``layout``: see `Reading`.
 
     Raises:
         DataError: There is no such folder, or there are no images in class folders.
         OptionError: The cache folder cannot be written.
     """
-    layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
-    decoded = decode_all(layout.root, layout.candidates, size, cache_root(cache_dir) / "images", None, listener)
+    held = read_as(path, reading)
+    decoded = decode_all(
+        held.root, held.candidates, reading.get("size", SIZE), cache_root(cache_dir) / "images", None, listener
+    )
     dataset, problem = None, ""
     try:
-        dataset = open_folder(path, size=size, seed=seed, cache_dir=cache_dir, labels=labels, follow_symlinks=follow_symlinks)
+        dataset = open_folder(path, seed=seed, cache_dir=cache_dir, **reading)
     except DataError as error:
         problem = str(error)
-    usable = [(file, digest) for file, digest in zip(layout.candidates, decoded.digests, strict=True) if digest is not None]
+    usable = [(file, digest) for file, digest in zip(held.candidates, decoded.digests, strict=True) if digest is not None]
     unreadable = [
         SkippedFile(printable(file.path), reason)
-        for file, reason in zip(layout.candidates, decoded.reasons, strict=True)
+        for file, reason in zip(held.candidates, decoded.reasons, strict=True)
         if reason is not None
     ]
-    found: dict[str, Counter[Split]] = {file.label: Counter() for file in layout.candidates}
+    found: dict[str, Counter[Split]] = {file.label: Counter() for file in held.candidates}
     for file, _ in usable:
         found[file.label][file.split] += 1
     return Inspection(
         path=str(path),
-        layout=layout,
-        given=tuple(split for split in get_args(Split) if split in layout.splits and split != "all"),
+        layout=held,
+        given=tuple(split for split in get_args(Split) if split in held.splits and split != "all"),
         found={label: dict(counts) for label, counts in sorted(found.items())},
         duplicates=duplicates(usable),
-        skipped=dataset.skipped if dataset else (*layout.skipped, *unreadable),
-        sizes=measure(layout.root, [file for file, _ in usable]),
+        skipped=dataset.skipped if dataset else (*held.skipped, *unreadable),
+        sizes=measure(held.root, [file for file, _ in usable]),
         dataset=dataset,
         problem=problem,
     )

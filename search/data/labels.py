@@ -24,7 +24,8 @@ from typing import NoReturn
 from ...spaces.errors import DataError
 from ...spaces.files import find_file
 from ..settings import SkippedFile
-from .folder import LEAVES, SPLIT_NAMES, Candidate, Layout, Split, printable, scan, summary, unfit
+from .folder import LEAVES, Candidate, Layout, printable, scan, summary, unfit
+from .splits import LayoutName, Split, split_of
 
 MISSING_SHARE = 0.1
 """Of the rows, and at least `FEW`: more that name no file are no slip but a wrong folder."""
@@ -32,19 +33,22 @@ MISSING_SHARE = 0.1
 FEW = 10
 
 
-def read_layout(folder: Path | str, labels: Path | str | None = None, *, follow_symlinks: bool = False) -> Layout:
+def read_layout(
+    folder: Path | str, labels: Path | str | None = None, *, follow_symlinks: bool = False, layout: LayoutName = "auto"
+) -> Layout:
     """The layout of a data folder: of its class folders, or of the rows of a CSV file.
 
     Args:
         folder: That the images are in.
         labels: The CSV file; None for class folders.
         follow_symlinks: Whether links that leave the folder are followed.
+        layout: How class folders are to be understood.
 
     Raises:
         DataError: The folder or the file cannot be used; the message says what is wrong and in which line.
     """
     if labels is None:
-        return scan(folder, follow_symlinks=follow_symlinks)
+        return scan(folder, follow_symlinks=follow_symlinks, layout=layout)
     path, what = find_file(str(labels))
     if path is None:
         raise DataError(f"--labels must be a CSV file, got {labels} ({what}). Check the path.")
@@ -169,10 +173,10 @@ class _Labels:
         if words == {""}:
             return {"all": "."}, {"": "all"}
         for row in rows.values():
-            if row.split not in SPLIT_NAMES:
+            if split_of(row.split) is None:
                 got = f"{row.split!r} in line {row.line}" if row.split else f"an empty one in line {row.line} beside others"
                 self._fail("hold train, val or test in every row of its column split, or have no such column", got)
-        meaning = {word: SPLIT_NAMES[word] for word in words}
+        meaning = {word: split for word in words if (split := split_of(word)) is not None}
         given = set(meaning.values())
         if "train" not in given:
             self._fail("have rows with split train where it has a held-out one", f"only {', '.join(sorted(words))}")

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.errors import DataError, OptionError
-from .folder import Candidate, Layout, Split
+from .folder import Candidate, Layout
+from .splits import Split
 
 FLAT_SHARES = (0.15, 0.15)
 """Shares of validation and test where nothing is held out."""

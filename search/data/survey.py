@@ -15,6 +15,7 @@ from .folder import Layout
 from .images import find_decoded
 from .labels import read_layout
 from .split import folds_of, split_folder
+from .splits import LayoutName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ def survey_folder(
     name: str | None = None,
     labels: Path | str | None = None,
     follow_symlinks: bool = False,
+    layout: LayoutName = "auto",
     folds: int | Literal["auto"] = 1,
 ) -> Survey:
     """Looks at a data set; arguments as of `open_folder`.
@@ -67,13 +69,13 @@ def survey_folder(
         DataError: It cannot be searched on, as far as names tell.
         OptionError: It cannot be divided into so many folds.
     """
-    layout = read_layout(path, labels, follow_symlinks=follow_symlinks)
-    classes = check_classes(layout, layout.candidates, layout.skipped)
-    files = layout.candidates
+    found = read_layout(path, labels, follow_symlinks=follow_symlinks, layout=layout)
+    classes = check_classes(found, found.candidates, found.skipped)
+    files = found.candidates
     # As if no two pictures were the same.
     names, rows = [file.path for file in files], range(len(files))
-    found = folds_of(layout, files, names, rows, 0, folds)
-    train, val, test = (np.arange(len(files)),) * 3 if found else split_folder(layout, files, names, rows, seed=0)
+    divided = folds_of(found, files, names, rows, 0, folds)
+    train, val, test = (np.arange(len(files)),) * 3 if divided else split_folder(found, files, names, rows, seed=0)
     stand_in = Dataset(
         path=name or str(path),
         classes=classes,
@@ -83,16 +85,16 @@ def survey_folder(
         train=train,
         val=val,
         test=test,
-        skipped=layout.skipped,
+        skipped=found.skipped,
         fingerprint="",
         images_digest="",
         images_folder=Path(),
-        folds=found,
+        folds=divided,
     )
     return Survey(
-        layout=layout,
+        layout=found,
         stand_in=stand_in,
-        decoded=find_decoded(layout.root, files, size, cache_root(cache_dir) / "images"),
+        decoded=find_decoded(found.root, files, size, cache_root(cache_dir) / "images"),
         file_bytes=sum(file.size for file in files),
         pixel_bytes=len(files) * size * size * 3,
     )

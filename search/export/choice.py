@@ -94,6 +94,7 @@ def study_data(
             listener=listener,
             name=name,
             labels=settings.data.labels or None,
+            layout=settings.data.layout,
             folds=settings.data.folds,
         )
     if data.fingerprint != settings.data.fingerprint:

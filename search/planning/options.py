@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...spaces.recipe import BatchNorm, ClassWeight
+from ..data.splits import LayoutName
 from ..options import Budget
 from ..settings import CacheType
 from ..storage.address import Storage
@@ -26,7 +27,7 @@ class RunOptions:
         demo: Variant of the built-in set.
         labels: CSV file that names the images and their classes; None for class folders.
         follow_symlinks: Whether links that leave the folder of images are followed.
-        folds: As in `Reading`.
+        layout, folds: As in `Reading`.
         study: Folder of the study, or its name in ``storage``.
         storage: Database of shared studies; None for folders.
         fresh: Whether an existing study is to be deleted.
@@ -44,6 +45,7 @@ class RunOptions:
     demo: str = "small-similar"
     labels: Path | None = None
     follow_symlinks: bool = False
+    layout: LayoutName = "auto"
     folds: int | Literal["auto"] = 1
     study: Path | None = None
     storage: Storage | None = None

@@ -118,6 +118,7 @@ class Plan:
             "size": self.search.backbone.size,
             "labels": options.labels,
             "follow_symlinks": options.follow_symlinks,
+            "layout": options.layout,
             "folds": options.folds,
         }
 

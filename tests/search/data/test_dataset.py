@@ -13,6 +13,7 @@ from tlsearch.search import open_folder as public_open_folder
 from tlsearch.search.data import Dataset, open_folder
 from tlsearch.search.data.survey import survey_folder
 from tlsearch.search.events import PhaseEnded, PhaseStarted
+from tlsearch.search.settings import SkippedFile
 from tlsearch.spaces.errors import DataError, OptionError
 
 SPLITS = ("train", "val", "test")
@@ -157,7 +158,7 @@ class TestSameSplit:
     def test_under_other_names(self, root, tmp_path):
         copy = tmp_path / "copy"
         for place, path in enumerate(sorted(root.rglob("*.png"), key=lambda path: path.read_bytes())):
-            target = copy / path.parent.name / f"nested {place % 3}" / f"{place}.jpg"
+            target = copy / path.parent.name / f"{path.parent.name} {place % 3}" / f"{place}.jpg"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
 
@@ -302,9 +303,16 @@ class TestErrors:
         with pytest.raises(DataError, match=f"no usable image of class 'birds' in .*photos/{missing}/birds"):
             open_folder(root, size=8)
 
-    def test_a_held_out_folder_without_classes(self, make_folder):
-        with pytest.raises(DataError, match=r"class 'cats' in .*photos/test/cats"):
-            open_folder(make_folder({"train/cats": 5, "train/dogs": 5, "test": 5}), size=8)
+    def test_a_held_out_folder_without_classes_is_set_aside(self, make_folder):
+        dataset = open_folder(make_folder({"train/cats": 5, "train/dogs": 5, "test": 5}), size=8)
+        assert len(dataset.files) == 10 and dataset.settings().drawn
+        assert dataset.skipped == (SkippedFile("test", "a split without class folders: nothing says what is on its pictures"),)
+
+    def test_how_the_folders_are_read_is_kept(self, make_folder):
+        root = make_folder({f"site {site}/{label}": 3 for site in "ab" for label in ("cats", "dogs")})
+        nested = open_folder(root, size=8, layout="nested")
+        assert nested.classes == ("cats", "dogs") and nested.settings().layout == "nested"
+        assert open_folder(root, size=8, layout="classes").classes == ("site a", "site b")
 
     @pytest.mark.parametrize(
         ("folders", "message"),

@@ -196,7 +196,7 @@ def test_pipes_and_sockets_are_never_opened(make_folder, monkeypatch):
 
 def test_a_folder_that_cannot_be_read_costs_itself_alone(make_folder, monkeypatch):
     root = make_folder({"cats": 1, "cats/private": 1})
-    monkeypatch.setattr(folder_module, "_entries", _denying("private", folder_module._entries))
+    monkeypatch.setattr(folder_module, "entries", _denying("private", folder_module.entries))
 
     assert list(placed(root)) == ["cats/0.png"]
     assert reasons(root) == {"cats/private": "a folder that cannot be read (Permission denied)"}
@@ -204,7 +204,7 @@ def test_a_folder_that_cannot_be_read_costs_itself_alone(make_folder, monkeypatc
 
 def test_a_data_folder_that_cannot_be_read_is_an_error(make_folder, monkeypatch):
     root = make_folder({"cats": 1})
-    monkeypatch.setattr(folder_module, "_entries", _denying("photos", folder_module._entries))
+    monkeypatch.setattr(folder_module, "entries", _denying("photos", folder_module.entries))
 
     with pytest.raises(DataError, match=r"must be readable, got .*photos \(Permission denied\)"):
         scan(root)

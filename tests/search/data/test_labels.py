@@ -169,7 +169,7 @@ class TestSkips:
         ("path,label\na/1.png,cat\na/1.png,dog\n", "one label, got a/1.png with 'cat' in line 2 and 'dog' in line 3"),
         ("path,label\na/1.png,cat\na/./1.png,dog\n", "one label, got a/1.png"),
         ("path,label,split\na/1.png,cat,train\na/1.png,cat,test\n", "one split, got a/1.png with 'train'"),
-        ("path,label,split\na/1.png,cat,train\na/2.png,cat,dev\n", "hold train, val or test .*got 'dev' in line 3"),
+        ("path,label,split\na/1.png,cat,train\na/2.png,cat,extra\n", "hold train, val or test .*got 'extra' in line 3"),
         ("path,label,split\na/1.png,cat,train\na/2.png,cat,\n", "got an empty one in line 3 beside others"),
         ("path,label,split\na/1.png,cat,test\n", "have rows with split train .*got only test"),
         ("path,label\n../labels.csv,cat\n", r"inside DATA, got \.\./labels.csv in line 2"),
