@@ -50,12 +50,12 @@ def check_classes(
         layout: Of the folder.
         files: That can be used.
         skipped: That cannot, to tell why a class is missing.
-        expected: Classes that must still be there.
+        expected: Classes that must still be there, beside those that the folder has none but unread images of.
 
     Raises:
         DataError: There are fewer than two classes, or a split has no image of one of them.
     """
-    classes = sorted({file.label for file in files} | set(expected))
+    classes = sorted({file.label for file in files} | set(expected) | layout.unread)
     if len(classes) < 2:
         remedy = "Each class is a folder of its own; name the folder that holds them."
         if layout.labels:

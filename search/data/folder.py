@@ -59,6 +59,7 @@ class Layout:
         candidates: In the order of their paths.
         skipped: Files that are no candidates, and why, in the order of their paths.
         labels: The CSV file that names the candidates, in place of class folders; ``splits`` then holds its words for them.
+        unread: Classes all of whose images are of formats that are not read.
     """
 
     root: Path
@@ -66,6 +67,7 @@ class Layout:
     candidates: tuple[Candidate, ...]
     skipped: tuple[SkippedFile, ...]
     labels: Path | None = None
+    unread: frozenset[str] = frozenset()
 
     def place(self, split: Split, label: str) -> str:
         """Where the images of a class are, or should be, in words."""
@@ -121,6 +123,7 @@ def scan(folder: Path | str, *, follow_symlinks: bool = False, layout: LayoutNam
         splits,
         tuple(sorted(reading.candidates, key=lambda candidate: candidate.path)),
         tuple(sorted(reading.skipped, key=lambda file: file.path)),
+        unread=frozenset(reading.foreign - {candidate.label for candidate in reading.candidates}),
     )
 
 
@@ -146,6 +149,7 @@ class _Reading:
     def __init__(self, root: Path, *, follow_symlinks: bool) -> None:
         self.candidates: list[Candidate] = []
         self.skipped: list[SkippedFile] = []
+        self.foreign: set[str] = set()
         self._root = root
         self._real_root = os.path.realpath(root)
         self._follow_symlinks = follow_symlinks
@@ -227,6 +231,8 @@ class _Reading:
             self._skip(relative, "not a regular file")
         elif reason := unfit(relative, status.st_size):
             self._skip(relative, reason)
+            if os.path.splitext(relative)[1].lower() in _FOREIGN:
+                self.foreign.add(label)
         else:
             self.candidates.append(Candidate(relative, label, split, status.st_size, status.st_mtime_ns))
 

@@ -303,6 +303,18 @@ class TestErrors:
         with pytest.raises(DataError, match=f"no usable image of class 'birds' in .*photos/{missing}/birds"):
             open_folder(root, size=8)
 
+    @pytest.mark.parametrize("name", ["heic", "HEIF", "tif"])
+    def test_a_class_whose_images_are_all_of_a_format_that_is_not_read(self, make_folder, name):
+        root = make_folder({"cats": 5, "dogs": 5, "birds": 1})
+        (root / "birds" / "0.png").rename(root / "birds" / f"0.{name}")
+        with pytest.raises(
+            DataError, match=f"no usable image of class 'birds' in .*such as birds/0.{name}: {name.upper()} images are"
+        ):
+            open_folder(root, size=8)
+        (root / "dogs" / f"1.{name}").write_bytes(b"x")
+        shutil.rmtree(root / "birds")
+        assert open_folder(root, size=8).classes == ("cats", "dogs")
+
     def test_a_held_out_folder_without_classes_is_set_aside(self, make_folder):
         dataset = open_folder(make_folder({"train/cats": 5, "train/dogs": 5, "test": 5}), size=8)
         assert len(dataset.files) == 10 and dataset.settings().drawn
