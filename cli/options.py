@@ -29,7 +29,9 @@ Output = Annotated[
 FollowSymlinks = Annotated[bool, typer.Option("--follow-symlinks", help="Read links that leave the folder of images too.")]
 Labels = Annotated[
     Path | None,
-    typer.Option(help="CSV with columns path, label and optionally split (train, val, test), instead of class folders."),
+    typer.Option(
+        help="CSV with columns path, label and optionally split (train, val, test), or usual names of these, instead of class folders."
+    ),
 ]
 LayoutOption = Annotated[
     LayoutName,

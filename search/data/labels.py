@@ -6,12 +6,15 @@
     2024/IMG_1.jpg,cat,train
     2024/IMG_2.jpg,dog,test
 
-The first line names the columns, in any order and any case; others are ignored. Commas, semicolons and tabs separate. Paths are
-relative to the data folder. What holds for split folders holds for the words in ``split``: see `folder`.
+The first line names the columns, in any order and any case, each by one of the names that are usual for it (`COLUMNS`); others
+are ignored. Commas, semicolons and tabs separate. Paths are relative to the data folder; backslashes and a missing suffix are
+understood where there is such a file and no other. A row without a path or a label is skipped. What holds for split folders
+holds for the words in ``split``: see `splits`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import stat
@@ -25,12 +28,23 @@ from ...spaces.errors import DataError
 from ...spaces.files import find_file
 from ..settings import SkippedFile
 from .folder import LEAVES, Candidate, Layout, printable, scan, summary, unfit
+from .listing import entries, is_picture
 from .splits import LayoutName, Split, split_of
 
 MISSING_SHARE = 0.1
 """Of the rows, and at least `FEW`: more that name no file are no slip but a wrong folder."""
 
 FEW = 10
+
+COLUMNS = {
+    "path": (
+        *("path", "filepath", "file_path", "image_path", "img_path", "filename", "file_name", "file", "image", "image_name"),
+        *("image_id", "imageid", "img", "img_id", "id", "name"),
+    ),
+    "label": ("label", "labels", "class", "class_name", "classname", "category", "target", "breed", "species"),
+    "split": ("split", "subset", "partition", "set"),
+}
+"""Names of each column; where a file has several of them, the first counts."""
 
 
 def read_layout(
@@ -83,12 +97,14 @@ class _Labels:
         self._real_root = os.path.realpath(root)
         self._follow_symlinks = follow_symlinks
         self._inside: dict[str, bool] = {}
+        self._stems: dict[str, dict[str, list[str]]] = {}
+        self._incomplete: list[SkippedFile] = []
 
     def layout(self) -> Layout:
         rows = self._unique()
         splits, meaning = self._splits(rows)
         candidates: list[Candidate] = []
-        skipped: list[SkippedFile] = []
+        skipped = self._incomplete
         missing: list[str] = []
         for path, row in sorted(rows.items()):
             status = self._look(path)
@@ -110,6 +126,7 @@ class _Labels:
                 f"--labels must name images, got {self._path} with {summary(skipped)}. Paths start from {self._root}; name "
                 "another folder as DATA."
             )
+        skipped.sort(key=lambda file: file.path)
         return Layout(self._root, splits, tuple(candidates), tuple(skipped), labels=self._path)
 
     def _unique(self) -> dict[str, _Row]:
@@ -133,27 +150,49 @@ class _Labels:
         with self._path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
             separator, columns = _columns(header)
-            for name in ("path", "label", "split"):
-                if columns.count(name) > 1:
+            named = [next((name for name in names if name in columns), None) for names in COLUMNS.values()]
+            for name in named:
+                if name is not None and columns.count(name) > 1:
                     self._fail(f"have one column {name}", f"{columns.count(name)}")
-            if not {"path", "label"} <= set(columns):
+            if None in named[:2]:
                 got = ", ".join(column for column in columns if column) or "an empty line"
                 self._fail(
                     "name the columns path and label (and split, if there is one) in its first line", printable(got)[:200]
                 )
-            places = [columns.index(name) if name in columns else None for name in ("path", "label", "split")]
+            places = [None if name is None else columns.index(name) for name in named]
             reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)
             try:
                 for row in reader:
                     if any(row):
                         line = reader.line_num + 1
                         path, label, split = (_cell(row, place) for place in places)
-                        for name, value in (("path", path), ("label", label)):
-                            if not value:
-                                self._fail(f"have a {name} in every row", f"none in line {line}")
-                        yield path, _Row(line, label, split.lower())
+                        if path and label:
+                            yield self._as_it_lies(path), _Row(line, label, split.lower())
+                        else:
+                            lacking = "label" if path else "path"
+                            self._incomplete.append(
+                                SkippedFile(printable(path or f"line {line}"), f"no {lacking} in line {line}")
+                            )
             except csv.Error as error:
                 self._fail("be a sound CSV file", f"{error} in line {reader.line_num + 1}")
+
+    def _as_it_lies(self, path: str) -> str:
+        """The path of a row, with slashes for backslashes and with its suffix where there is no file as the row has it."""
+        if os.path.lexists(os.path.join(self._root, path)):
+            return path
+        turned = path.replace("\\", "/")
+        folder, name = os.path.split(turned)
+        if os.path.isabs(folder) or os.pardir in folder.split("/"):
+            return turned
+        if folder not in self._stems:
+            stems: dict[str, list[str]] = {}
+            with contextlib.suppress(OSError, ValueError):
+                for entry in entries(os.path.join(self._root, folder)):
+                    if is_picture(entry):
+                        stems.setdefault(os.path.splitext(entry.name)[0], []).append(entry.name)
+            self._stems[folder] = stems
+        found = self._stems[folder].get(name, [])
+        return os.path.join(folder, found[0]) if len(found) == 1 else turned
 
     def _relative(self, path: str, line: int) -> str:
         """A path as it lies in the data folder, with ``/`` between its parts."""
@@ -222,7 +261,7 @@ def _columns(header: str) -> tuple[str, list[str]]:
         rows = csv.reader([header], delimiter=separator, skipinitialspace=True)
         return [name.strip().lower() for row in rows for name in row]
 
-    separator = next((separator for separator in (",", ";", "\t") if "path" in names(separator)), ",")
+    separator = next((one for one in (",", ";", "\t") if set(COLUMNS["path"]) & set(names(one))), ",")
     return separator, names(separator)
 
 

@@ -13,6 +13,7 @@ from tlsearch.search.data import open_folder
 from tlsearch.search.data.inspection import inspect_folder
 from tlsearch.search.data.labels import read_layout
 from tlsearch.search.export.choice import study_data
+from tlsearch.search.settings import SkippedFile
 from tlsearch.search.study import Study
 from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import DataError, StudyError
@@ -159,13 +160,13 @@ class TestSkips:
     [
         ("", "name the columns path and label .*got an empty line"),
         ("\n\n", "name the columns"),
-        ("file,label\na/1.png,cat\n", "name the columns path and label .*got file, label"),
-        ("path,class\na/1.png,cat\n", "got path, class"),
-        ("path;class\na/1.png;cat\n", "got path, class"),
+        ("url,label\na/1.png,cat\n", "name the columns path and label .*got url, label"),
+        ("path,kind\na/1.png,cat\n", "got path, kind"),
+        ("path;kind\na/1.png;cat\n", "got path, kind"),
+        ("id,breed,id\na/1.png,cat,\n", "one column id, got 2"),
         ("path,label\n", "a row for each image, got none below"),
         ("path,label,Label\na/1.png,cat,cat\n", "one column label, got 2"),
-        ("path,label\na/1.png,cat\na/2.png\n", "have a label in every row, got none in line 3"),
-        ("path,label\na/1.png,cat\n, dog\n", "have a path in every row, got none in line 3"),
+        ("path,label\na/1.png,\n,dog\n", "a row for each image, got none"),
         ("path,label\na/1.png,cat\na/1.png,dog\n", "one label, got a/1.png with 'cat' in line 2 and 'dog' in line 3"),
         ("path,label\na/1.png,cat\na/./1.png,dog\n", "one label, got a/1.png"),
         ("path,label,split\na/1.png,cat,train\na/1.png,cat,test\n", "one split, got a/1.png with 'train'"),
@@ -288,3 +289,34 @@ class TestStudies:
         labels(table(root).replace("a/1.png,cat", "a/1.png,dog"))
         with pytest.raises(StudyError, match="are others"):
             study_data(settings, None, None, lambda event: None)
+
+
+class TestAsPeopleWriteThem:
+    @pytest.mark.parametrize(
+        "header", ["filename,class", "Image_ID,Breed", "id,target", "file_name,category", "Filename,Species", "image,label"]
+    )
+    def test_usual_names_of_columns(self, root, labels, header):
+        assert placed(read_layout(root, labels(f"{header}\na/1.png,cat\n"))) == {"a/1.png": ("all", "cat")}
+
+    def test_of_several_usual_names_the_first_counts(self, root, labels):
+        text = "id,name,path,breed,label,set\n1,Rex,a/1.png,pug,dog,train\n2,Tom,a/2.png,manx,cat,dev\n"
+        assert placed(read_layout(root, labels(text))) == {"a/1.png": ("train", "dog"), "a/2.png": ("test", "cat")}
+
+    @pytest.mark.parametrize("separator", [";", "\t"])
+    def test_whatever_separates(self, root, labels, separator):
+        text = "image_id,breed\na/1,cat\n".replace(",", separator)
+        assert placed(read_layout(root, labels(text))) == {"a/1.png": ("all", "cat")}
+
+    def test_ids_without_a_suffix_and_backslashes(self, root, labels):
+        layout = read_layout(root, labels("path,label\na\\1.png,cat\na\\2,cat\nb/1,dog\n"))
+        assert placed(layout) == {"a/1.png": ("all", "cat"), "a/2.png": ("all", "cat"), "b/1.png": ("all", "dog")}
+
+    def test_an_id_of_two_files_is_neither(self, root, labels):
+        (root / "a" / "1.jpg").write_bytes((root / "a" / "1.png").read_bytes())
+        layout = read_layout(root, labels("path,label\na/1,cat\nb/1,dog\n"))
+        assert list(placed(layout)) == ["b/1.png"] and layout.skipped == (SkippedFile("a/1", "no such file"),)
+
+    def test_a_row_without_label_or_path_is_skipped(self, root, labels):
+        layout = read_layout(root, labels("path,label\na/1.png,cat\na/2.png\n, dog\n"))
+        assert list(placed(layout)) == ["a/1.png"]
+        assert layout.skipped == (SkippedFile("a/2.png", "no label in line 3"), SkippedFile("line 4", "no path in line 4"))
