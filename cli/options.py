@@ -30,7 +30,7 @@ FollowSymlinks = Annotated[bool, typer.Option("--follow-symlinks", help="Read li
 Labels = Annotated[
     Path | None,
     typer.Option(
-        help="CSV with columns path, label and optionally split (train, val, test), or usual names of these, instead of class folders."
+        help="CSV with columns path, label and optionally split (train, val, test), or the like, instead of class folders."
     ),
 ]
 LayoutOption = Annotated[
