@@ -8,15 +8,12 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import OptionError, WeightsError
 from ..files import find_file
 from ..quiet import quiet_native
 from .network import Network, network_of
+from .weights_file import first_line, load_weights
 
 ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths that ImageNet weights are published for."""
@@ -29,9 +26,6 @@ MIN_SIZE, MAX_SIZE = 32, 1024
 
 STARTER = Path(__file__).with_name("starter.npz")
 """Trained by ``scripts/pretrain_starter.py`` on a drawn source task: 96 px, α = 0.35."""
-
-_ARRAYS = 260
-"""Weight arrays of MobileNetV2 without its top: 35 + 17 kernels and 52 BatchNorms of four arrays each."""
 
 _RELEASE = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 
@@ -113,7 +107,7 @@ def load_network(spec: BackboneSpec, path: Path | None) -> Network:
         input_shape=(spec.size, spec.size, 3), alpha=spec.alpha, include_top=False, weights=None
     )
     if path is not None:
-        _load(base, path, spec)
+        load_weights(base, path, spec.alpha)
     return network_of(base)
 
 
@@ -135,7 +129,7 @@ def _locate_imagenet(spec: BackboneSpec) -> Path:
             if other.is_file():
                 return other
         raise WeightsError(
-            f"the ImageNet weights {name} are not in {folder} and could not be downloaded ({_first_line(error)}). "
+            f"the ImageNet weights {name} are not in {folder} and could not be downloaded ({first_line(error)}). "
             f"Put the file there, or name one with --weights FILE, or use --weights random to start from nothing."
         ) from error
 
@@ -148,56 +142,3 @@ def _imagenet_file(spec: BackboneSpec) -> Path:
 
 def _published_name(alpha: float, size: int) -> str:
     return f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}_no_top.h5"
-
-
-def _load(base: Any, path: Path, spec: BackboneSpec) -> None:
-    expected = f"the {_ARRAYS} weight arrays of MobileNetV2 without top, alpha {spec.alpha}"
-    try:
-        arrays = _read_npz(path) if path.suffix == ".npz" else _read_h5(path)
-    except Exception as error:
-        # Parsers of a file that may hold anything: h5py, zipfile and NumPy promise no closed set.
-        raise WeightsError(
-            f"{path} must hold {expected}, but cannot be read ({_first_line(error)}): it is damaged, cut short or "
-            "something else. Fetch it again, or name another file with --weights."
-        ) from error
-    shapes = [tuple(array.shape) for array in base.get_weights()]
-    found = [tuple(array.shape) for array in arrays]
-    if found != shapes:
-        if len(found) != len(shapes):
-            got = f"{len(found)} arrays" + (" (a file with the top?)" if len(found) > len(shapes) else "")
-        else:
-            place = next(i for i, (a, b) in enumerate(zip(found, shapes, strict=True)) if a != b)
-            got = f"an array {found[place]} where {shapes[place]} is expected (another alpha?)"
-        raise WeightsError(f"{path} must hold {expected}, got {got}. Name the right file, or the right --alpha.")
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise WeightsError(f"{path} must hold finite numbers, got NaN or infinity. Fetch it again.")
-    base.set_weights(arrays)
-
-
-def _read_npz(path: Path) -> list[NDArray[np.float32]]:
-    # Opened here: NumPy leaves a damaged file open.
-    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        return [file[name].astype(np.float32) for name in sorted(file.files)]
-
-
-def _read_h5(path: Path) -> list[NDArray[np.float32]]:
-    """The arrays of a Keras weights file in HDF5, in the order of its layers."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        group = file["model_weights"] if "model_weights" in file else file
-        if "layer_names" not in group.attrs:
-            raise ValueError("no layer names in it, so no weights file of Keras")
-        return [
-            np.asarray(group[_text(layer)][_text(weight)], np.float32)
-            for layer in group.attrs["layer_names"]
-            for weight in group[_text(layer)].attrs["weight_names"]
-        ]
-
-
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
