@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..search.data.splits import LayoutName
+from ..search.settings import LayoutName
 from ..spaces.errors import OptionError
 
 if TYPE_CHECKING:

@@ -14,6 +14,10 @@ CacheType = Literal["float16", "float32"]
 """How activations are kept on disk. float16 takes half of it and half the time to read."""
 
 
+LayoutName = Literal["auto", "classes", "nested"]
+"""How a data folder is read: as names tell; its folders as the classes, whatever they are called; or the folders in those."""
+
+
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
     """A file of the data folder that is not searched on.
@@ -57,7 +61,7 @@ class DataSettings:
     labels: str = ""
     folds: int = 1
     drawn: bool = False
-    layout: Literal["auto", "classes", "nested"] = "auto"
+    layout: LayoutName = "auto"
 
     @property
     def images(self) -> int:

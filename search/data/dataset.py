@@ -19,14 +19,13 @@ from ...spaces.errors import OptionError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
-from ..settings import DataSettings, SkippedFile
+from ..settings import DataSettings, LayoutName, SkippedFile
 from .checks import check_classes, excluded_rows
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
 from .images import decode_all, open_images
 from .labels import read_layout
 from .split import FLAT_SHARES, Fold, count_folds, folds_of, split, split_folder
-from .splits import LayoutName
 
 SIZE = 160
 """Side of the images, pixels, unless another one is asked for."""

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...spaces.errors import DataError
-from ..settings import SkippedFile
+from ..settings import LayoutName, SkippedFile
 from .listing import SUFFIXES, entries, is_folder
-from .splits import LayoutName, Split, find_splits
+from .splits import Split, find_splits
 
 _FOREIGN = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"})
 """Images all the same, whose owner should hear that they are left out for their format alone."""

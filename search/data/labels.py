@@ -26,10 +26,10 @@ from typing import NoReturn
 
 from ...spaces.errors import DataError
 from ...spaces.files import find_file
-from ..settings import SkippedFile
+from ..settings import LayoutName, SkippedFile
 from .folder import LEAVES, Candidate, Layout, printable, scan, summary, unfit
 from .listing import entries, is_picture
-from .splits import LayoutName, Split, split_of
+from .splits import Split, split_of
 
 MISSING_SHARE = 0.1
 """Of the rows, and at least `FEW`: more that name no file are no slip but a wrong folder."""

@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from ...spaces.errors import DataError
+from ..settings import LayoutName
 from .listing import entries, is_folder, is_picture
 
 Split = Literal["train", "val", "test", "all"]
-
-LayoutName = Literal["auto", "classes", "nested"]
-"""How a data folder is read: as names tell; its folders as the classes, whatever they are called; or the folders in those."""
 
 SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),

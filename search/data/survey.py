@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 
 from ..machine.paths import cache_root
+from ..settings import LayoutName
 from .checks import check_classes
 from .dataset import Dataset
 from .folder import Layout
 from .images import find_decoded
 from .labels import read_layout
 from .split import folds_of, split_folder
-from .splits import LayoutName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...spaces.recipe import BatchNorm, ClassWeight
-from ..data.splits import LayoutName
 from ..options import Budget
-from ..settings import CacheType
+from ..settings import CacheType, LayoutName
 from ..storage.address import Storage
 from ..trial import Metric
 

@@ -19,6 +19,9 @@ from ..errors import WeightsError
 _ARRAYS = 260
 """Weight arrays of MobileNetV2 without its top: 35 + 17 kernels and 52 BatchNorms of four arrays each."""
 
+_MOST_VALUES = 10_000_000
+"""Of one array: ten times those of the widest MobileNetV2's largest. HDF5 stores a claim of any size in a few bytes."""
+
 
 def load_weights(base: Any, path: Path, alpha: float) -> None:
     """Reads a file's weights into MobileNetV2 without top.
@@ -76,7 +79,7 @@ def _read_keras(path: Path, base: Any) -> list[NDArray[np.float32]]:
 def _by_name(group: Any) -> list[NDArray[np.float32]]:
     """Of a file of Keras 2, or one with its suffix ``.h5``: layers and arrays are named in its order."""
     return [
-        np.asarray(group[_text(layer)][_text(weight)], np.float32)
+        _array(group[_text(layer)][_text(weight)])
         for layer in group.attrs["layer_names"]
         for weight in group[_text(layer)].attrs["weight_names"]
     ]
@@ -94,8 +97,14 @@ def _of_layers(file: Any, base: Any) -> list[NDArray[np.float32]]:
         number, seen[name] = seen[name], seen[name] + 1
         if layer.weights:
             own = layers[f"{name}_{number}" if number else name]["vars"]
-            arrays += [np.asarray(own[str(place)], np.float32) for place in range(len(own))]
+            arrays += [_array(own[str(place)]) for place in range(len(own))]
     return arrays
+
+
+def _array(stored: Any) -> NDArray[np.float32]:
+    if stored.size > _MOST_VALUES:
+        raise ValueError(f"an array of {stored.size:,} values")
+    return np.asarray(stored, np.float32)
 
 
 def _text(name: Any) -> str:

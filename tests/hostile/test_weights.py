@@ -7,6 +7,7 @@ import io
 import pickle
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 import tlsearch
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.spaces.backbone.spec import _read_h5, _read_npz
+from tlsearch.spaces.backbone.weights_file import _read_keras, _read_npz
 from tlsearch.spaces.errors import DamagedStudyError
 
 from ..fuzz.mutate import mutants
@@ -126,13 +127,50 @@ def sound_h5():
     return out.getvalue()
 
 
+class Conv2D:
+    """A layer of a backbone, as far as its weights are to be found."""
+
+    weights = (None, None)
+
+
+BASE = SimpleNamespace(layers=[Conv2D()])
+
+
+def read_keras(path):
+    return _read_keras(path, BASE)
+
+
+def sound_weights_h5():
+    out = io.BytesIO()
+    with h5py.File(out, "w") as file:
+        file["layers/conv2d/vars/0"] = np.ones((3, 3), np.float32)
+        file["layers/conv2d/vars/1"] = np.ones(3, np.float32)
+    return out.getvalue()
+
+
+def sound_keras():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("config.json", '{"class_name": "Lambda"}')
+        archive.writestr("model.weights.h5", sound_weights_h5())
+    return out.getvalue()
+
+
 def sound_npz():
     out = io.BytesIO()
     np.savez_compressed(out, a=np.ones((3, 3), np.float32), b=np.ones(4, np.float32))
     return out.getvalue()
 
 
-@pytest.mark.parametrize(("suffix", "sound", "read"), [("h5", sound_h5, _read_h5), ("npz", sound_npz, _read_npz)])
+@pytest.mark.parametrize(
+    ("suffix", "sound", "read"),
+    [
+        ("h5", sound_h5, read_keras),
+        ("weights.h5", sound_weights_h5, read_keras),
+        ("keras", sound_keras, read_keras),
+        ("npz", sound_npz, _read_npz),
+    ],
+)
 def test_damaged_weights_give_arrays_or_an_error(tmp_path, suffix, sound, read):
     """That the error is an `Exception` is what `load_network` turns into a `WeightsError`; a crash would end this test."""
     path = tmp_path / f"weights.{suffix}"
@@ -146,6 +184,13 @@ def test_damaged_weights_give_arrays_or_an_error(tmp_path, suffix, sound, read):
         except Exception as error:
             outcomes.add(type(error))
     assert len(outcomes) > 2
+
+
+def test_an_array_of_hdf5_that_claims_to_be_huge_is_refused(tmp_path):
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        file.create_dataset("layers/conv2d/vars/0", (10**6, 10**6), "f4", chunks=(100, 100))
+    with pytest.raises(ValueError, match="an array of 1,000,000,000,000 values"):
+        read_keras(tmp_path / "weights.h5")
 
 
 def test_an_array_that_claims_to_be_huge_is_refused(tmp_path):
