@@ -86,7 +86,7 @@ def drive(says, url, name, total, options):
         with store.hold(listener):
             if not Progress.of(store.trials(), SearchSpace(), total).complete:
                 searcher(store, total, listener=listener).run(pool)
-            data = SimpleNamespace(labels=LABELS, test=np.arange(16))
+            data = SimpleNamespace(labels=LABELS, test=np.arange(16), folds=(), fold=lambda number: data)
             if options["confirm"]:
                 confirmer(store, data, options["confirm"], listener=listener).run(pool)
         says.send("ended well")
