@@ -141,17 +141,10 @@ def parse_confirm(text: str) -> int | Literal["auto"]:
 
 
 def parse_folds(text: str) -> int | Literal["auto"]:
-    """The number of folds asked for, or ``auto``.
+    """The number of folds asked for, or ``auto``; errors as of `check_folds`."""
+    from ..search.data.split import check_folds
 
-    Raises:
-        OptionError: It is neither 1, for none, nor a number of folds, nor ``auto``.
-    """
-    from ..search.data.split import FEWEST_FOLDS, MOST_FOLDS
-
-    wanted = {"auto", "1", *map(str, range(FEWEST_FOLDS, MOST_FOLDS + 1))}
-    if text not in wanted:
-        raise OptionError(f"--folds must be auto, 1 for none, or a number from {FEWEST_FOLDS} to {MOST_FOLDS}, got {text}.")
-    return "auto" if text == "auto" else int(text)
+    return check_folds(text)
 
 
 def _number_or_auto(option: str, text: str, low: int, most: int) -> int | None:

@@ -186,11 +186,18 @@ class Study:
         ready = pool.wait_until_ready()
         self.store.notes.keep_run(ready.device, len(pool.workers))
         with CacheFiller(pool, self._context, self.space, ready.values_at, listener) as filler:
+            began = time.monotonic()
+            with self._timed("extract"):
+                # Of all folds at once.
+                conditions = dataclasses.replace(conditions, cached_cuts=filler.fill("search"))
+            # In proportion to the images.
+            test_share = len(self._context.dataset.test) / len(self._context.search_rows())
+            test_seconds = test_share * (time.monotonic() - began)
             for place, plan in enumerate(plans):
                 if self._context.dataset.folds:
                     listener(FoldStarted(plan.store.fold, len(self._context.dataset.folds)))
-                limit = conditions.limit.share(len(plans) - place)
-                if not self._run_fold(pool, filler, trials, plan, dataclasses.replace(conditions, limit=limit), prune=prune):
+                own = dataclasses.replace(conditions, limit=conditions.limit.share(len(plans) - place))
+                if not self._run_fold(pool, filler, trials, plan, own, prune=prune, test_seconds=test_seconds):
                     return
 
     def _run_fold(
@@ -202,15 +209,11 @@ class Study:
         conditions: Conditions,
         *,
         prune: bool,
+        test_seconds: float,
     ) -> bool:
         """Searches and confirms in one fold, or in all images; returns False where other drivers are still searching."""
         limit, listener, store = conditions.limit, conditions.listener, plan.store
-        began = time.monotonic()
         with self._timed("extract"):
-            cached = filler.fill("search")
-            # In proportion to the images.
-            test_share = len(self._context.dataset.test) / len(self._context.search_rows())
-            test_seconds = test_share * (time.monotonic() - began)
             suggested_cut = self._suggested_cut(pool, store, listener)
         progress = Progress.of(store.trials(), self.space, trials)
         if not progress.complete:
@@ -218,7 +221,7 @@ class Study:
                 store,
                 self.space,
                 progress.total,
-                dataclasses.replace(conditions, cached_cuts=cached),
+                conditions,
                 prune=prune,
                 reserve=plan.reserve(test_seconds=test_seconds, limit=limit, workers=len(pool.workers)),
                 suggested_cut=suggested_cut,
@@ -235,7 +238,7 @@ class Study:
             plan.fit(limit, len(pool.workers), listener)
             done, total = plan.progress()
             with self._phase("confirm", total, done, listener):
-                confirming = dataclasses.replace(conditions, cached_cuts=cached & tested)
+                confirming = dataclasses.replace(conditions, cached_cuts=conditions.cached_cuts & tested)
                 Confirmer(plan, self._context.dataset, confirming).run(pool)
         return True
 

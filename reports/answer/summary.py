@@ -218,11 +218,12 @@ def _predictions(
 ) -> tuple[dict[Technique, Predictions], NDArray[np.int64] | None, NDArray[np.int64] | None]:
     """The test predictions of the confirmed techniques, the labels of the test images, and which fold tested each, if any."""
     predictions: dict[Technique, Predictions] = {}
-    labels = folds = None
+    labels = None
     for technique, confirmations in confirmed.items():
         probabilities, labels = store.stacked(confirmations)
         predictions[technique] = Predictions(probabilities, float(np.mean([c.seconds for c in confirmations])))
-        folds = fold_of_images(store, confirmations)
+    # All were tested on the same images.
+    folds = fold_of_images(store, next(iter(confirmed.values()))) if confirmed else None
     return predictions, labels, folds
 
 

@@ -135,13 +135,27 @@ def folds_of(
     return tuple(found)
 
 
+def check_folds(wanted: int | str) -> int | Literal["auto"]:
+    """The number of folds that is asked for, as a number or as its digits: 1 for none, or ``auto``.
+
+    Raises:
+        OptionError: It is out of bounds, or neither.
+    """
+    allowed: dict[int | str, int] = {number: number for number in (1, *range(FEWEST_FOLDS, MOST_FOLDS + 1))}
+    allowed |= {str(number): number for number in allowed.values()}
+    if wanted == "auto":
+        return "auto"
+    if wanted not in allowed:
+        raise OptionError(f"--folds must be auto, 1 for none, or a number from {FEWEST_FOLDS} to {MOST_FOLDS}, got {wanted}.")
+    return allowed[wanted]
+
+
 def count_folds(layout: Layout, images: int, wanted: int | Literal["auto"]) -> int:
     """Into how many folds so many images are divided, 1 for none; arguments and errors as of `folds_of`."""
     flat = "all" in layout.splits
+    wanted = check_folds(wanted)
     if wanted == "auto":
         return FOLDS if flat and FLAT_SHARES[1] * images < ENOUGH_TO_TEST else 1
-    if wanted != 1 and not FEWEST_FOLDS <= wanted <= MOST_FOLDS:
-        raise OptionError(f"--folds must be auto, 1 for none, or a number from {FEWEST_FOLDS} to {MOST_FOLDS}, got {wanted}.")
     if wanted != 1 and not flat:
         raise OptionError(
             f"--folds divides images that have no splits, got {layout.root} with splits of its own "

@@ -202,7 +202,7 @@ class Idle:
 def test_folds_share_a_time_limit(tmp_path, monkeypatch):
     limits, heard = [], []
 
-    def run_fold(study, pool, filler, trials, plan, conditions, *, prune):
+    def run_fold(study, pool, filler, trials, plan, conditions, *, prune, test_seconds):
         limits.append((plan.store.fold, conditions.limit.left))
         return True
 
