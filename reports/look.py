@@ -31,7 +31,7 @@ def look(
         similarity: Width multiplier and weights to measure it with; None to leave it.
         cache_dir: Folder of the caches.
         listener: Receives progress events.
-        **reading: ``size``, ``labels``, ``follow_symlinks`` and ``layout``: see `Reading`.
+        **reading: See `Reading` and `LayoutOptions`.
 
     Raises:
         DataError: There are no images.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from ..spaces.ranges import Values
 from ..spaces.recipe import Recipe, Technique
@@ -16,6 +16,18 @@ CacheType = Literal["float16", "float32"]
 
 LayoutName = Literal["auto", "classes", "nested"]
 """How a data folder is read: as names tell; its folders as the classes, whatever they are called; or the folders in those."""
+
+
+class LayoutOptions(TypedDict, total=False):
+    """How the files of a data folder are understood; what is left out is told by the names of its files and folders.
+
+    Attributes:
+        follow_symlinks: Whether links that leave the folder are followed; by default they are not.
+        layout: Whether its folders are the ``classes``, whatever their names say, or what the classes are ``nested`` in.
+    """
+
+    follow_symlinks: bool
+    layout: LayoutName
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class DataSettings:
         folds: That the images are divided into; 1 where there is one split. Of folds ``train`` and ``val`` are the first one's,
             and ``test`` are all images: each is tested by one fold.
         drawn: Whether the splits were drawn, not given.
-        layout: ``classes`` or ``nested`` where the folders were said to be so; ``auto`` where their names told.
+        layout_options: How the files were said to be understood.
     """
 
     path: str
@@ -61,7 +73,7 @@ class DataSettings:
     labels: str = ""
     folds: int = 1
     drawn: bool = False
-    layout: LayoutName = "auto"
+    layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
 
     @property
     def images(self) -> int:

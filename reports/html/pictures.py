@@ -89,7 +89,7 @@ def album(summary: Summary) -> Album:
     data = summary.settings.data
     try:
         folder = write_demo(data.path.removeprefix("demo:"), cache_root()) if summary.is_demonstration else Path(data.path)
-        layout = read_layout(folder, data.labels or None, layout=data.layout)
+        layout = read_layout(folder, data.labels or None, **data.layout_options)
     except TlsearchError as error:
         return Album(missing=(f"No pictures: the study's images cannot be read any more. {error}",))
     missing = []

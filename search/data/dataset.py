@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ...spaces.errors import OptionError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
-from ..settings import DataSettings, LayoutName, SkippedFile
+from ..settings import DataSettings, LayoutOptions, SkippedFile
 from .checks import check_classes, excluded_rows
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
@@ -53,7 +53,7 @@ class Dataset:
         labels_file: The CSV file that named the images, as the user named it; empty where class folders did.
         folds: Each image is in the ``test`` of one of them; none where there is one split.
         drawn: Whether the splits were drawn, not given.
-        layout: How its folders were understood: see `Reading`.
+        layout_options: How its files were said to be understood.
     """
 
     path: str
@@ -72,7 +72,7 @@ class Dataset:
     labels_file: str = ""
     folds: tuple[Fold, ...] = ()
     drawn: bool = False
-    layout: LayoutName = "auto"
+    layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
 
     def fold(self, number: int) -> Dataset:
         """The data set with the splits of one fold, from 0; itself where it has none."""
@@ -109,42 +109,38 @@ class Dataset:
             skipped=self.skipped,
             folds=len(self.folds) or 1,
             drawn=self.drawn,
-            layout=self.layout,
+            layout_options=self.layout_options,
         )
 
     def _counts(self, rows: NDArray[np.int64]) -> tuple[int, ...]:
         return tuple(int(n) for n in np.bincount(self.labels[rows], minlength=len(self.classes)))
 
 
-class Reading(TypedDict, total=False):
+class Reading(LayoutOptions, total=False):
     """How a folder is read.
 
     Attributes:
         size: Side that the images are squashed to, pixels; 160 by default.
         labels: CSV file that names the images, their classes and, optionally, their splits: see `labels`. None, the default,
             for class folders.
-        follow_symlinks: Whether links that leave the folder are followed; by default they are not.
-        layout: How class folders are to be understood: by their names (``auto``, the default), or whatever those say, as the
-            ``classes`` or as what the classes are ``nested`` in.
         folds: Into how many folds images that have no splits are divided, each of which is searched and tested by itself;
             1, the default, for one split, ``auto`` for `split.FOLDS` where its test images would be few.
     """
 
     size: int
     labels: Path | str | None
-    follow_symlinks: bool
-    layout: LayoutName
     folds: int | Literal["auto"]
 
 
 def read_as(path: Path | str, reading: Reading) -> Layout:
     """The layout of a folder that is read as ``reading`` says; errors as of `read_layout`."""
-    return read_layout(
-        path,
-        reading.get("labels"),
-        follow_symlinks=reading.get("follow_symlinks", False),
-        layout=reading.get("layout", "auto"),
-    )
+    return read_layout(path, reading.get("labels"), **_layout_options(reading))
+
+
+def _layout_options(reading: Reading) -> LayoutOptions:
+    """Those that say something."""
+    said = {name: reading.get(name) for name in LayoutOptions.__annotations__}
+    return cast(LayoutOptions, {name: value for name, value in said.items() if value and value != "auto"})
 
 
 def open_folder(
@@ -166,7 +162,7 @@ def open_folder(
         processes: That decode in parallel; None for one a core, 0 to decode in this process.
         listener: Receives the progress of decoding.
         name: What reports call the data set, instead of ``path``.
-        **reading: ``size``, ``labels``, ``follow_symlinks``, ``layout`` and ``folds``: see `Reading`.
+        **reading: See `Reading` and `LayoutOptions`.
 
     Raises:
         DataError: The folder cannot be searched on; the message names it and the remedy.
@@ -222,7 +218,7 @@ def open_folder(
         labels_file="" if labels is None else str(labels),
         folds=folds,
         drawn="all" in layout.splits,
-        layout=reading.get("layout", "auto"),
+        layout_options=_layout_options(reading),
     )
 
 

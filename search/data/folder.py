@@ -17,9 +17,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from ...spaces.errors import DataError
-from ..settings import LayoutName, SkippedFile
+from ..settings import LayoutOptions, SkippedFile
 from .listing import SUFFIXES, entries, is_folder
 from .splits import Split, find_splits
 
@@ -40,6 +41,7 @@ class Candidate:
         split: The split whose folder it is in; ``all`` where the folder leaves the split to be made.
         size: Bytes.
         modified: Nanoseconds since the epoch.
+        group: Of images that never part: a patient, a scene. Empty where the file is one of its own.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Candidate:
     split: Split
     size: int
     modified: int
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Layout:
         return str(self.labels) if split == "all" else f"{self.labels}, split {self.splits[split]}"
 
 
-def scan(folder: Path | str, *, follow_symlinks: bool = False, layout: LayoutName = "auto") -> Layout:
+def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
     """The layout of ``folder``.
 
     Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out. Nothing
@@ -84,8 +87,7 @@ def scan(folder: Path | str, *, follow_symlinks: bool = False, layout: LayoutNam
 
     Args:
         folder: To be read.
-        follow_symlinks: Whether links that leave the folder are followed too.
-        layout: How its folders are to be understood.
+        **options: How it is to be understood.
 
     Raises:
         DataError: There is no such folder, it cannot be read, or it holds no images in class folders.
@@ -94,8 +96,8 @@ def scan(folder: Path | str, *, follow_symlinks: bool = False, layout: LayoutNam
         root = Path(folder).expanduser()
         if not stat.S_ISDIR(root.stat().st_mode):
             raise DataError(f"DATA must be a folder of images, got {folder} (a file). Name the folder that holds it.")
-        reading = _Reading(root, follow_symlinks=follow_symlinks)
-        found = find_splits(root, layout)
+        reading = _Reading(root, follow_symlinks=options.get("follow_symlinks", False))
+        found = find_splits(root, options.get("layout", "auto"))
         splits = found.folders
         for split, name in splits.items():
             for part in reading.folders_of(name) if found.nested else [name]:

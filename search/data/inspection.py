@@ -102,7 +102,7 @@ def inspect_folder(
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches, as in `open_folder`.
         listener: Receives progress events of decoding.
-        **reading: ``size``, ``labels``, ``follow_symlinks`` and ``layout``: see `Reading`.
+        **reading: See `Reading` and `LayoutOptions`.
 
     Raises:
         DataError: There is no such folder, or there are no images in class folders.

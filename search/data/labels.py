@@ -22,11 +22,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import NoReturn
+from typing import NoReturn, Unpack
 
 from ...spaces.errors import DataError
 from ...spaces.files import find_file
-from ..settings import LayoutName, SkippedFile
+from ..settings import LayoutOptions, SkippedFile
 from .folder import LEAVES, Candidate, Layout, printable, scan, summary, unfit
 from .listing import entries, is_picture
 from .splits import Split, split_of
@@ -47,22 +47,19 @@ COLUMNS = {
 """Names of each column; where a file has several of them, the first counts."""
 
 
-def read_layout(
-    folder: Path | str, labels: Path | str | None = None, *, follow_symlinks: bool = False, layout: LayoutName = "auto"
-) -> Layout:
+def read_layout(folder: Path | str, labels: Path | str | None = None, **options: Unpack[LayoutOptions]) -> Layout:
     """The layout of a data folder: of its class folders, or of the rows of a CSV file.
 
     Args:
         folder: That the images are in.
         labels: The CSV file; None for class folders.
-        follow_symlinks: Whether links that leave the folder are followed.
-        layout: How class folders are to be understood.
+        **options: How the folder is to be understood.
 
     Raises:
         DataError: The folder or the file cannot be used; the message says what is wrong and in which line.
     """
     if labels is None:
-        return scan(folder, follow_symlinks=follow_symlinks, layout=layout)
+        return scan(folder, **options)
     path, what = find_file(str(labels))
     if path is None:
         raise DataError(f"--labels must be a CSV file, got {labels} ({what}). Check the path.")
@@ -73,7 +70,7 @@ def read_layout(
     except (OSError, RuntimeError, ValueError) as error:
         raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
     try:
-        return _Labels(path, root, follow_symlinks=follow_symlinks).layout()
+        return _Labels(path, root, options).layout()
     except UnicodeDecodeError as error:
         raise DataError(
             f"--labels must be text in UTF-8, got byte 0x{error.object[error.start]:02x} in {path}. "
@@ -91,11 +88,11 @@ class _Row:
 
 
 class _Labels:
-    def __init__(self, path: Path, root: Path, *, follow_symlinks: bool) -> None:
+    def __init__(self, path: Path, root: Path, options: LayoutOptions) -> None:
         self._path = path
         self._root = root
         self._real_root = os.path.realpath(root)
-        self._follow_symlinks = follow_symlinks
+        self._follow_symlinks = options.get("follow_symlinks", False)
         self._inside: dict[str, bool] = {}
         self._stems: dict[str, dict[str, list[str]]] = {}
         self._incomplete: list[SkippedFile] = []

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Unpack
 
 import numpy as np
 
 from ..machine.paths import cache_root
-from ..settings import LayoutName
 from .checks import check_classes
-from .dataset import Dataset
+from .dataset import SIZE, Dataset, Reading, read_as
 from .folder import Layout
 from .images import find_decoded
-from .labels import read_layout
 from .split import folds_of, split_folder
 
 
@@ -55,13 +53,9 @@ class Survey:
 def survey_folder(
     path: Path | str,
     *,
-    size: int,
     cache_dir: Path | None = None,
     name: str | None = None,
-    labels: Path | str | None = None,
-    follow_symlinks: bool = False,
-    layout: LayoutName = "auto",
-    folds: int | Literal["auto"] = 1,
+    **reading: Unpack[Reading],
 ) -> Survey:
     """Looks at a data set; arguments as of `open_folder`.
 
@@ -69,12 +63,12 @@ def survey_folder(
         DataError: It cannot be searched on, as far as names tell.
         OptionError: It cannot be divided into so many folds.
     """
-    found = read_layout(path, labels, follow_symlinks=follow_symlinks, layout=layout)
+    found, size = read_as(path, reading), reading.get("size", SIZE)
     classes = check_classes(found, found.candidates, found.skipped)
     files = found.candidates
     # As if no two pictures were the same.
     names, rows = [file.path for file in files], range(len(files))
-    divided = folds_of(found, files, names, rows, 0, folds)
+    divided = folds_of(found, files, names, rows, 0, reading.get("folds", 1))
     train, val, test = (np.arange(len(files)),) * 3 if divided else split_folder(found, files, names, rows, seed=0)
     stand_in = Dataset(
         path=name or str(path),

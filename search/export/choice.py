@@ -94,8 +94,8 @@ def study_data(
             listener=listener,
             name=name,
             labels=settings.data.labels or None,
-            layout=settings.data.layout,
             folds=settings.data.folds,
+            **settings.data.layout_options,
         )
     if data.fingerprint != settings.data.fingerprint:
         raise StudyError(

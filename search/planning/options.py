@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...spaces.recipe import BatchNorm, ClassWeight
 from ..options import Budget
-from ..settings import CacheType, LayoutName
+from ..settings import CacheType, LayoutOptions
 from ..storage.address import Storage
 from ..trial import Metric
 
@@ -25,8 +25,8 @@ class RunOptions:
         data: Folder of the images; None for the folder of ``labels``, or for the built-in set.
         demo: Variant of the built-in set.
         labels: CSV file that names the images and their classes; None for class folders.
-        follow_symlinks: Whether links that leave the folder of images are followed.
-        layout, folds: As in `Reading`.
+        layout_options: How the folder of images is to be understood.
+        folds: As in `Reading`.
         study: Folder of the study, or its name in ``storage``.
         storage: Database of shared studies; None for folders.
         fresh: Whether an existing study is to be deleted.
@@ -43,8 +43,7 @@ class RunOptions:
     data: Path | None = None
     demo: str = "small-similar"
     labels: Path | None = None
-    follow_symlinks: bool = False
-    layout: LayoutName = "auto"
+    layout_options: LayoutOptions = field(default_factory=LayoutOptions)
     folds: int | Literal["auto"] = 1
     study: Path | None = None
     storage: Storage | None = None

@@ -117,8 +117,7 @@ class Plan:
         return {
             "size": self.search.backbone.size,
             "labels": options.labels,
-            "follow_symlinks": options.follow_symlinks,
-            "layout": options.layout,
+            **options.layout_options,
             "folds": options.folds,
         }
 

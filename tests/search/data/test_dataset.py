@@ -323,7 +323,7 @@ class TestErrors:
     def test_how_the_folders_are_read_is_kept(self, make_folder):
         root = make_folder({f"site {site}/{label}": 3 for site in "ab" for label in ("cats", "dogs")})
         nested = open_folder(root, size=8, layout="nested")
-        assert nested.classes == ("cats", "dogs") and nested.settings().layout == "nested"
+        assert nested.classes == ("cats", "dogs") and nested.settings().layout_options == {"layout": "nested"}
         assert open_folder(root, size=8, layout="classes").classes == ("site a", "site b")
 
     @pytest.mark.parametrize(
