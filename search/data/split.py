@@ -1,12 +1,14 @@
 """Cuts a data set into training, validation and test images: stratified, seeded, and never one picture on two sides.
 
-Images with the same bytes count as one picture: they always go to the same side. Which side depends on the seed and on the
-pictures' contents alone, not on their names or the order in which they are read.
+Images of one group, such as those with the same pixels or of the same patient, always go to the same side. Which side depends
+on the seed and on the groups' keys alone, which come from the pictures' contents, not from names or the order in which they
+are read.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,11 +46,11 @@ class Fold:
 
 
 class TooFewImagesError(Exception):
-    """A class has too few different pictures to split.
+    """A class has too few groups to split.
 
     Attributes:
         label: Number of the class.
-        found: Different pictures that it has.
+        found: Groups that it has.
         needed: The least that it needs.
     """
 
@@ -58,14 +60,14 @@ class TooFewImagesError(Exception):
 
 
 def split_folder(
-    layout: Layout, files: Sequence[Candidate], digests: Sequence[str], usable: Sequence[int], seed: int
+    layout: Layout, files: Sequence[Candidate], keys: Sequence[str], usable: Sequence[int], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Rows of training, validation and test: those that the folder gives, cut where it leaves some to be made.
 
     Args:
         layout: Of the folder.
         files: Of each row.
-        digests: Of each row's bytes.
+        keys: Of each row's group.
         usable: Rows that may be in a split.
         seed: Of the draw.
 
@@ -80,7 +82,7 @@ def split_folder(
         rows = given(source)
         classes, labels = np.unique([files[row].label for row in rows], return_inverse=True)
         with _naming(classes, layout, source, "Add some, or take the class away."):
-            return [rows[part] for part in split([digests[row] for row in rows], labels, shares, seed)]
+            return [rows[part] for part in split([keys[row] for row in rows], labels, shares, seed)]
 
     if "all" in layout.splits:
         val, test, train = cut("all", *FLAT_SHARES)
@@ -94,7 +96,7 @@ def split_folder(
 def folds_of(
     layout: Layout,
     files: Sequence[Candidate],
-    digests: Sequence[str],
+    keys: Sequence[str],
     usable: Sequence[int],
     seed: int,
     wanted: int | Literal["auto"],
@@ -104,7 +106,7 @@ def folds_of(
     Args:
         layout: Of the folder.
         files: Of each row.
-        digests: Of each row's bytes.
+        keys: Of each row's group.
         usable: Rows that may be in a split.
         seed: Of the draw.
         wanted: How many; 1 for none, ``auto`` for `FOLDS` where the test split would have fewer than `ENOUGH_TO_TEST` images.
@@ -118,20 +120,19 @@ def folds_of(
         return ()
     rows = np.array(usable, np.int64)
     classes, labels = np.unique([files[row].label for row in rows], return_inverse=True)
-    own = [digests[row] for row in rows]
+    own = [keys[row] for row in rows]
+    share = FLAT_SHARES[0] / (1 - 1 / count)
+    found = []
     try:
         with _naming(classes, layout, "all", f"Add some, or give a smaller number than --folds {count}."):
-            parts = deal(own, labels, count, seed)
+            for part in deal(own, labels, count, seed):
+                others = np.setdiff1d(np.arange(len(rows)), part)
+                val, train = split([own[place] for place in others], labels[others], [share], seed)
+                found.append(Fold(rows[others[train]], rows[others[val]], rows[part]))
     except DataError:
         if wanted == "auto":
             return ()
         raise
-    share = FLAT_SHARES[0] / (1 - 1 / count)
-    found = []
-    for part in parts:
-        others = np.setdiff1d(np.arange(len(rows)), part)
-        val, train = split([own[place] for place in others], labels[others], [share], seed)
-        found.append(Fold(rows[others[train]], rows[others[val]], rows[part]))
     return tuple(found)
 
 
@@ -177,81 +178,116 @@ def _naming(classes: Iterable[str], layout: Layout, source: Split, remedy: str) 
         ) from error
 
 
-def deal(digests: Sequence[str], labels: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:
+def deal(keys: Sequence[str], labels: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:
     """Rows of as many parts of nearly equal size, each rising: every class and every part's total is spread evenly.
 
     Args:
-        digests: Of each image's bytes, ``n`` of them; identical images go to the same part.
-        labels: ``(n,)``; identical images have the same one.
+        keys: Of each image's group, ``n`` of them; a group goes to one part.
+        labels: ``(n,)``.
         parts: How many.
         seed: Of the draw.
 
     Raises:
-        TooFewImagesError: A class has fewer pictures than there are parts.
+        TooFewImagesError: A class has fewer groups than there are parts.
     """
-    dealt: list[list[int]] = [[] for _ in range(parts)]
-    for label in np.unique(labels):
-        groups = _groups(digests, np.flatnonzero(labels == label))
-        if len(groups) < parts:
-            raise TooFewImagesError(int(label), len(groups), parts)
-        own = [0] * parts
-        for digest in _shuffled(groups, seed):
-            place = min(range(parts), key=lambda part: (own[part], len(dealt[part])))
-            own[place] += len(groups[digest])
-            dealt[place] += groups[digest]
-    return [np.array(sorted(part), np.int64) for part in dealt]
+    groups = _Groups(keys, labels, seed)
+    part_of: dict[str, int] = {}
+    images = [Counter[int]() for _ in range(parts)]
+    totals = [0] * parts
+    for label, own in groups.by_class.items():
+        groups.check(label, len(own), parts)
+        for key in own:
+            if key not in part_of:
+                part = min(range(parts), key=lambda part: (images[part][label], totals[part]))
+                part_of[key] = part
+                images[part].update(groups.counts[key])
+                totals[part] += groups.size(key)
+        groups.check(label, len({part_of[key] for key in own}), parts)
+    return [groups.rows_of(key for key in part_of if part_of[key] == part) for part in range(parts)]
 
 
-def split(digests: Sequence[str], labels: NDArray[np.int64], shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
+def split(keys: Sequence[str], labels: NDArray[np.int64], shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
     """Rows of each held-out part, in the order of ``shares``, and last the rows of what remains; each rising.
 
-    A held-out part gets ``round(share * images)`` images of each class, at least one. Where whole groups of identical
-    images do not add up to that, it gets fewer, and more only if a class consists of larger groups.
+    A held-out part gets ``round(share * images)`` images of each class, at least one. Where whole groups do not add up to
+    that, it gets fewer, and more only if a class consists of larger groups.
 
     Args:
-        digests: Of each image's bytes, ``n`` of them.
-        labels: ``(n,)``; identical images have the same one.
+        keys: Of each image's group, ``n`` of them; a group goes to one part.
+        labels: ``(n,)``.
         shares: Fraction of each class that each held-out part gets.
         seed: Of the draw.
 
     Raises:
-        TooFewImagesError: A class cannot give every part one picture.
+        TooFewImagesError: A class cannot give every part one group.
     """
-    parts: list[list[int]] = [[] for _ in range(len(shares) + 1)]
-    for label in np.unique(labels):
-        groups = _groups(digests, np.flatnonzero(labels == label))
-        if len(groups) < len(parts):
-            raise TooFewImagesError(int(label), len(groups), len(parts))
-        images = sum(map(len, groups.values()))
-        order = _shuffled(groups, seed)
-        for part, share in enumerate(shares):
-            # Every later part, the remainder among them, keeps at least one picture.
-            most = len(order) - (len(shares) - part)
-            taken = _draw([len(groups[digest]) for digest in order], max(1, round(share * images)), most)
-            parts[part] += [row for place in taken for row in groups[order[place]]]
-            order = [digest for place, digest in enumerate(order) if place not in taken]
-        parts[-1] += [row for digest in order for row in groups[digest]]
-    return [np.array(sorted(part), np.int64) for part in parts]
+    groups = _Groups(keys, labels, seed)
+    images = Counter(labels.tolist())
+    left = dict.fromkeys(groups.counts)
+    has = Counter({label: len(own) for label, own in groups.by_class.items()})
+    parts = []
+    for part, share in enumerate(shares):
+        later = len(shares) - part
+        wanted = {label: max(1, round(share * own)) for label, own in images.items()}
+        for label in groups.by_class:
+            groups.check(label, has[label], later + 1)
+        taken: dict[str, None] = {}
+        held = Counter[int]()
+        for key in left:
+            own = groups.counts[key]
+            # Every later part, the remainder among them, keeps at least one group of each class.
+            if all(held[label] + count <= wanted[label] and has[label] > later for label, count in own.items()):
+                taken[key] = None
+                held.update(own)
+                has.subtract(own.keys())
+        for label, those in groups.by_class.items():
+            if not held[label]:
+                smallest = min((key for key in those if key in left and key not in taken), key=groups.size)
+                taken[smallest] = None
+                held.update(groups.counts[smallest])
+                has.subtract(groups.counts[smallest].keys())
+        for key in taken:
+            del left[key]
+        parts.append(groups.rows_of(taken))
+    for label in groups.by_class:
+        groups.check(label, has[label], 1)
+    return [*parts, groups.rows_of(left)]
 
 
-def _shuffled(digests: Iterable[str], seed: int) -> list[str]:
-    """In an order that depends on the seed and the digests alone."""
-    return sorted(digests, key=lambda digest: hashlib.blake2b(f"{seed} {digest}".encode()).digest())
+class _Groups:
+    """Groups of images, in an order that depends on the seed and their keys alone; arguments as of `split`.
 
+    Attributes:
+        counts: Images of each class in each group.
+        by_class: Groups that hold each class.
+    """
 
-def _draw(sizes: Sequence[int], wanted: int, most: int) -> set[int]:
-    """Places of the first groups that fit into ``wanted`` images, ``most`` groups at most; the smallest if none fits."""
-    taken: set[int] = set()
-    for place, size in enumerate(sizes):
-        if size <= wanted and len(taken) < most:
-            taken.add(place)
-            wanted -= size
-    return taken or {min(range(len(sizes)), key=sizes.__getitem__)}
+    def __init__(self, keys: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
+        order = sorted(set(keys), key=lambda key: hashlib.blake2b(f"{seed} {key}".encode()).digest())
+        self.counts: dict[str, dict[int, int]] = {key: {} for key in order}
+        self.by_class: dict[int, list[str]] = {int(label): [] for label in np.unique(labels)}
+        self._rows: dict[str, list[int]] = {key: [] for key in order}
+        for row, (key, label) in enumerate(zip(keys, labels.tolist(), strict=True)):
+            own = self.counts[key]
+            own[label] = own.get(label, 0) + 1
+            self._rows[key].append(row)
+        for key in order:
+            for label in self.counts[key]:
+                self.by_class[label].append(key)
 
+    def size(self, key: str) -> int:
+        """Images of a group."""
+        return len(self._rows[key])
 
-def _groups(digests: Sequence[str], rows: NDArray[np.int64]) -> dict[str, list[int]]:
-    """Rows by the bytes of their pictures."""
-    groups: dict[str, list[int]] = {}
-    for row in rows:
-        groups.setdefault(digests[row], []).append(int(row))
-    return groups
+    def rows_of(self, keys: Iterable[str]) -> NDArray[np.int64]:
+        """Rows of groups, rising."""
+        return np.array(sorted(row for key in keys for row in self._rows[key]), np.int64)
+
+    def check(self, label: int, found: int, needed: int) -> None:
+        """Checks that a class has enough groups.
+
+        Raises:
+            TooFewImagesError: It has not.
+        """
+        if found < needed:
+            raise TooFewImagesError(label, found, needed)

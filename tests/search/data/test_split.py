@@ -212,3 +212,40 @@ def test_the_order_of_the_rows_does_not_matter_to_folds(collection, parts, seed,
 def test_folds_stay_what_they_are_on_another_machine_and_in_later_versions():
     digests, labels = [f"digest {number}" for number in range(10)], np.zeros(10, np.int64)
     assert [list(part) for part in deal(digests, labels, 3, 7)] == [[0, 3, 8, 9], [1, 4, 6], [2, 5, 7]]
+
+
+@st.composite
+def patients(draw: st.DrawFn) -> tuple[list[str], np.ndarray]:
+    """Groups of up to ten images, of up to three classes each."""
+    rows = [
+        (f"patient {number}", draw(st.integers(0, 2)))
+        for number in range(draw(st.integers(2, 25)))
+        for _ in range(draw(st.integers(1, 10)))
+    ]
+    return [key for key, _ in rows], np.array([label for _, label in rows], np.int64)
+
+
+@given(patients(), SHARES | PARTS, SEEDS)
+def test_groups_of_several_classes_are_parted_from_none_of_their_images(collection, asked, seed):
+    keys, labels = collection
+    try:
+        parts = deal(keys, labels, asked, seed) if isinstance(asked, int) else split(keys, labels, asked, seed)
+    except TooFewImagesError:
+        return
+
+    assert sorted(np.concatenate(parts)) == list(range(len(keys)))
+    assert sum(len({keys[row] for row in part}) for part in parts) == len(set(keys))
+    assert all(set(labels[part]) == set(labels) for part in parts)
+
+
+@pytest.mark.parametrize("folds", [False, True])
+def test_many_small_groups_of_several_classes_fill_parts_evenly(folds):
+    rng = np.random.default_rng(0)
+    keys = [f"patient {number // 4}" for number in range(400)]
+    labels = rng.integers(0, 2, 400)
+    parts = deal(keys, labels, 4, 0) if folds else split(keys, labels, FLAT_SHARES, 0)
+    wanted = [1 / 4] * 4 if folds else [*FLAT_SHARES, 1 - sum(FLAT_SHARES)]
+
+    for part, share in zip(parts, wanted, strict=True):
+        for label in (0, 1):
+            assert abs(np.sum(labels[part] == label) - share * np.sum(labels == label)) <= 6
