@@ -33,6 +33,15 @@ Labels = Annotated[
         help="CSV with columns path, label and optionally split (train, val, test), or the like, instead of class folders."
     ),
 ]
+GroupBy = Annotated[
+    str,
+    typer.Option(
+        "--group-by",
+        help="What a split never parts, beside images that look alike: folder for the folders beside those of the classes, a "
+        "regular expression for what it finds in the paths, such as 'patient(\\d+)'. none parts look-alikes too.",
+    ),
+]
+
 LayoutOption = Annotated[
     LayoutName,
     typer.Option(

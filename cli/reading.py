@@ -14,6 +14,7 @@ from .options import (
     CacheDir,
     Care,
     FollowSymlinks,
+    GroupBy,
     InspectFormat,
     Labels,
     LayoutOption,
@@ -62,6 +63,7 @@ def inspect(  # noqa: PLR0913 - the options of the command
     labels: Labels = None,
     follow_symlinks: FollowSymlinks = False,
     layout: LayoutOption = "auto",
+    group_by: GroupBy = "",
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
@@ -84,6 +86,7 @@ def inspect(  # noqa: PLR0913 - the options of the command
             labels=labels,
             follow_symlinks=follow_symlinks,
             layout=layout,
+            group_by=group_by,
         )
     view = InspectionReport(found, measured)
     show(view, lambda: render(found, measured, output_format), output_format, output, data.resolve().name)

@@ -23,10 +23,13 @@ class LayoutOptions(TypedDict, total=False):
 
     Attributes:
         follow_symlinks: Whether links that leave the folder are followed; by default they are not.
+        group_by: What the images that are never parted have in common: the ``folder`` beside that of the class, or what a
+            regular expression finds in their paths. ``none`` for nothing, not even that they look alike.
         layout: Whether its folders are the ``classes``, whatever their names say, or what the classes are ``nested`` in.
     """
 
     follow_symlinks: bool
+    group_by: str
     layout: LayoutName
 
 
@@ -79,6 +82,19 @@ class DataSettings:
     def images(self) -> int:
         """Of all splits."""
         return self.test if self.folds > 1 else self.train + self.val + self.test
+
+
+@dataclass(frozen=True, slots=True)
+class TiedImages:
+    """Which test images belong together: they show the same, or the user said so.
+
+    Attributes:
+        numbers: Of the group of each test image, in the order of the test split.
+        seen: Places in the test split of images that belong to one of the training or validation split.
+    """
+
+    numbers: tuple[int, ...]
+    seen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

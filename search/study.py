@@ -110,7 +110,10 @@ class Study:
             raise StudyError(message) if store.recorder.shared or store.trials() else UnusedStudyError(message)
         if not store.notes.test_files():
             for fold in store.folds:
-                fold.notes.keep_test_files([data.files[row] for row in data.fold(fold.fold).test])
+                own = data.fold(fold.fold)
+                fold.notes.keep_test_files([own.files[row] for row in own.test])
+                if (tied := own.tied_images()) is not None:
+                    fold.notes.keep_tied_images(tied)
             if weights is not None:
                 # Where a download failed, another size's file may stand in for the one that was missing.
                 store.notes.keep_weights_file(weights.name, downloaded=not at_hand and backbone.at_hand())

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...search.statistics.bootstrap import percentile_interval, resample
 from ...search.storage.store import StudyStore
-from ...search.storage.tested import fold_of_images, test_files
+from ...search.storage.tested import test_files, ties_of
 from ...spaces.recipe import Technique
 from .summary import Summary
 
@@ -52,7 +52,7 @@ def difference(technique: Technique, first: Summary, other: Summary) -> Differen
         {places[0]: before, places[1]: after},
         labels,
         first.settings.metric,
-        folds=fold_of_images(stores[0], one.confirmations),
+        ties=ties_of(stores[0], one.confirmations),
         seed=first.settings.seed,
     )
     most = found[places[0]].highest

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from ...search.selection import better, maximized
 from ...search.settings import StudySettings
-from ...search.statistics.bootstrap import resample
+from ...search.statistics.bootstrap import NO_TIES, Ties, resample
 from ...search.storage.base import StudyPlace
 from ...search.storage.models import kept_bytes
 from ...search.storage.notes import RunNote
 from ...search.storage.store import StudyStore
 from ...search.storage.tested import confirmed as confirmed_of
-from ...search.storage.tested import fold_of_images
+from ...search.storage.tested import ties_of
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
@@ -26,6 +26,7 @@ from .baseline import Baseline, baseline_of
 from .cost import cost_sentence, pareto_front
 from .dataset import RuleOfThumb, rule_of_thumb
 from .insight import Confusion, Similarity, confusion_of, similarity_of
+from .lookalikes import Lookalikes, lookalikes_of
 from .technique import TechniqueSummary, TestScore
 from .timing import Timing
 from .verdict import Predictions, Verdict, judge
@@ -42,6 +43,7 @@ class Summary:
         baseline: What the same answer for every test image scores.
         similarity: Of the images to those of the weights; None where it was not measured.
         confusion: Of the recommended technique on the test split; None where nothing was confirmed.
+        lookalikes: Test images that look like trained ones; None where there are none, or nothing was confirmed.
         damage: What of a damaged study could not be read; empty for a sound one.
         weights_file: Name of the file of the pretrained weights, and whether Keras downloaded it for this study.
         runs: What each run of its search trained on; none where that was not recorded.
@@ -59,6 +61,7 @@ class Summary:
     baseline: Baseline
     similarity: Similarity | None = None
     confusion: Confusion | None = None
+    lookalikes: Lookalikes | None = None
     damage: str = ""
     weights_file: tuple[str, bool] = ("", False)
     runs: tuple[RunNote, ...] = ()
@@ -170,13 +173,13 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     space = SearchSpace.from_dict(settings.space)
     best = store.finalists()
     confirmed = confirmed_of(store)
-    predictions, labels, folds = _predictions(store, confirmed)
+    predictions, labels, ties = _predictions(store, confirmed)
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
     untried = [technique for technique, own in by_technique.items() if not own]
-    verdict = judge(predictions, labels, settings.metric, folds=folds, untried=untried, care=care, seed=settings.seed)
+    verdict = judge(predictions, labels, settings.metric, ties=ties, untried=untried, care=care, seed=settings.seed)
     tests = _test_scores(confirmed, settings.metric, verdict.intervals)
-    accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, folds, settings))
+    accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, ties, settings))
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
     sign = -1 if maximized(settings.metric) else 1
     profile = store.notes.profile()
@@ -206,6 +209,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
         baseline=baseline_of(settings.data, settings.metric),
         similarity=similarity,
         confusion=confusion,
+        lookalikes=lookalikes_of(store, predictions, labels, settings.metric),
         damage=store.damage,
         weights_file=store.notes.weights_file(),
         runs=store.notes.runs(),
@@ -215,29 +219,28 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
 
 def _predictions(
     store: StudyStore, confirmed: Mapping[Technique, tuple[Confirmation, ...]]
-) -> tuple[dict[Technique, Predictions], NDArray[np.int64] | None, NDArray[np.int64] | None]:
-    """The test predictions of the confirmed techniques, the labels of the test images, and which fold tested each, if any."""
+) -> tuple[dict[Technique, Predictions], NDArray[np.int64] | None, Ties]:
+    """The test predictions of the confirmed techniques, the labels of the test images, and what ties these together."""
     predictions: dict[Technique, Predictions] = {}
     labels = None
     for technique, confirmations in confirmed.items():
         probabilities, labels = store.stacked(confirmations)
         predictions[technique] = Predictions(probabilities, float(np.mean([c.seconds for c in confirmations])))
     # All were tested on the same images.
-    folds = fold_of_images(store, next(iter(confirmed.values()))) if confirmed else None
-    return predictions, labels, folds
+    return predictions, labels, ties_of(store, next(iter(confirmed.values()))) if confirmed else NO_TIES
 
 
 def _accuracy_intervals(
     verdict: Verdict,
     predictions: Mapping[Technique, Predictions],
     labels: NDArray[np.int64] | None,
-    folds: NDArray[np.int64] | None,
+    ties: Ties,
     settings: StudySettings,
 ) -> Mapping[Technique, tuple[float, float]]:
     if settings.metric == "accuracy" or labels is None:
         return verdict.intervals
     by_technique = {technique: one.probabilities for technique, one in predictions.items()}
-    resampled = resample(by_technique, labels, "accuracy", folds=folds, seed=settings.seed)
+    resampled = resample(by_technique, labels, "accuracy", ties=ties, seed=settings.seed)
     return {technique: one.ci95 for technique, one in resampled.items()}
 
 

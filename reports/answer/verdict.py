@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...search.data.split import FEWEST_FOLDS
 from ...search.selection import maximized
-from ...search.statistics.bootstrap import RESAMPLES, Resampled, holm, percentile_interval, resample, two_sided_p
+from ...search.statistics.bootstrap import NO_TIES, RESAMPLES, Resampled, Ties, holm, percentile_interval, resample, two_sided_p
 from ...search.statistics.chances import CARE, MIN_IMAGES, Belief, Chance, choose
 from ...search.trial import Metric
 from ...spaces.recipe import Technique
@@ -127,7 +127,7 @@ def judge(
     labels: NDArray[np.int64] | None,
     metric: Metric,
     *,
-    folds: NDArray[np.int64] | None = None,
+    ties: Ties = NO_TIES,
     untried: Sequence[Technique] = (),
     care: float | None = None,
     seed: int = 0,
@@ -139,7 +139,7 @@ def judge(
         predictions: By technique; all over the same test images.
         labels: Of the test images, ``(n,)``; None where nothing was confirmed.
         metric: What is compared.
-        folds: Which fold tested each image, ``(n,)``; None where there is one split.
+        ties: Between the test images.
         untried: Techniques that were asked for and got no trial.
         care: As in `Verdict`; None for `CARE`.
         seed: Of the resampling.
@@ -152,11 +152,11 @@ def judge(
         )
         return Verdict("insufficient", None, None, (), {}, reason)
     by_technique = {technique: one.probabilities for technique, one in predictions.items()}
-    resampled = resample(by_technique, labels, metric, folds=folds, seed=seed, resamples=resamples)
+    resampled = resample(by_technique, labels, metric, ties=ties, seed=seed, resamples=resamples)
     intervals = {technique: one.ci95 for technique, one in resampled.items()}
     comparisons = _compare(resampled, metric, len(labels))
     ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
-    if lacking := _lacking(ranked, predictions, labels, folds, untried):
+    if lacking := _lacking(ranked, predictions, labels, ties, untried):
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
     care = CARE if care is None else care
@@ -169,7 +169,7 @@ def _lacking(
     ranked: list[Technique],
     predictions: Mapping[Technique, Predictions],
     labels: NDArray[np.int64],
-    folds: NDArray[np.int64] | None,
+    ties: Ties,
     untried: Sequence[Technique],
 ) -> str:
     """What keeps the techniques from being compared, and what would mend it; empty where nothing does."""
@@ -184,14 +184,17 @@ def _lacking(
         )
     few, needed = [], []
     images, fewest = len(labels), min(len(one.probabilities) for one in predictions.values())
-    if folds is not None:
-        if (done := len(np.unique(folds))) < FEWEST_FOLDS:
+    if ties.folds is not None:
+        if (done := len(np.unique(ties.folds))) < FEWEST_FOLDS:
             few.append(count(done, "fold"))
             needed.append(f"{FEWEST_FOLDS} folds (the same run command goes on)")
     elif fewest < MIN_SEEDS:
         few.append(count(fewest, "training seed"))
         needed.append(f"{MIN_SEEDS} seeds (better 3: --confirm 3)")
-    if images < MIN_IMAGES:
+    if ties.groups is not None and (apart := len(np.unique(ties.groups))) < MIN_IMAGES <= images:
+        few.append(f"test images of {count(apart, 'group')}")
+        needed.append(f"test images of {MIN_IMAGES} groups")
+    elif images < MIN_IMAGES:
         few.append(count(images, "test image"))
         needed.append(f"{MIN_IMAGES} test images")
     if not few:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ...search.data.folder import printable
-from ...search.data.inspection import Inspection, Sizes
+from ...search.data.inspection import Duplicates, Inspection, Sizes
 from ...search.settings import DataSettings
 from ..answer.dataset import imbalance, rule_of_thumb
 from ..answer.insight import Similarity
@@ -29,13 +29,15 @@ def inspection_json(found: Inspection, similarity: Similarity | None) -> str:
         "imbalance": imbalance(data) if data else None,
         "size": rule_of_thumb(data).size if data else None,
         "similarity": _similarity(similarity) if similarity else None,
-        "duplicates": [
-            {"kind": group.kind, "files": [printable(name) for name in group.files], "classes": list(group.labels)}
-            for group in found.duplicates
-        ],
+        "duplicates": [_group(group) for group in found.duplicates],
+        "lookalikes": [_group(group) for group in found.lookalikes],
         "skipped": [{"path": file.path, "reason": file.reason} for file in found.skipped],
     }
     return json.dumps(told, indent=2) + "\n"
+
+
+def _group(group: Duplicates) -> dict[str, Any]:
+    return {"kind": group.kind, "files": [printable(name) for name in group.files], "classes": list(group.labels)}
 
 
 def _sizes(sizes: Sizes) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def study_json(summary: Summary) -> str:
             **picked(summary.rule, "size", "similarity"),
             **_similarity(summary.similarity),
             "imbalance": imbalance(data),
+            "lookalikes": dataclasses.asdict(summary.lookalikes) if summary.lookalikes else None,
         },
         "verdict": {
             **picked(verdict, "decision", "winner", "recommended", "reason"),

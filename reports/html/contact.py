@@ -19,14 +19,17 @@ MOST = 400
 """At most so many pictures are shown in all: 1.6 MB."""
 
 MOST_DUPLICATES = 40
-"""At most so many groups of duplicates are shown, each with its picture: 0.2 MB."""
+"""At most so many groups of duplicates and look-alikes are shown, each with its pictures: 0.2 to 0.6 MB."""
+
+SIDE_BY_SIDE = 3
+"""Pictures of a group of look-alikes."""
 
 
 def render_contact(found: Inspection, similarity: Similarity | None) -> str:
     """The page, as HTML."""
     classes = list(found.found)
     figures = [_balance(found), *([insight_charts.depth(similarity)] if similarity else [])]
-    groups = len(found.duplicates)
+    groups = len(found.duplicates) + len(found.lookalikes)
     samples = class_samples(found.layout, classes, EACH, MOST)
     return render(
         "contact.html.jinja",
@@ -81,10 +84,13 @@ def _balance(found: Inspection) -> Figure:
     )  # fmt: skip
 
 
-def _duplicates(found: Inspection) -> list[tuple[str, tuple[str, ...], Picture | None]]:
-    """The kind, the files and the picture of each group of duplicates."""
-    return [
-        (group.kind, tuple(literal(name) for name in group.files),
-         picture(found.layout.root, group.files[0], f"{group.kind}: {listed([literal(name) for name in group.files])}"))
-        for group in found.duplicates[:MOST_DUPLICATES]
-    ]  # fmt: skip
+def _duplicates(found: Inspection) -> list[tuple[str, tuple[str, ...], list[Picture]]]:
+    """The kind, the files and a picture of each group of duplicates, then of each group of look-alikes, side by side."""
+    groups = [(group, 1) for group in found.duplicates] + [(group, SIDE_BY_SIDE) for group in found.lookalikes]
+    shown = []
+    for group, most in groups[:MOST_DUPLICATES]:
+        names = [literal(name) for name in group.files]
+        pictures = [picture(found.layout.root, file, f"{group.kind}: {listed(names)}") for file in group.files[:most]]
+        kind = group.kind if most == 1 else f"{group.kind}, look-alikes"
+        shown.append((kind, tuple(names), [one for one in pictures if one]))
+    return shown

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
 
-from ...search.data.inspection import Inspection
+from ...search.data.inspection import Duplicates, Inspection, Kind
 from ..answer.dataset import imbalance, imbalance_sentence, rule_of_thumb
 from ..answer.insight import Similarity
 from ..text import and_more, count, file_size, listed, literal
@@ -26,8 +26,7 @@ def headline(found: Inspection) -> str:
 def warnings(found: Inspection) -> list[str]:
     """What one should look at, in sentences, the worst first."""
     sentences = []
-    kinds = ("across classes", "across splits", "within a split")
-    labels, leaks, copies = ([group for group in found.duplicates if group.kind == kind] for kind in kinds)
+    labels, leaks, copies = (_of_kind(found.duplicates, kind) for kind in get_args(Kind))
     if labels:
         sentences.append(
             f"{count(len(labels), 'picture')} in more than one class: one of the labels is wrong, so a search uses neither."
@@ -39,12 +38,27 @@ def warnings(found: Inspection) -> list[str]:
         )
     if copies:
         sentences.append(f"{count(len(copies), 'picture')} more than once within a split: each is kept to one side of a split.")
-    unused = [file for file in found.skipped if not file.reason.startswith("same bytes")]
+    mixed, known, similar = (_of_kind(found.lookalikes, kind) for kind in get_args(Kind))
+    if mixed:
+        sentences.append(f"{count(len(mixed), 'picture')} with look-alikes in another class: see whether the labels are right.")
+    if known and (tied := found.dataset and found.dataset.tied_images()) and tied.seen:
+        sentences.append(
+            f"{count(len(tied.seen), 'test image')} look like trained ones: a score on them proves little. The report also "
+            "gives the scores without them."
+        )
+    if similar or mixed:
+        number = sum(len(group.files) for group in (*similar, *mixed))
+        sentences.append(f"{count(number, 'image')} look like another one: a split that is drawn keeps them on one side.")
+    unused = [file for file in found.skipped if not file.reason.startswith("the same picture")]
     if unused:
         sentences.append(f"{count(len(unused), 'file')} left out: see below why.")
     if found.dataset and (uneven := imbalance_sentence(found.dataset.settings())):
         sentences.append(uneven)
     return sentences
+
+
+def _of_kind(groups: Sequence[Duplicates], kind: Kind) -> list[Duplicates]:
+    return [group for group in groups if group.kind == kind]
 
 
 def class_counts(found: Inspection) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -94,6 +108,9 @@ def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterat
     if found.duplicates:
         same = [f"{' = '.join(map(literal, group.files))} ({group.kind})" for group in found.duplicates]
         yield f"Duplicates ({len(same)})", and_more(same, SHOWN)
+    if found.lookalikes:
+        same = [f"{' ≈ '.join(map(literal, group.files))} ({group.kind})" for group in found.lookalikes]
+        yield f"Look-alikes ({len(same)})", and_more(same, SHOWN)
     if found.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in found.skipped]
         yield f"Skipped files ({len(found.skipped)})", and_more(named, SHOWN)

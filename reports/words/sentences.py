@@ -83,6 +83,23 @@ def baseline(summary: Summary) -> str:
     return f"always answering {answer} scores {value} on the test images"
 
 
+def lookalikes(summary: Summary) -> str:
+    """What the techniques score without the test images that look like trained ones; empty where there are none."""
+    seen, metric = summary.lookalikes, summary.settings.metric
+    if seen is None:
+        return ""
+    sentence = (
+        f"{count(seen.images, 'test image')} of {summary.settings.data.test:,} look like one that was trained or validated on"
+    )
+    if not seen.scores:
+        return f"{sentence}: the test scores prove nothing."
+    parts = [
+        f"{technique} {score(without, metric)} ({score(summary.tests[technique].mean, metric)} on all)"
+        for technique, without in seen.scores.items()
+    ]
+    return f"{sentence}; without them the techniques score: {listed(parts)}."
+
+
 def nothing_learned(summary: Summary) -> str:
     """That the recommended technique is of no use; empty where it is."""
     if not summary.useless or summary.verdict.recommended is None:

@@ -12,7 +12,7 @@ from .splits import Split
 _RANK: dict[Split, int] = {"test": 0, "val": 1, "train": 2, "all": 2}
 """Where a picture is in several splits, it stays in the first of these."""
 
-_NAMES: dict[Split, str] = {"test": "test", "val": "validation", "train": "training", "all": "training"}
+SPLIT_WORDS: dict[Split, str] = {"test": "test", "val": "validation", "train": "training", "all": "training"}
 
 
 def excluded_rows(files: Sequence[Candidate], digests: Sequence[str]) -> dict[int, str]:
@@ -23,7 +23,7 @@ def excluded_rows(files: Sequence[Candidate], digests: Sequence[str]) -> dict[in
 
     Args:
         files: Of each row.
-        digests: Of each row's bytes.
+        digests: Of each row's pixels.
     """
     labels: dict[str, set[str]] = {}
     home: dict[str, Candidate] = {}
@@ -35,9 +35,9 @@ def excluded_rows(files: Sequence[Candidate], digests: Sequence[str]) -> dict[in
     for row, (file, digest) in enumerate(zip(files, digests, strict=True)):
         others, kept = sorted(labels[digest] - {file.label}), home[digest]
         if others:
-            reasons[row] = f"same bytes as an image of class {', '.join(others)}"
+            reasons[row] = f"the same picture as an image of class {', '.join(others)}"
         elif _RANK[file.split] > _RANK[kept.split]:
-            reasons[row] = f"same bytes as {_NAMES[kept.split]} image {kept.path}"
+            reasons[row] = f"the same picture as {SPLIT_WORDS[kept.split]} image {kept.path}"
     return reasons
 
 

@@ -19,12 +19,14 @@ from ...spaces.errors import OptionError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
-from ..settings import DataSettings, LayoutOptions, SkippedFile
+from ..settings import DataSettings, LayoutOptions, SkippedFile, TiedImages
 from .checks import check_classes, excluded_rows
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
+from .groups import alike, check_parted, group_rows, grouped, keys_of
 from .images import decode_all, open_images
 from .labels import read_layout
+from .lookalikes import lookalikes_of
 from .split import FLAT_SHARES, Fold, count_folds, folds_of, split, split_folder
 
 SIZE = 160
@@ -53,6 +55,7 @@ class Dataset:
         labels_file: The CSV file that named the images, as the user named it; empty where class folders did.
         folds: Each image is in the ``test`` of one of them; none where there is one split.
         drawn: Whether the splits were drawn, not given.
+        groups: Number of each row's group, ``(n,)``: those of one group show the same, or were said to belong together.
         layout_options: How its files were said to be understood.
     """
 
@@ -72,6 +75,7 @@ class Dataset:
     labels_file: str = ""
     folds: tuple[Fold, ...] = ()
     drawn: bool = False
+    groups: NDArray[np.int64] | None = None
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
 
     def fold(self, number: int) -> Dataset:
@@ -90,8 +94,17 @@ class Dataset:
         return open_images(self.images_folder)
 
     def without_names(self) -> Dataset:
-        """The same without the names of files, which training does without: a hundred bytes an image, in every worker."""
-        return dataclasses.replace(self, files=(), skipped=())
+        """The same without what training does without, such as names of files: a hundred bytes an image, in every worker."""
+        return dataclasses.replace(self, files=(), skipped=(), groups=None)
+
+    def tied_images(self) -> TiedImages | None:
+        """Which test images belong together, and which have a look-alike in training; None where each is by itself."""
+        if self.groups is None:
+            return None
+        trained = set() if self.folds else {*self.groups[self.train].tolist(), *self.groups[self.val].tolist()}
+        numbers = self.groups[self.test].tolist()
+        seen = tuple(place for place, number in enumerate(numbers) if number in trained)
+        return TiedImages(tuple(numbers), seen) if seen or len(set(numbers)) < len(numbers) else None
 
     def settings(self) -> DataSettings:
         """What a study records of it: of folds, the first one's training and validation images."""
@@ -133,8 +146,9 @@ class Reading(LayoutOptions, total=False):
 
 
 def read_as(path: Path | str, reading: Reading) -> Layout:
-    """The layout of a folder that is read as ``reading`` says; errors as of `read_layout`."""
-    return read_layout(path, reading.get("labels"), **_layout_options(reading))
+    """The layout of a folder that is read as ``reading`` says; errors as of `read_layout` and `grouped`."""
+    options = _layout_options(reading)
+    return grouped(read_layout(path, reading.get("labels"), **options), options.get("group_by", ""))
 
 
 def _layout_options(reading: Reading) -> LayoutOptions:
@@ -185,7 +199,8 @@ def open_folder(
     skipped = [*layout.skipped, *(_skip(file, reason) for file, _, reason in fates if reason is not None)]
     files = [file for file, digest, _ in fates if digest is not None]
     digests = [digest for _, digest, _ in fates if digest is not None]
-    reasons = excluded_rows(files, digests)
+    pixels = [digest for digest in decoded.pixels if digest is not None]
+    reasons = excluded_rows(files, pixels)
     skipped += (_skip(files[row], reason) for row, reason in reasons.items())
     skipped.sort(key=lambda file: file.path)
     usable = [row for row in range(len(files)) if row not in reasons]
@@ -193,13 +208,18 @@ def open_folder(
 
     number = {label: place for place, label in enumerate(classes)}
     labels_of = np.array([number[file.label] for file in files], np.int64)
-    folds = folds_of(layout, files, digests, usable, seed, reading.get("folds", 1))
+    options = _layout_options(reading)
+    check_parted(layout, [files[row] for row in usable])
+    likely = () if options.get("group_by") == "none" else lookalikes_of(decoded.folder)
+    groups = group_rows(len(files), (*alike(pixels), *alike([file.group for file in files]), *likely))
+    keys = keys_of(groups, digests)
+    folds = folds_of(layout, files, keys, usable, seed, reading.get("folds", 1))
     if folds:
         parts = {f"fold {place}": fold.test for place, fold in enumerate(folds)}
         train = test = np.array(usable, np.int64)
-        val = train[split([digests[row] for row in train], labels_of[train], FLAT_SHARES[:1], seed)[0]]
+        val = train[split([keys[row] for row in train], labels_of[train], FLAT_SHARES[:1], seed)[0]]
     else:
-        train, val, test = split_folder(layout, files, digests, usable, seed)
+        train, val, test = split_folder(layout, files, keys, usable, seed)
         parts = {"train": train, "val": val, "test": test}
     return Dataset(
         path=name or str(path),
@@ -218,7 +238,8 @@ def open_folder(
         labels_file="" if labels is None else str(labels),
         folds=folds,
         drawn="all" in layout.splits,
-        layout_options=_layout_options(reading),
+        groups=groups,
+        layout_options=options,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Unpack, get_args
@@ -17,7 +17,9 @@ from ..settings import SkippedFile
 from .dataset import SIZE, Dataset, Reading, open_folder, read_as
 from .decode import FORMATS
 from .folder import Candidate, Layout, printable
+from .groups import group_rows
 from .images import decode_all
+from .lookalikes import lookalikes_of
 from .splits import Split
 
 MOST_MEASURED = 2000
@@ -29,7 +31,7 @@ Kind = Literal["across classes", "across splits", "within a split"]
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Files of the same bytes.
+    """Files that show the same.
 
     Attributes:
         kind: The worst that can be said of them.
@@ -69,7 +71,8 @@ class Inspection:
         layout: What it holds.
         given: Split folders that it has; empty where the splits are left to be made.
         found: Usable images by class and by split as they lie in the folder, ``{class: {split: images}}``.
-        duplicates: Groups of files with the same bytes, the worst kind first.
+        duplicates: Groups of files of the same picture, the worst kind first.
+        lookalikes: Groups of different pictures that show the same, the worst kind first; of files of one picture the first.
         skipped: Files that a search leaves out, and why.
         sizes: Of the images; None where none can be read.
         dataset: As a search would use it; None where it cannot.
@@ -81,6 +84,7 @@ class Inspection:
     given: tuple[Split, ...]
     found: dict[str, dict[Split, int]]
     duplicates: tuple[Duplicates, ...]
+    lookalikes: tuple[Duplicates, ...]
     skipped: tuple[SkippedFile, ...]
     sizes: Sizes | None
     dataset: Dataset | None
@@ -117,7 +121,8 @@ def inspect_folder(
         dataset = open_folder(path, seed=seed, cache_dir=cache_dir, **reading)
     except DataError as error:
         problem = str(error)
-    usable = [(file, digest) for file, digest in zip(held.candidates, decoded.digests, strict=True) if digest is not None]
+    usable = [(file, digest) for file, digest in zip(held.candidates, decoded.pixels, strict=True) if digest is not None]
+    pairs = () if reading.get("group_by") == "none" else lookalikes_of(decoded.folder)
     unreadable = [
         SkippedFile(printable(file.path), reason)
         for file, reason in zip(held.candidates, decoded.reasons, strict=True)
@@ -132,6 +137,7 @@ def inspect_folder(
         given=tuple(split for split in get_args(Split) if split in held.splits and split != "all"),
         found={label: dict(counts) for label, counts in sorted(found.items())},
         duplicates=duplicates(usable),
+        lookalikes=lookalikes(usable, pairs),
         skipped=dataset.skipped if dataset else (*held.skipped, *unreadable),
         sizes=measure(held.root, [file for file, _ in usable]),
         dataset=dataset,
@@ -140,13 +146,30 @@ def inspect_folder(
 
 
 def duplicates(files: Sequence[tuple[Candidate, str]]) -> tuple[Duplicates, ...]:
-    """Groups of files with the same bytes, given with their digests."""
+    """Groups of files of the same picture, given with the digests of their pixels."""
     groups: dict[str, list[Candidate]] = {}
     for file, digest in files:
         groups.setdefault(digest, []).append(file)
+    return _told(groups.values())
+
+
+def lookalikes(files: Sequence[tuple[Candidate, str]], pairs: Sequence[tuple[int, int]]) -> tuple[Duplicates, ...]:
+    """Groups of different pictures that show the same.
+
+    Args:
+        files: With the digests of their pixels.
+        pairs: Places of files that show the same.
+    """
+    groups: dict[int, dict[str, Candidate]] = {}
+    for (file, digest), group in zip(files, group_rows(len(files), pairs).tolist(), strict=True):
+        groups.setdefault(group, {}).setdefault(digest, file)
+    return _told([*group.values()] for group in groups.values())
+
+
+def _told(groups: Iterable[list[Candidate]]) -> tuple[Duplicates, ...]:
     kinds: tuple[Kind, ...] = get_args(Kind)
     found = []
-    for group in groups.values():
+    for group in groups:
         if len(group) > 1:
             labels = sorted({file.label for file in group})
             splits = {file.split for file in group}

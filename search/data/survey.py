@@ -67,7 +67,7 @@ def survey_folder(
     classes = check_classes(found, found.candidates, found.skipped)
     files = found.candidates
     # As if no two pictures were the same.
-    names, rows = [file.path for file in files], range(len(files))
+    names, rows = [file.group or file.path for file in files], range(len(files))
     divided = folds_of(found, files, names, rows, 0, reading.get("folds", 1))
     train, val, test = (np.arange(len(files)),) * 3 if divided else split_folder(found, files, names, rows, seed=0)
     stand_in = Dataset(

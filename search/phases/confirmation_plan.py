@@ -22,6 +22,7 @@ from ..statistics.bootstrap import resample
 from ..statistics.chances import CARE
 from ..statistics.seeds import FIRST, RESAMPLES, Prospect, look
 from ..storage.store import StudyStore
+from ..storage.tested import ties_of
 from ..trial import CompleteTrial, Confirmation, Trial
 from .time_limit import TimeLimit
 
@@ -164,7 +165,9 @@ class ConfirmationPlan:
             predictions[technique], labels = self.store.stacked(own)
         seconds = {technique: float(np.mean([c.seconds for c in own])) for technique, own in by_technique.items()}
         settings = self.store.settings
-        resampled = resample(predictions, labels, settings.metric, seed=settings.seed, resamples=RESAMPLES)
+        resampled = resample(
+            predictions, labels, settings.metric, ties=ties_of(self.store, known), seed=settings.seed, resamples=RESAMPLES
+        )
         self.prospect, more = look(resampled, len(labels), settings.metric, seconds, counts, self.care)
         return more
 

@@ -117,7 +117,8 @@ class Plan:
         return {
             "size": self.search.backbone.size,
             "labels": options.labels,
-            **options.layout_options,
+            # The drawings of the built-in set are different ones, however alike.
+            **({"group_by": "none"} if self.folder is None else options.layout_options),
             "folds": options.folds,
         }
 

@@ -4,7 +4,8 @@ Each technique's finalist was trained with K seeds and predicted the same n test
 test split happens to hold, and which seed the training happened to have.
 
 The images are resampled with replacement, the same ones for all techniques since they are paired (Efron & Tibshirani 1993,
-chapter 13). That already carries over what a seed does to single images; resampling the seeds' whole scores on top would count
+chapter 13). Where images belong together, as those of one patient do, their groups are resampled in their place. That already
+carries over what a seed does to single images; resampling the seeds' whole scores on top would count
 that part twice (Owen 2007, "The pigeonhole bootstrap"). So only the rest is added: of the seeds' sample variance
 s² = Σ(score − mean)² / (K − 1), what exceeds the variance v that the images alone explain, by the method of moments, as for a
 crossed random-effects model (Searle et al. 1992, section 4.4). With V the variance of a score, or of the difference of two,
@@ -37,6 +38,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +47,30 @@ from ...spaces.recipe import Technique
 from ..metrics import scores
 from ..trial import Metric
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 RESAMPLES = 10_000
 """Enough that a bound of the interval moves by about 2% of its width between seeds."""
 
 _CELLS = 1_000_000
 """Weights drawn at once: 8 MB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ties:
+    """What test images share with each other.
+
+    Attributes:
+        folds: Which fold tested each, ``(n,)``; None where there is one split.
+        groups: Number of the group that each belongs to, ``(n,)``; None where each is by itself.
+    """
+
+    folds: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
+
+
+NO_TIES = Ties()
 
 _SEEDS_DRAW = (20_070, 1)
 """Seed of the draws that stand for other training seeds. Any will do that no study has; studies have one number."""
@@ -93,7 +114,7 @@ def resample(
     labels: NDArray[np.int64],
     metric: Metric,
     *,
-    folds: NDArray[np.int64] | None = None,
+    ties: Ties = NO_TIES,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[Technique, Resampled]:
@@ -103,7 +124,7 @@ def resample(
         probabilities: ``(seeds, n, classes)`` by technique; the number of seeds may differ.
         labels: ``(n,)``.
         metric: What is scored.
-        folds: Which fold tested each image, ``(n,)``; None where there is one split.
+        ties: Between the images.
         seed: Of the resampling.
         resamples: How many.
     """
@@ -113,15 +134,20 @@ def resample(
     # Images with the same outcome everywhere are interchangeable: how many of each kind a resample holds is all that counts.
     # Accuracy and log loss need no labels beside the outcomes.
     relevant = labels if metric in ("balanced_accuracy", "macro_f1") else np.zeros_like(labels)
-    kinds, counts = np.unique(np.column_stack([relevant, outcomes]), axis=0, return_counts=True)
-    chunk = max(1, _CELLS // len(kinds))
-    drawn = [_scores(_draw(rng, counts, min(chunk, resamples - start)), kinds, metric) for start in range(0, resamples, chunk)]
+    kinds, place, counts = np.unique(np.column_stack([relevant, outcomes]), axis=0, return_inverse=True, return_counts=True)
+    held = None if ties.groups is None else _held(ties.groups, place)
+    chunk = max(1, _CELLS // (len(kinds) if held is None else sum(held.shape)))
+    drawn = []
+    for start in range(0, resamples, chunk):
+        number = min(chunk, resamples - start)
+        weights = _draw(rng, counts, number) if held is None else _draw(rng, np.ones(held.shape[0], np.int64), number) @ held
+        drawn.append(_scores(weights, kinds, metric))
     by_model, observed = np.concatenate(drawn), _scores(counts[None], kinds, metric)[0]
     found, first = {}, 0
     for technique, seeds in ordered:
         own = slice(first, first + len(seeds))
         one = _resampled(by_model[:, own], observed[own], math.inf if metric == "log_loss" else 1.0)
-        if folds is not None and len(members := np.unique(folds)) > 1:
+        if (folds := ties.folds) is not None and len(members := np.unique(folds)) > 1:
             by_fold = [fmean(scores(each[folds == fold], labels[folds == fold])[metric] for each in seeds) for fold in members]
             one = replace(one, by_fold=np.array(by_fold))
         found[technique] = one
@@ -160,6 +186,15 @@ def _outcome(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metr
         return np.asarray(-np.log(np.maximum(likelihood, np.finfo(np.float32).eps)))
     predicted = probabilities.argmax(axis=1)
     return np.asarray(predicted == labels if metric == "accuracy" else predicted, np.float64)
+
+
+def _held(groups: NDArray[np.int64], kinds: NDArray[np.int64]) -> csr_array:
+    """How many images of each kind each group holds, ``(groups, kinds)``."""
+    from scipy.sparse import csr_array
+
+    members, of = np.unique(groups, return_inverse=True)
+    shape = (len(members), int(kinds.max()) + 1)
+    return csr_array((np.ones(len(of), np.int64), (of, kinds.ravel())), shape=shape)
 
 
 def _draw(rng: np.random.Generator, counts: NDArray[np.int64], resamples: int) -> NDArray[np.int64]:

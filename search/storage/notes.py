@@ -12,10 +12,11 @@ from typing import Any
 
 from ..depth_profile import DepthProfile
 from ..machine.devices import Device
+from ..settings import TiedImages
 from .base import StudyFiles
 from .decoding import RecordError, T, convert, load
 
-_PROFILE, _TEST_FILES, _WEIGHTS = "similarity.json", "test_files.json", "weights.json"
+_PROFILE, _TEST_FILES, _TIED, _WEIGHTS = "similarity.json", "test_files.json", "tied_images.json", "weights.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ class StudyNotes:
     def test_files(self) -> tuple[str, ...]:
         """The files of the test split in its order, relative to the data folder; empty where they were not recorded."""
         return self._read(self._fold + _TEST_FILES, tuple[str, ...]) or ()
+
+    def keep_tied_images(self, tied: TiedImages) -> None:
+        """Records which images of the test split belong together."""
+        self._write(self._fold + _TIED, dataclasses.asdict(tied))
+
+    def tied_images(self) -> TiedImages | None:
+        """Which images of the test split belong together; None where each is by itself, or it was not recorded."""
+        return self._read(self._fold + _TIED, TiedImages)
 
     def keep_weights_file(self, name: str, *, downloaded: bool) -> None:
         """Records which file the pretrained weights came from, and whether Keras downloaded it for this study."""

@@ -11,7 +11,8 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
     ├── timing.json     seconds by phase, over all runs
     ├── runs.json       what each run of the search trained on
     ├── similarity.json the depth profile of the training images
-    ├── test_files.json which files the test predictions are of; the last two of the first fold where there are folds
+    ├── test_files.json which files the test predictions are of
+    ├── tied_images.json which of these belong together, where any do; the last three of the first fold where there are folds
     ├── folds/          and of the others
     └── study.lock      held while a search runs; a database has leases instead
 """

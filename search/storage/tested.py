@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...spaces.recipe import Technique
+from ..statistics.bootstrap import Ties
 from ..trial import Confirmation
 from .store import StudyStore
 
@@ -31,12 +31,20 @@ def confirmed(store: StudyStore) -> dict[Technique, tuple[Confirmation, ...]]:
     return found
 
 
-def fold_of_images(store: StudyStore, confirmations: Sequence[Confirmation]) -> NDArray[np.int64] | None:
-    """Which fold tested each image of `StudyStore.stacked`, ``(n,)``; None where there is one split."""
-    if store.settings.data.folds == 1:
-        return None
+def ties_of(store: StudyStore, confirmations: Sequence[Confirmation]) -> Ties:
+    """What ties the images of `StudyStore.stacked` together."""
     first = {confirmation.fold: confirmation for confirmation in confirmations}
-    return np.concatenate([np.full(len(store.predictions(first[fold])[1]), fold) for fold in sorted(first)])
+    counts = {fold: len(store.predictions(first[fold])[1]) for fold in sorted(first)}
+    folds = np.concatenate([np.full(images, fold) for fold, images in counts.items()])
+    groups, start = -1 - np.arange(len(folds)), 0
+    of_fold = {own.fold: own for own in store.folds}
+    for fold, images in counts.items():
+        tied = of_fold[fold].notes.tied_images()
+        if tied is not None and len(tied.numbers) == images:
+            groups[start : start + images] = tied.numbers
+        start += images
+    alone = len(np.unique(groups)) == len(groups)
+    return Ties(None if store.settings.data.folds == 1 else folds, None if alone else groups)
 
 
 def test_files(store: StudyStore, folds: Collection[int] = (0,)) -> tuple[str, ...]:

@@ -235,9 +235,9 @@ class TestDuplicates:
         dataset = open_folder(root, size=8)
 
         assert {file.path: file.reason for file in dataset.skipped} == {
-            "train/cats/a.png": "same bytes as test image test/cats/0.png",
-            "val/cats/b.png": "same bytes as test image test/cats/1.png",
-            "train/cats/c.png": "same bytes as validation image val/cats/2.png",
+            "train/cats/a.png": "the same picture as test image test/cats/0.png",
+            "val/cats/b.png": "the same picture as test image test/cats/1.png",
+            "train/cats/c.png": "the same picture as validation image val/cats/2.png",
         }
         assert [sum(count.values()) for count in counts(dataset)] == [8, 8, 9]
 
@@ -251,8 +251,8 @@ class TestDuplicates:
         dataset = open_folder(root, size=8)
 
         assert {file.path: file.reason for file in dataset.skipped} == {
-            f"{parts[0]}cats/0.png": "same bytes as an image of class dogs",
-            f"{parts[1]}dogs/same.png": "same bytes as an image of class cats",
+            f"{parts[0]}cats/0.png": "the same picture as an image of class dogs",
+            f"{parts[1]}dogs/same.png": "the same picture as an image of class cats",
         }
         used = {dataset.files[row] for part in SPLITS for row in getattr(dataset, part)}
         assert not used & {file.path for file in dataset.skipped}
@@ -280,14 +280,16 @@ class TestSkipped:
         root = make_folder({"cats": 4, "dogs": 4})
         shutil.copytree(root / "cats", root / "felines")
 
-        with pytest.raises(DataError, match=r"class 'cats' .* same bytes as an image of class felines"):
+        with pytest.raises(DataError, match=r"class 'cats' .* the same picture as an image of class felines"):
             open_folder(root, size=8)
 
     def test_images_that_are_all_held_out_too_leave_nothing_to_train_on(self, make_folder):
         root = make_folder({"train/cats": 4, "train/dogs": 4, "test/dogs": 4})
         shutil.copytree(root / "train/cats", root / "test/cats")
 
-        with pytest.raises(DataError, match=r"no usable image of class 'cats' in .*train/cats .*same bytes as test image"):
+        with pytest.raises(
+            DataError, match=r"no usable image of class 'cats' in .*train/cats .*the same picture as test image"
+        ):
             open_folder(root, size=8)
 
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import binom, t
 
 from tlsearch.search.metrics import scores
-from tlsearch.search.statistics.bootstrap import Resampled, holm, percentile_interval, resample, two_sided_p
+from tlsearch.search.statistics.bootstrap import Resampled, Ties, holm, percentile_interval, resample, two_sided_p
 from tlsearch.search.trial import Metric
 from tlsearch.spaces.recipe import Technique
 
@@ -272,7 +272,7 @@ def in_folds(values, others, size=60):
 def test_over_folds_that_differ_the_interval_is_that_of_students_t():
     values, others = (0.8, 0.6, 0.9, 0.7, 0.85), (0.7, 0.9, 0.75, 0.9, 0.6)
     probabilities, labels, folds = in_folds(values, others)
-    found = resample(probabilities, labels, "accuracy", folds=folds)
+    found = resample(probabilities, labels, "accuracy", ties=Ties(folds))
     assert found[FROZEN].by_fold == pytest.approx(values)
     gaps = np.array(values) - np.array(others)
     half = t.ppf(0.975, 4) * gaps.std(ddof=1) / np.sqrt(5)
@@ -283,7 +283,7 @@ def test_over_folds_that_differ_the_interval_is_that_of_students_t():
 
 def test_folds_that_happen_to_agree_do_not_make_one_sure():
     probabilities, labels, folds = in_folds((0.8,) * 5, (0.7,) * 5)
-    divided, whole = (resample(probabilities, labels, "accuracy", folds=given) for given in (folds, None))
+    divided, whole = (resample(probabilities, labels, "accuracy", ties=Ties(given)) for given in (folds, None))
     assert percentile_interval(divided[FROZEN].minus(divided[FULL])) == percentile_interval(whole[FROZEN].minus(whole[FULL]))
     assert divided[FROZEN].ci95 == whole[FROZEN].ci95
 
@@ -292,8 +292,29 @@ def test_folds_that_happen_to_agree_do_not_make_one_sure():
 def test_every_metric_is_scored_fold_by_fold(metric):
     predictions, labels = study(np.random.default_rng(6), (0.8, 0.9), n=90)
     folds = np.arange(90) % 3
-    found = resample({name: one.probabilities for name, one in predictions.items()}, labels, metric, folds=folds)
+    found = resample({name: one.probabilities for name, one in predictions.items()}, labels, metric, ties=Ties(folds))
     for technique, one in predictions.items():
         for fold in range(3):
             own = [scores(each[folds == fold], labels[folds == fold])[metric] for each in one.probabilities]
             assert found[technique].by_fold[fold] == pytest.approx(np.mean(own))
+
+
+def test_images_that_belong_together_count_once():
+    rng = np.random.default_rng(0)
+    right = rng.random(100) < 0.8
+    probabilities = np.repeat(np.stack([right, ~right], axis=1), 4, axis=0).astype(np.float32)
+    labels, groups = np.zeros(400, np.int64), np.repeat(np.arange(100), 4)
+    alone, tied, once = (
+        resample({FROZEN: own[None]}, labels[: len(own)], "accuracy", ties=Ties(groups=given))[FROZEN].draws.std()
+        for own, given in ((probabilities, None), (probabilities, groups), (probabilities[::4], None))
+    )
+    # Of 10,000 draws a standard deviation is known to 1%.
+    assert tied == pytest.approx(once, rel=0.05) and tied == pytest.approx(2 * alone, rel=0.05)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "log_loss"])
+def test_groups_of_one_image_change_nothing_but_the_draw(metric):
+    predictions, labels = study(np.random.default_rng(1), (0.8,), n=300)
+    probabilities = {FROZEN: predictions[FROZEN].probabilities}
+    plain, tied = (resample(probabilities, labels, metric, ties=Ties(groups=own))[FROZEN] for own in (None, np.arange(300)))
+    assert tied.score == plain.score and tied.draws.std() == pytest.approx(plain.draws.std(), rel=0.05)

@@ -7,7 +7,7 @@ from tlsearch.search.storage.address import parse_storage
 from tlsearch.search.storage.folder.study import FolderStudy
 from tlsearch.search.storage.shared.studies import SharedStudy
 from tlsearch.search.storage.store import StudyStore
-from tlsearch.search.storage.tested import confirmed, fold_of_images, test_files
+from tlsearch.search.storage.tested import confirmed, test_files, ties_of
 from tlsearch.spaces.recipe import Technique
 
 from ...reports.factory import PROFILE, divided_study
@@ -44,7 +44,7 @@ def test_what_was_tested_comes_fold_by_fold(place):
     assert {technique: [one.fold for one in own] for technique, own in found.items()} == {t: [0, 2, 3] for t in Technique}
     probabilities, labels = store.stacked(found[FROZEN])
     assert probabilities.shape == (1, 300, 2) and labels.shape == (300,)
-    assert list(np.unique(fold_of_images(store, found[FROZEN]), return_counts=True)[1]) == [100, 100, 100]
+    assert list(np.unique(ties_of(store, found[FROZEN]).folds, return_counts=True)[1]) == [100, 100, 100]
     files = test_files(store, {0, 2, 3})
     assert len(files) == 300 and [files[at] for at in (0, 100, 299)] == ["0-0.jpg", "2-0.jpg", "3-99.jpg"]
     own, _ = store.predictions(found[FROZEN][1])
