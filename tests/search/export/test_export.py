@@ -103,16 +103,16 @@ def test_a_model_with_the_resize_takes_photographs_as_they_are(made, tmp_path, n
 
 def test_originals_are_tried_where_the_images_are_files(made, tmp_path):
     _, dataset, _ = made
+    files = tuple(f"{row}.png" for row in range(len(dataset.labels)))
     for row, pixels in zip(dataset.test, dataset.images()[dataset.test], strict=True):
-        file = tmp_path / "photos" / dataset.files[row]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(file, "PNG")
-    there = dataclasses.replace(dataset, path=str(tmp_path / "photos"))
+        Image.fromarray(pixels).save(tmp_path / files[row])
+    there = dataclasses.replace(dataset, path=str(tmp_path), files=files)
     done = export(made, tmp_path / "pets.keras", data=there, with_resize=True)
     original = done.parity.original
     assert (original.images, original.agreement) == (len(dataset.test), 1.0) and original.largest_difference < 1e-5
     assert json.loads(done.beside.read_text())["measured"]["original"]["images"] == len(dataset.test)
     assert export(made, tmp_path / "plain.keras", data=there).parity.original is None
+    assert export(made, tmp_path / "away.keras", with_resize=True).parity.original is None
 
 
 @pytest.mark.slow
