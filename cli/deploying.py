@@ -26,6 +26,9 @@ def export(  # noqa: PLR0913 - the options of the command
     output_format: Annotated[Format | None, typer.Option("--format", help="What to write.  [default: by OUT's suffix]")] = None,
     technique: Annotated[TechniqueChoice, typer.Option(help="Whose model; winner is the one that is recommended.")] = "winner",
     quantize: Annotated[Quantize, typer.Option(help="Store the weights of a .tflite in fewer bits.")] = "none",
+    with_resize: Annotated[
+        bool, typer.Option("--with-resize", help="Make the resize part of the model: it takes RGB images of any size.")
+    ] = False,
     refit: Annotated[bool, typer.Option("--refit", help="Train it again first, on training and validation images.")] = False,
     data: Annotated[Path | None, typer.Option(help="The study's folder of images.  [default: where it was]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
@@ -45,6 +48,7 @@ def export(  # noqa: PLR0913 - the options of the command
             technique=technique,
             format=output_format,
             quantize=quantize,
+            with_resize=with_resize,
             refit=refit,
             data=data,
             force=force,

@@ -128,7 +128,7 @@ def _title(summary: Summary, about: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    headings = ("file", "numbers", "#size", "#one image", "#accuracy", "#same class", "#largest difference")
+    headings = ("file", "numbers", "takes", "#size", "#one image", "#accuracy", "#same class", "#largest difference")
     rows = []
     for name, about in exports.items():
         measured = about["measured"]
@@ -136,6 +136,7 @@ def _files(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             (
                 escape(name),
                 "float32" if about["quantize"] == "none" else about["quantize"],
+                "any size" if about["input"].get("resize") else f"{about['input']['size']} × {about['input']['size']}",
                 f"{measured['megabytes']:.2f} MB",
                 f"{measured['milliseconds']:.1f} ms in {measured['runtime']}",
                 percent(measured["accuracy"]),
@@ -164,11 +165,12 @@ def _model(about: Mapping[str, Any]) -> Iterator[str]:
     size = about["input"]["size"]
     yield (
         f"- Input: {size} × {size} RGB, values from 0 to 255; scaling is part of the model. Output: a probability for each "
-        "class."
+        "class. A file that takes any size resizes images itself."
     )
     yield (
-        f"- Images were squashed to {size} × {size} (bilinear), not cropped, and turned upright by their EXIF data; do the "
-        "same before prediction."
+        f"- Images were turned upright by their EXIF data and squashed to {size} × {size}, not cropped, by an antialiased "
+        "bilinear resize, as Pillow's `resize(…, BILINEAR)`; do the same before prediction. A resize without antialiasing "
+        "(OpenCV's `INTER_LINEAR`, TensorFlow's `tf.image.resize` by default) gave 4% to 6% of photographs another class."
     )
     yield f"- Validation {metric_name(about['metric'])}: {score(about['validation_score'], about['metric'])}."
 

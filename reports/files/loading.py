@@ -9,9 +9,15 @@ _IMAGE = """\
 import numpy as np
 from PIL import Image, ImageOps
 
-image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB").resize(({size}, {size}), Image.Resampling.BILINEAR)
-images = np.asarray(image, np.float32)[None]  # (1, {size}, {size}, 3), from 0 to 255
+photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
 classes = {classes}"""
+
+_SQUASHED = """\
+image = photo.resize(({size}, {size}), Image.Resampling.BILINEAR)
+images = np.asarray(image, np.float32)[None]  # (1, {size}, {size}, 3), from 0 to 255"""
+
+_ANY_SIZE = """\
+images = np.asarray(photo, np.float32)[None]  # (1, height, width, 3), from 0 to 255"""
 
 _LAST = "print(classes[probabilities.argmax()], probabilities.max())"
 
@@ -30,8 +36,9 @@ probabilities = model.predict(images)[0]""",
 from ai_edge_litert.interpreter import Interpreter
 
 interpreter = Interpreter(model_path={name})
-interpreter.allocate_tensors()
 taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+interpreter.resize_tensor_input(taken["index"], images.shape)
+interpreter.allocate_tensors()
 interpreter.set_tensor(taken["index"], images.astype(taken["dtype"]))
 interpreter.invoke()
 probabilities = interpreter.get_tensor(given["index"])[0]""",
@@ -63,12 +70,14 @@ def loading(exports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """
     about = next(iter(exports.values()))
     yield "Nothing here needs tlsearch. An image:"
-    yield _block(_IMAGE.format(size=about["input"]["size"], classes=f"[{', '.join(map(_literal, about['classes']))}]"))
+    yield _block(_IMAGE.format(classes=f"[{', '.join(map(_literal, about['classes']))}]"))
     for file_format, (title, code) in _CODE.items():
         names = [name for name, other in exports.items() if other["format"] == file_format]
         if names:
+            taken = exports[names[0]]["input"]
+            image = _ANY_SIZE if taken.get("resize") else _SQUASHED.format(size=taken["size"])
             yield f"{title}:"
-            yield _block(f"{code.format(name=_literal(names[0]))}\n{_LAST}")
+            yield _block(f"{image}\n\n{code.format(name=_literal(names[0]))}\n{_LAST}")
     yield f"Or with tlsearch: `tlsearch predict {next(iter(exports))} photo.jpg`."
 
 

@@ -46,6 +46,12 @@ def _facts(export: Export) -> Iterator[tuple[str, str]]:
     yield "same class", f"{percent(parity.agreement)} of them get the class that the trained model gives"
     largest, mean = f"{parity.largest_difference:.1g}", f"{parity.mean_difference:.1g}"
     yield "probabilities", f"differ from the trained model's by {largest} at most, {mean} in the mean"
+    if original := parity.original:
+        yield (
+            "original size",
+            f"{percent(original.agreement)} of {count(original.images, 'image')} get that class at their own size too; "
+            f"probabilities differ by {original.largest_difference:.1g} at most",
+        )
     yield "size", f"{parity.megabytes:.2f} MB"
     yield (
         "one image",

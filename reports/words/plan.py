@@ -60,6 +60,17 @@ def image_counts(found: DryRun) -> tuple[int, int, int, int]:
 def concerns(found: DryRun) -> list[str]:
     """What one should know before it is begun, in sentences."""
     sentences = []
+    if missing := found.to_download:
+        instead = found.without_network
+        otherwise = (
+            f"it takes those for another size, {instead.name}."
+            if instead
+            else "it ends there: put the file there yourself, or name one with --weights FILE."
+        )
+        sentences.append(
+            literal(f"The ImageNet weights {missing.name} are not in {missing.parent}: the run downloads them first. ")
+            + f"Without a network {otherwise}"
+        )
     needed, free = found.survey.bytes_to_decode, found.disk_free
     if needed > free:
         sentences.append(

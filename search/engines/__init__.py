@@ -42,7 +42,7 @@ def make_engine(engine: str, algorithm: str, space: SearchSpace, *, seed: int, m
         OptionError: There is no such engine or algorithm.
     """
     check_algorithm(engine, algorithm)
-    if algorithm != "grid" and len(space.techniques) > 1:
+    if len(space.techniques) > 1:
         from .by_technique import ByTechnique
 
         return ByTechnique(space, lambda own: make_engine(engine, algorithm, own, seed=seed, maximize=maximize))

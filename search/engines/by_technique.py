@@ -24,6 +24,20 @@ def next_turn(counts: Counter[Technique], techniques: Collection[Technique]) -> 
     return max(techniques, key=lambda technique: SHARES[technique] / (2 * counts[technique] + 1) if counts[technique] else 3)
 
 
+def deal(space: SearchSpace, trials: int) -> list[Technique]:
+    """The technique of each trial of a search: in turn, and no longer asked for when all of its recipes have been tried."""
+    sizes = {technique: space.replace(techniques=(technique,)).size for technique in space.techniques}
+    counts: Counter[Technique] = Counter()
+    dealt: list[Technique] = []
+    while len(dealt) < trials:
+        left = [one for one, size in sizes.items() if size is None or counts[one] < size]
+        if not left:
+            break
+        dealt.append(next_turn(counts, left))
+        counts[dealt[-1]] += 1
+    return dealt
+
+
 class ByTechnique(Engine):
     """An engine for each technique of a space.
 
@@ -34,6 +48,7 @@ class ByTechnique(Engine):
 
     def __init__(self, space: SearchSpace, make: Callable[[SearchSpace], Engine]) -> None:
         self._engines = {technique: make(space.replace(techniques=(technique,))) for technique in space.techniques}
+        self.exhaustive = all(engine.exhaustive for engine in self._engines.values())
         self._counts: Counter[Technique] = Counter()
         self._technique: dict[int, Technique] = {}
 

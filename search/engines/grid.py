@@ -1,4 +1,4 @@
-"""Every recipe of the space once, in an order drawn from the seed, the techniques in turn: a search that ends early is fair.
+"""Every recipe of the space once, in an order drawn from the seed: a search that ends early has seen all of the space.
 
 Optuna's own grid does not know conditions.
 """
@@ -6,7 +6,6 @@ Optuna's own grid does not know conditions.
 from __future__ import annotations
 
 import random
-from itertools import zip_longest
 
 from ...spaces.ranges import Values
 from ...spaces.space import SearchSpace
@@ -23,10 +22,8 @@ class GridEngine(Engine):
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._space = space
-        drawn = list(space.grid(LEVELS))
-        random.Random(seed).shuffle(drawn)  # noqa: S311 - an order, not a secret
-        by_technique = [[values for values in drawn if values["technique"] == name] for name in space.techniques]
-        self._left = [values for turn in zip_longest(*by_technique) for values in turn if values is not None][::-1]
+        self._left = list(space.grid(LEVELS))
+        random.Random(seed).shuffle(self._left)  # noqa: S311 - an order, not a secret
 
     def propose(self, number: int) -> Values | None:
         return self._left.pop() if self._left else None

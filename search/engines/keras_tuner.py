@@ -35,6 +35,7 @@ class KerasTunerEngine(Engine):
     def __init__(self, algorithm: str, space: SearchSpace, seed: int, *, maximize: bool) -> None:
         self.exhaustive = algorithm == "grid"
         self._space = space
+        self._seed = seed
         self._tried = Tried(space)
         self._repeats = algorithm == "hyperband"
         self._trials: dict[int, Trial] = {}
@@ -49,18 +50,33 @@ class KerasTunerEngine(Engine):
             return WAIT
         if trial.status != TrialStatus.RUNNING:
             return None
-        self._trials[number] = trial
         values = self._plain(trial.hyperparameters.values)
-        self._tried.add(values)
+        if values in self._tried and not self._repeats:
+            # The oracle does not know that what was adopted has been tried.
+            values = self._tried.any_left(derive(self._seed, number))
+            trial.hyperparameters.values = dict(values)
+        self._begin(number, trial, values)
         return values
 
     def adopt(self, number: int, values: Values) -> None:
         with _silence():
-            self._trials[number] = self._oracle.adopt(f"tuner{number}", self._space.active(values))
-        self._tried.add(values)
+            trial = self._oracle.adopt(f"tuner{number}", self._space.active(values))
+        self._begin(number, trial, values)
 
     def observe(self, number: int, score: float | None) -> None:
-        trial = self._trials.pop(number)
+        if not self.exhaustive:
+            self._end(self._trials.pop(number), score)
+
+    def _begin(self, number: int, trial: Trial, values: Values) -> None:
+        self._tried.add(values)
+        if self.exhaustive:
+            # The grid learns nothing from scores, yet waits for a trial's end before it proposes the next: a technique whose
+            # trials are long would lose its turns to the others.
+            self._end(trial, 0.0)
+        else:
+            self._trials[number] = trial
+
+    def _end(self, trial: Trial, score: float | None) -> None:
         with _silence():
             if score is None:
                 trial.status = TrialStatus.FAILED

@@ -58,6 +58,14 @@ def model_id(settings: StudySettings, model: KeptModel) -> str:
     return hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
+def study_folder(settings: StudySettings, data: Dataset | Path | str | None, cache_dir: Path | None) -> Path:
+    """The folder of a study's images, which may not be there; the arguments are those of `study_data`."""
+    name = data.path if isinstance(data, Dataset) else str(data or settings.data.path)
+    if name.startswith("demo:"):
+        return write_demo(name.removeprefix("demo:"), cache_root(cache_dir))
+    return Path(name).expanduser()
+
+
 def study_data(
     settings: StudySettings, data: Dataset | Path | str | None, cache_dir: Path | None, listener: Listener
 ) -> Dataset:
@@ -77,10 +85,8 @@ def study_data(
         where = data.path
     else:
         name = settings.data.path
-        folder = Path(name if data is None else data)
-        if data is None and name.startswith("demo:"):
-            folder = write_demo(name.removeprefix("demo:"), cache_root(cache_dir))
-        elif not folder.expanduser().is_dir():
+        folder = study_folder(settings, data, cache_dir)
+        if not folder.is_dir():
             raise StudyError(
                 f"an export is checked on the study's images, which are not in {folder} (no such folder from here). "
                 "Name their folder with --data."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from ... import __version__
+from ...spaces.backbone.resizing import with_resize
 from ...spaces.backbone.spec import BackboneSpec, load_network
 from ...spaces.backbone.trained import deployable_model, trained_model
 from ...spaces.errors import OptionError, StudyError
@@ -26,8 +27,8 @@ from ..settings import StudySettings
 from ..storage.base import StudyPlace
 from ..storage.models import KeptModel, kept_model
 from ..storage.store import StudyStore
-from .choice import confirmed_model, finalist_of, model_id, study_data
-from .parity import IMAGES, Parity, held_out, measure
+from .choice import confirmed_model, finalist_of, model_id, study_data, study_folder
+from .parity import IMAGES, ORIGINALS, Parity, held_out, measure, measure_originals
 from .refit import refitted
 from .target import check_target, place
 from .write import REPRESENTATIVE, write_model
@@ -61,11 +62,13 @@ class FileOptions(TypedDict, total=False):
     Attributes:
         format: ``keras``, ``tflite``, ``onnx`` or ``saved-model``; None, the default, goes by the suffix of ``out``.
         quantize: ``none``, the default, and for ``tflite`` also ``float16`` and ``int8``.
+        with_resize: Whether the model squashes images of any size itself; by default it takes them squashed.
         force: Whether to overwrite what is there; by default an error.
     """
 
     format: Format | None
     quantize: Quantize
+    with_resize: bool
     force: bool
 
 
@@ -82,8 +85,9 @@ def export_model(
 ) -> Export:
     """Exports the model that a study keeps of a technique: of its finalist, the seed that did best on validation.
 
-    Pixels from 0 to 255 go in, RGB, uint8 or float, ``(n, size, size, 3)``; probabilities come out. BatchNorm is folded into
-    the convolutions. The file is there whole or not at all.
+    Pixels from 0 to 255 go in, RGB, uint8 or float, ``(n, size, size, 3)`` or, with the resize, ``(n, height, width, 3)``;
+    probabilities come out. A ``.tflite`` takes one image at a time. BatchNorm is folded into the convolutions. The file is
+    there whole or not at all.
 
     Args:
         study: Its folder, or its name and database.
@@ -94,7 +98,7 @@ def export_model(
         data: The study's images, where its own path no longer leads to them.
         cache_dir: As in `open_folder`.
         listener: Receives the progress of decoding.
-        **file: ``format``, ``quantize`` and ``force``: see `FileOptions`.
+        **file: ``format``, ``quantize``, ``with_resize`` and ``force``: see `FileOptions`.
 
     Raises:
         StudyError: The study is no study, has no such model, or its images have changed.
@@ -102,8 +106,8 @@ def export_model(
         DataError: The images cannot be read.
     """
     out = Path(out)
-    quantize = file.get("quantize", "none")
-    form = choose_format(out, file.get("format"), quantize)
+    quantize, resizes = file.get("quantize", "none"), file.get("with_resize", False)
+    form = choose_format(out, file.get("format"), quantize, with_resize=resizes)
     check_installed(form)
     check_target(out, form, force=file.get("force", False))
     store = StudyStore.open(study)
@@ -111,11 +115,12 @@ def export_model(
     dataset = study_data(store.settings, data, cache_dir, listener)
     if model.refit:
         model = refitted(store, model, dataset, cache_dir, listener)
-    about = describe(store, model, form, quantize)
+    about = describe(store, model, form, quantize, resizes=resizes)
+    folder = study_folder(store.settings, data, cache_dir)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as drafts:
             draft = Path(drafts) / out.name
-            parity = _write_and_measure(store, model, dataset, draft, form, quantize, about)
+            parity = _write_and_measure(store, model, dataset, folder, draft, about)
             full = {**about, "measured": dataclasses.asdict(parity)}
             meta.beside(draft).write_text(json.dumps(full, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             place(draft, out)
@@ -155,7 +160,7 @@ def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> Kep
         )
 
 
-def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quantize) -> dict[str, Any]:
+def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quantize, *, resizes: bool = False) -> dict[str, Any]:
     """What an export says of itself, fit for JSON."""
     settings = store.settings
     return {
@@ -166,7 +171,7 @@ def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quanti
         "format": form,
         "quantize": quantize,
         "classes": list(settings.data.classes),
-        "input": {"size": settings.size, "channels": "RGB", "range": [0, 255], "layout": "NHWC"},
+        "input": {"size": settings.size, "resize": resizes, "channels": "RGB", "range": [0, 255], "layout": "NHWC"},
         "output": "probabilities",
         "backbone": {"name": "MobileNetV2", "alpha": settings.alpha, "weights": Path(settings.weights).name},
         "technique": str(model.recipe.technique),
@@ -197,16 +202,10 @@ def _trained_on(settings: StudySettings, model: KeptModel) -> str:
 
 
 def _write_and_measure(
-    store: StudyStore,
-    model: KeptModel,
-    dataset: Dataset,
-    draft: Path,
-    form: Format,
-    quantize: Quantize,
-    about: meta.Metadata,
+    store: StudyStore, model: KeptModel, dataset: Dataset, folder: Path, draft: Path, about: meta.Metadata
 ) -> Parity:
     import_keras()
-    settings = store.settings
+    settings, form = store.settings, about["format"]
     # The weights are the study's own: the file of the pretrained ones need not be there any more.
     network = load_network(BackboneSpec(settings.alpha, settings.size, "random"), None)
     arguments = (model.recipe, network, len(settings.data.classes), model.weights)
@@ -215,11 +214,21 @@ def _write_and_measure(
         trained, deployable = trained_model(*arguments), deployable_model(*arguments)
     except ValueError as error:
         raise StudyError(f"the model that {store.place} keeps of {model.recipe.technique} is damaged. Use --refit.") from error
-    write_model(deployable, draft, form, quantize, pixels[held_out(dataset.train, REPRESENTATIVE)])
+    if about["input"]["resize"]:
+        deployable = with_resize(deployable)
+    write_model(deployable, draft, form, about["quantize"], pixels[held_out(dataset.train, REPRESENTATIVE)])
     meta.embed(draft, form, about)
     # Of folds, all images are test images, and all but those of validation were trained on.
     rows = held_out(dataset.val if dataset.folds else dataset.test, IMAGES)
-    return measure(draft, Predictor(draft), trained.predict_on_batch, pixels[rows], dataset.labels[rows])
+    predictor = Predictor(draft)
+    parity = measure(draft, predictor, trained.predict_on_batch, pixels[rows], dataset.labels[rows])
+    if not predictor.resizes:
+        return parity
+    few = held_out(rows, ORIGINALS)
+    expected = trained.predict_on_batch(pixels[few])
+    return dataclasses.replace(
+        parity, original=measure_originals(predictor, [folder / dataset.files[row] for row in few], expected)
+    )
 
 
 def _technique(name: Technique | str) -> Technique:

@@ -23,7 +23,7 @@ def write_model(model: Any, path: Path, form: Format, quantize: Quantize, images
     """Writes ``model``.
 
     Args:
-        model: From images ``(n, size, size, 3)``, pixels from 0 to 255, to probabilities, of Keras' own layers.
+        model: From images ``(n, size, size, 3)``, or of any size, pixels from 0 to 255, to probabilities, of Keras' own layers.
         path: File, or folder of a SavedModel; must not exist.
         form: The format.
         quantize: What the weights are stored as.
@@ -73,7 +73,7 @@ def _litert_options(quantize: Quantize, images: NDArray[np.uint8]) -> dict[str, 
 
 
 def _name_tensors(path: Path) -> None:
-    """Names an ONNX model's output and its free dimension, which the converter numbers."""
+    """Names an ONNX model's output and its free dimensions, which the converter numbers."""
     import onnx
 
     model = onnx.load(path)
@@ -82,7 +82,9 @@ def _name_tensors(path: Path) -> None:
         node.output[:] = ["probabilities" if name == output.name else name for name in node.output]
     output.name = "probabilities"
     for tensor in (*model.graph.input, output):
-        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+        for dimension, name in zip(tensor.type.tensor_type.shape.dim, ("batch", "height", "width"), strict=False):
+            if name == "batch" or dimension.dim_param:
+                dimension.dim_param = name
     onnx.checker.check_model(model)
     onnx.save(model, path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ...spaces.backbone.network import IMAGE
 from ...spaces.backbone.spec import weights_fingerprint
@@ -69,6 +70,8 @@ class DryRun:
         memory: The machine's memory in bytes.
         forecast: How long the run would take; None if this machine could not be measured.
         unmeasured: Why it could not.
+        to_download: ImageNet's weights that are not on this machine; None where nothing is to be downloaded.
+        without_network: Those of another size that the run takes where it cannot download them; None where there are none.
     """
 
     plan: Plan
@@ -83,6 +86,8 @@ class DryRun:
     memory: int
     forecast: Forecast | None
     unmeasured: str = ""
+    to_download: Path | None = None
+    without_network: Path | None = None
 
     @property
     def in_blocks(self) -> Mapping[str, int]:
@@ -100,17 +105,19 @@ def dry_run(plan: Plan) -> DryRun:
 
     Raises:
         DataError: Names alone tell that the data set cannot be searched on.
+        WeightsError: The file of the weights is missing or damaged, or holds those of something else.
     """
     search, space, budget = plan.search, plan.search.space, plan.options.budget
     survey = plan.survey()
     # If nothing is left to decode, the real splits are known, and so is what the cache has of them.
     dataset = None if survey.to_decode else plan.open_data(ignore)
-    workers, threads, gpus = choose_workers(plan.options.workers)
-    costs, unmeasured = _measure(search, survey, workers, threads, gpus)
     # Nothing is downloaded for a dry run: without weights on this machine, the cache has no entry of theirs either.
     backbone = search.backbone
-    weights = backbone.locate() if backbone.at_hand() else None
-    fingerprint = weights_fingerprint(backbone, weights) if backbone.at_hand() else ""
+    at_hand = backbone.at_hand()
+    weights = backbone.locate() if at_hand else None
+    fingerprint = weights_fingerprint(backbone, weights) if at_hand else ""
+    workers, threads, gpus = choose_workers(plan.options.workers)
+    costs, unmeasured = _measure(search, survey, weights, workers, threads, gpus)
     context = search.context(dataset or survey.stand_in, weights, fingerprint)
     limit = context.cache_limit
     if limit is None:
@@ -129,7 +136,8 @@ def dry_run(plan: Plan) -> DryRun:
                 train=len(data.train),
                 val=len(data.val),
                 test=len(data.test),
-                trials=folds * trials,
+                trials=trials,
+                folds=folds,
                 confirm=folds * seeds,
                 workers=workers,
                 processes=max(1, choose_processes(None, survey.images)),
@@ -150,17 +158,22 @@ def dry_run(plan: Plan) -> DryRun:
         memory=machine_memory(),
         forecast=forecast,
         unmeasured=unmeasured,
+        to_download=None if at_hand else backbone.imagenet_file,
+        without_network=None if at_hand else backbone.other_imagenet_file(),
     )
 
 
-def _measure(search: SearchOptions, survey: Survey, workers: int, threads: int, gpus: tuple[str, ...]) -> tuple[Costs, str]:
+def _measure(
+    search: SearchOptions, survey: Survey, weights: Path | None, workers: int, threads: int, gpus: tuple[str, ...]
+) -> tuple[Costs, str]:
     """What the network costs, with times if this machine could be measured, and why it could not."""
     files = survey.layout.candidates[:: max(1, survey.images // SAMPLE)]
     paths = [survey.layout.root / file.path for file in files]
     try:
-        return probe(search.backbone, search.space, paths, workers=workers, threads=threads, gpus=gpus), ""
+        speeds = probe(search.backbone, search.space, paths, weights=weights, workers=workers, threads=threads, gpus=gpus)
     except NoProbeError as error:
-        return costs_of(search.backbone, search.space), str(error)
+        return costs_of(search.backbone, search.space, weights), str(error)
+    return speeds, ""
 
 
 def _cuts(context: Context, space: SearchSpace, costs: Costs, limit: int) -> tuple[tuple[PlannedCut, ...], int]:

@@ -16,7 +16,7 @@ import numpy as np
 from ...spaces.backbone.network import IMAGE
 from ...spaces.recipe import LAYERS, Recipe, Technique
 from ...spaces.space import SearchSpace
-from ..engines.by_technique import next_turn
+from ..engines.by_technique import deal
 from ..training.schedule import PATH, passes_a_round
 from .probe import Speeds
 
@@ -38,7 +38,8 @@ class Counts:
     Attributes:
         images: Images that are not decoded yet.
         train, val, test: Images of each split.
-        trials: Trials of the whole study.
+        trials: Trials of the whole study, or of each of its folds.
+        folds: How many folds; 1 for none.
         confirm: Seeds for confirming each finalist.
         workers: Processes that train in parallel.
         processes: Processes that decode in parallel.
@@ -51,6 +52,7 @@ class Counts:
     val: int
     test: int
     trials: int
+    folds: int
     confirm: int
     workers: int
     processes: int
@@ -118,10 +120,8 @@ class Estimator:
 
     def forecast(self, counts: Counts) -> Forecast:
         """How long a search with these counts takes."""
-        dealt, turns = Counter[Technique](), list[Technique]()
-        for _ in range(counts.trials):
-            turns.append(next_turn(dealt, self._space.techniques))
-            dealt[turns[-1]] += 1
+        turns = deal(self._space, counts.trials) * counts.folds
+        dealt = Counter(turns)
         tried = [technique for technique in self._space.techniques if dealt[technique]]
         trial_seconds = {technique: self._run(technique, counts) for technique in tried}
         searching = [(technique, trial_seconds[technique]) for technique in turns]

@@ -91,20 +91,29 @@ class Speeds(Costs):
 
 
 def probe(
-    backbone: BackboneSpec, space: SearchSpace, files: Sequence[Path], *, workers: int, threads: int, gpus: Sequence[str] = ()
+    backbone: BackboneSpec,
+    space: SearchSpace,
+    files: Sequence[Path],
+    *,
+    weights: Path | None,
+    workers: int,
+    threads: int,
+    gpus: Sequence[str] = (),
 ) -> Speeds:
-    """Measures this machine. The pretrained weights are not needed.
+    """Measures this machine, and loads the weights as a search does.
 
     Args:
         backbone: Which MobileNetV2.
         space: What may be tried.
         files: Some images of the data set, of which as many are decoded as time allows.
+        weights: File of its weights; None for random ones, which are as fast.
         workers: How many processes measure; this and the next two as `choose_workers` gives them.
         threads: Cores that each process may keep busy.
         gpus: The GPU of each process; empty if they are to use none.
 
     Raises:
         NoProbeError: A process died, or this is a script without ``if __name__ == "__main__"``.
+        WeightsError: As `load_network` says.
     """
     if not has_main_guard():
         raise NoProbeError('the script has no `if __name__ == "__main__"`')
@@ -113,8 +122,8 @@ def probe(
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(barrier,))
     try:
         futures = [
-            pool.submit(_measure, time.time(), backbone, space, files[place::workers], threads, gpus[place] if gpus else None)
-            for place in range(workers)
+            pool.submit(_measure, time.time(), backbone, weights, space, files[place::workers], threads, gpu)
+            for place, gpu in enumerate(gpus or [None] * workers)
         ]
         return _mean([future.result() for future in futures])
     except (BrokenProcessPool, BrokenBarrierError) as error:
@@ -148,10 +157,16 @@ def _prepare(barrier: Any) -> None:
 
 
 def _measure(
-    launched: float, backbone: BackboneSpec, space: SearchSpace, files: Sequence[Path], threads: int, gpu: str | None
+    launched: float,
+    backbone: BackboneSpec,
+    weights: Path | None,
+    space: SearchSpace,
+    files: Sequence[Path],
+    threads: int,
+    gpu: str | None,
 ) -> Speeds:
     import_keras(threads, gpu)
-    network = load_network(dataclasses.replace(backbone, weights="random"), None)
+    network = load_network(backbone, weights)
     folded = fold(network)
     kept = folded if space.foldings[-1] else network
     costs = _costs(kept, space)
@@ -180,9 +195,13 @@ def _measure(
     )
 
 
-def costs_of(backbone: BackboneSpec, space: SearchSpace) -> Costs:
-    """The sizes alone, without measuring anything."""
-    network = load_network(dataclasses.replace(backbone, weights="random"), None)
+def costs_of(backbone: BackboneSpec, space: SearchSpace, weights: Path | None) -> Costs:
+    """The sizes alone, without measuring anything.
+
+    Raises:
+        WeightsError: As `load_network` says.
+    """
+    network = load_network(backbone, weights)
     return _costs(fold(network) if space.foldings[-1] else network, space)
 
 

@@ -45,11 +45,11 @@ FORMATS: MappingProxyType[Format, FormatFacts] = MappingProxyType(
 )
 
 
-def choose_format(out: Path, asked: Format | None, quantize: Quantize) -> Format:
+def choose_format(out: Path, asked: Format | None, quantize: Quantize, *, with_resize: bool = False) -> Format:
     """The format of the file ``out``: as asked, or by its suffix.
 
     Raises:
-        OptionError: Suffix, format and quantization contradict each other, or none of them tells.
+        OptionError: Suffix, format, quantization and resize contradict each other, or none of them tells.
     """
     by_suffix = {facts.suffix: name for name, facts in FORMATS.items() if facts.suffix}
     suffix = out.suffix.lower()
@@ -64,6 +64,11 @@ def choose_format(out: Path, asked: Format | None, quantize: Quantize) -> Format
     if quantize not in facts.quantize:
         able = [name for name, other in FORMATS.items() if quantize in other.quantize]
         raise OptionError(f"--quantize {quantize} is for --format {' or '.join(able)}, got {chosen}.")
+    if with_resize and quantize == "int8":
+        raise OptionError(
+            "--with-resize is for --quantize none or float16, got int8: how pixels are weighted depends on each image's size, "
+            "and is computed in floats. Leave one of them out."
+        )
     return chosen
 
 

@@ -58,6 +58,7 @@ class Predictor:
         metadata: What the model says of itself: see the package's `metadata` module.
         classes: Names, in the order of the probabilities.
         size: Side of the images that it takes, pixels.
+        resizes: Whether it takes images of any size and squashes them itself.
         runtime: Name and version of what runs it.
 
     Raises:
@@ -81,23 +82,26 @@ class Predictor:
         self.metadata: Metadata = read(path, form, self._runtime.properties)
         self.classes: tuple[str, ...] = tuple(self.metadata["classes"])
         self.size: int = self.metadata["input"]["size"]
+        self.resizes = self.metadata["input"].get("resize") is True
         self.runtime = self._runtime.name
 
     def predict(self, images: NDArray[Any], *, batch_size: int = BATCH) -> NDArray[np.float32]:
         """Probabilities ``(n, classes)``.
 
         Args:
-            images: ``(n, size, size, 3)``, RGB from 0 to 255, uint8 or float.
+            images: ``(n, size, size, 3)``, or ``(n, height, width, 3)`` where the model resizes; RGB from 0 to 255, uint8 or
+                float.
             batch_size: Images at a time.
 
         Raises:
             DataError: The images have another shape or type.
         """
-        expected = (self.size, self.size, 3)
-        if images.ndim != 4 or images.shape[1:] != expected or images.dtype.kind not in "uif":
+        sides = images.shape[1:3]
+        fitting = min(sides, default=0) > 0 if self.resizes else sides == (self.size, self.size)
+        if images.ndim != 4 or not fitting or images.shape[3] != 3 or images.dtype.kind not in "uif":
+            expected = "height, width" if self.resizes else f"{self.size}, {self.size}"
             raise DataError(
-                f"images must be an array of numbers of shape (n, {self.size}, {self.size}, 3), got {images.dtype} of shape "
-                f"{images.shape}."
+                f"images must be an array of numbers of shape (n, {expected}, 3), got {images.dtype} of shape {images.shape}."
             )
         if not len(images):
             return np.zeros((0, len(self.classes)), np.float32)
@@ -139,6 +143,7 @@ class Predictor:
         """An image's path, and its pixels or why it cannot be read."""
         if isinstance(item, Unreadable):
             return item.path, item.reason
+        # Also for a model that resizes: it leaves what is squashed already as it is, and a huge photograph costs no memory.
         result = decode_file(item, self.size)
         return item, result if isinstance(result, str) else result.pixels
 

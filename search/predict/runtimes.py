@@ -35,7 +35,10 @@ class Runtime(ABC):
 
     @abstractmethod
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Probabilities ``(n, classes)`` of images ``(n, size, size, 3)``, RGB from 0 to 255, uint8 or float."""
+        """Probabilities ``(n, classes)`` of images ``(n, size, size, 3)``, RGB from 0 to 255, uint8 or float.
+
+        A model that resizes takes any height and width.
+        """
 
 
 class KerasRuntime(Runtime):
@@ -64,10 +67,15 @@ class LiteRTRuntime(Runtime):
             self._interpreter.allocate_tensors()
         self.name = f"LiteRT {version('ai-edge-litert')}"
         (self._input,), (self._output,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._shape = tuple(self._input["shape"])
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.float32]:
         if self._input["dtype"] is np.uint8 and images.dtype != np.uint8:
             images = np.clip(np.rint(images), 0, 255)
+        if (shape := (1, *images.shape[1:])) != self._shape:
+            self._interpreter.resize_tensor_input(self._input["index"], shape)
+            self._interpreter.allocate_tensors()
+            self._shape = shape
         out = []
         for image in images.astype(self._input["dtype"], copy=False):
             self._interpreter.set_tensor(self._input["index"], image[None])

@@ -22,13 +22,19 @@ _PARTS = {"config.json", "metadata.json", "model.weights.h5"}
 _LAYERS = ("Add", "Conv2D", "Dense", "DepthwiseConv2D", "GlobalAveragePooling2D", "InputLayer", "ReLU", "Rescaling", "Softmax",
            "ZeroPadding2D")  # fmt: skip
 
+_OPERATIONS = ("Absolute", "Add", "Cumsum", "Floor", "GetItem", "Matmul", "Maximum", "Multiply", "OnesLike", "Subtract", "Sum",
+               "Transpose", "TrueDivide")  # fmt: skip
+"""Of the resize, where it is part of the model. Each is arithmetic, and names nothing that Keras would look up."""
+
 _CLASSES = {
     ("keras.src.models.functional", "Functional"),
     ("keras", "DTypePolicy"),
     ("keras.initializers", "GlorotUniform"),
     ("keras.initializers", "Zeros"),
     *(("keras.layers", name) for name in _LAYERS),
-    (None, "__keras_tensor__"),
+    *(("keras.src.ops.numpy", name) for name in _OPERATIONS),
+    ("keras.src.ops.nn", "Relu"),
+    *((None, name) for name in ("__keras_tensor__", "__numpy__", "__slice__")),
 }
 
 

@@ -63,7 +63,21 @@ class BackboneSpec:
 
     def at_hand(self) -> bool:
         """Whether `locate` downloads nothing: true of all but ImageNet weights that Keras does not have yet."""
-        return self.weights != "imagenet" or _imagenet_file(self).is_file()
+        return self.weights != "imagenet" or self.imagenet_file.is_file()
+
+    @property
+    def imagenet_file(self) -> Path:
+        """Where Keras keeps ImageNet's weights for the size, or for 224 pixels where there are none for it."""
+        folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+        return folder / _published_name(self.alpha, self.size if self.size in PUBLISHED_SIZES else 224)
+
+    def other_imagenet_file(self) -> Path | None:
+        """What `locate` takes where ImageNet's weights cannot be downloaded: those for another size; None without any.
+
+        They are the same architecture trained at another resolution: far better than none.
+        """
+        others = (self.imagenet_file.with_name(_published_name(self.alpha, size)) for size in reversed(PUBLISHED_SIZES))
+        return next((other for other in others if other.is_file()), None)
 
     def locate(self) -> Path | None:
         """The file that holds the weights, which Keras downloads if it must; None for ``random``.
@@ -112,8 +126,8 @@ def load_network(spec: BackboneSpec, path: Path | None) -> Network:
 
 
 def _locate_imagenet(spec: BackboneSpec) -> Path:
-    file = _imagenet_file(spec)
-    folder, name = file.parent, file.name
+    file = spec.imagenet_file
+    name = file.name
     if file.is_file():
         return file
     with quiet_native():
@@ -123,21 +137,12 @@ def _locate_imagenet(spec: BackboneSpec) -> Path:
         with contextlib.redirect_stdout(sys.stderr):
             return Path(keras.utils.get_file(name, _RELEASE + name, cache_subdir="models"))
     except Exception as error:
-        # The weights of another size are the same architecture trained at another resolution: far better than none.
-        others = [folder / _published_name(spec.alpha, size) for size in reversed(PUBLISHED_SIZES)]
-        for other in others:
-            if other.is_file():
-                return other
+        if (other := spec.other_imagenet_file()) is not None:
+            return other
         raise WeightsError(
-            f"the ImageNet weights {name} are not in {folder} and could not be downloaded ({first_line(error)}). "
+            f"the ImageNet weights {name} are not in {file.parent} and could not be downloaded ({first_line(error)}). "
             f"Put the file there, or name one with --weights FILE, or use --weights random to start from nothing."
         ) from error
-
-
-def _imagenet_file(spec: BackboneSpec) -> Path:
-    """Where Keras keeps the weights for the size, or for 224 pixels where there are none for it."""
-    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
-    return folder / _published_name(spec.alpha, spec.size if spec.size in PUBLISHED_SIZES else 224)
 
 
 def _published_name(alpha: float, size: int) -> str:

@@ -67,11 +67,22 @@ def test_every_part_is_filled_from_the_study(store):
     assert f"Accuracy {100 * tested.mean:.1f}%, 95% interval {100 * tested.ci95[0]:.1f}% to" in text
     assert f"This model alone: {100 * tested.by_seed[1]:.1f}%." in text
     assert summary.verdict.reason in text
-    assert "| pets\\.tflite | float32 | 1.61 MB | 0.9 ms in LiteRT 2.3.0 | 93.0% | 100.0% | 3e-06 |" in text
+    assert "| pets\\.tflite | float32 | 160 × 160 | 1.61 MB | 0.9 ms in LiteRT 2.3.0 | 93.0% | 100.0% | 3e-06 |" in text
     assert "Trained on the training images, for 3 epochs, with seed 1." in text
     assert "| cats | 80 | 100 |" in text and "160 × 160 RGB" in text
     for word in ("nan", "None", "{", "}"):
         assert word not in text.split("```")[0]
+
+
+def test_a_file_that_resizes_is_given_the_photograph_itself(store):
+    model = chosen_model(store, Technique.FINE_TUNE, refit=False)
+    whole = {**describe(store, model, "onnx", "none", resizes=True), "measured": MEASURED}
+    text = model_card(summarize(store), store, {"any.onnx": whole, "pets.tflite": about(store)})
+    assert "| any\\.onnx | float32 | any size |" in text and "| pets\\.tflite | float32 | 160 × 160 |" in text
+    tflite, onnx = (next(part for part in text.split("```") if f"'{name}'" in part) for name in ("pets.tflite", "any.onnx"))
+    assert "photo.resize((160, 160), Image.Resampling.BILINEAR)" in tflite and ".resize(" not in onnx
+    earlier = {**about(store), "input": {"size": 160}}
+    assert "160 × 160" in model_card(summarize(store), store, {"pets.tflite": earlier})
 
 
 def test_recall_and_confusion_are_of_the_very_model(store):

@@ -1,8 +1,9 @@
+import dataclasses
 from pathlib import Path
 
 from tlsearch.reports.terminal.exported import ExportReport
 from tlsearch.search.export.export import Export
-from tlsearch.search.export.parity import Parity
+from tlsearch.search.export.parity import OriginalParity, Parity
 
 from ..factory import rendered
 
@@ -40,6 +41,18 @@ fine-tune → out/pets.tflite (tflite, int8)
   one image      0.6 ms, the median in LiteRT 2.3.0 with 2 threads on this machine
 Beside it: pets.tflite.json (classes, settings, measurements), MODEL_CARD.md.
 """
+    )
+
+
+def test_a_model_that_resizes_was_tried_on_images_of_their_own_size():
+    original = OriginalParity(images=40, largest_difference=0.021, agreement=0.975)
+    parity = dataclasses.replace(PARITY, original=original)
+    text = rendered(
+        ExportReport(Export(path=Path("m.onnx"), metadata=ABOUT, parity=parity, concern=""), Path("C.md")), width=120
+    )
+    assert (
+        "  original size  97.5% of 40 images get that class at their own size too; probabilities differ by 0.02 at most\n"
+        in text
     )
 
 

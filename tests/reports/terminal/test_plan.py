@@ -85,6 +85,20 @@ def test_what_will_not_go_well_is_said(found):
     assert "read from disk in shuffled blocks: images (5.4 MB)" in text
 
 
+@pytest.mark.parametrize(
+    ("instead", "words"),
+    [
+        (None, "ends there: put the file there yourself, or name one with --weights FILE."),
+        (Path("k/m_224.h5"), "takes those for another size, m_224.h5."),
+    ],
+)
+def test_weights_that_are_to_be_downloaded_are_said(found, instead, words):
+    away = dataclasses.replace(found, to_download=Path("k/m_160.h5"), without_network=instead)
+    told = f"The ImageNet weights m_160.h5 are not in k: the run downloads them first. Without a network it {words}"
+    assert told in plain(PlanReport(away)).replace("\n", " ")
+    assert json.loads(plan_json(away))["concerns"] == [told]
+
+
 def test_what_does_not_fit_in_the_cache_is_said(found):
     cuts = (found.cuts[0], dataclasses.replace(found.cuts[1], kept=False))
     text = plain(PlanReport(dataclasses.replace(found, cuts=cuts)))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tlsearch.search.engines import WAIT, make_engine
 from tlsearch.search.engines.base import Engine
-from tlsearch.search.engines.by_technique import SHARES, ByTechnique, next_turn
+from tlsearch.search.engines.by_technique import SHARES, ByTechnique, deal, next_turn
+from tlsearch.spaces.ranges import Fixed, OneOf
 from tlsearch.spaces.recipe import Technique
 from tlsearch.spaces.space import SearchSpace
 
@@ -63,6 +64,22 @@ def test_each_technique_has_a_turn_first_the_cheapest_before_the_others():
     assert Counter(turns(20)) == {Technique.FROZEN: 4, Technique.FINE_TUNE: 9, Technique.FULL: 7}
 
 
+@given(st.integers(0, 60), st.sets(st.sampled_from((54, 81, 98, 116, 134)), min_size=1), st.integers(1, 3))
+def test_no_technique_is_dealt_more_trials_than_it_has_recipes(trials, cuts, heads):
+    units = OneOf((0, 64, 128)[:heads])
+    rates = dict.fromkeys(Technique, Fixed(1e-3))
+    space = SearchSpace(learning_rates=rates, fine_tune_at=OneOf(tuple(cuts)))
+    space = space.replace(head_units=units, head_layers=Fixed(1), dropout=Fixed(0.0))
+    dealt = deal(space, trials)
+    assert len(dealt) == min(trials, space.size)
+    assert Counter(deal(space, 60)) == {"frozen": heads, "fine-tune": heads * len(cuts), "full": heads}
+    assert dealt == deal(space, 60)[:trials] and dealt[:3] == list(Technique)[:trials]
+
+
+def test_a_continuous_range_has_a_recipe_for_every_trial():
+    assert deal(SearchSpace(), 20) == turns(20)
+
+
 def test_an_engine_sees_the_trials_of_its_technique_alone():
     engine, own = scripted()
     proposed = [engine.propose(number)["technique"] for number in range(4)]
@@ -97,10 +114,10 @@ def test_waits_only_where_nobody_else_has_a_proposal():
     assert engine.propose(0)["technique"] == "frozen"
 
 
-@pytest.mark.parametrize(("engine", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "random")])
-def test_engines_with_an_algorithm_take_turns_and_an_exhaustive_one_does_not(engine, algorithm):
+@pytest.mark.parametrize(("engine", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "random"), ("optuna", "grid")])
+def test_the_techniques_of_every_engine_take_turns(engine, algorithm):
     space = SearchSpace()
-    assert isinstance(make_engine(engine, algorithm, space, seed=0, maximize=True), ByTechnique)
-    assert not isinstance(make_engine(engine, "grid", space, seed=0, maximize=True), ByTechnique)
+    made = make_engine(engine, algorithm, space, seed=0, maximize=True)
+    assert isinstance(made, ByTechnique) and made.exhaustive == (algorithm == "grid")
     alone = space.replace(techniques=(Technique.FULL,))
     assert not isinstance(make_engine(engine, algorithm, alone, seed=0, maximize=True), ByTechnique)

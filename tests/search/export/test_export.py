@@ -8,8 +8,10 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tlsearch.search import Predictor, export_model
+from tlsearch.search.data.decode import decode
 from tlsearch.search.export import export as room
 from tlsearch.search.storage.models import KeptModel, keep
 from tlsearch.search.storage.store import StudyStore
@@ -76,6 +78,41 @@ def test_an_export_gives_the_probabilities_of_the_trained_model(made, tmp_path, 
     done.beside.unlink()
     assert Predictor(done.path).classes == predictor.classes, "the classes are not in the file itself"
     assert [path.name for path in tmp_path.iterdir()] == [name], "something was left behind"
+
+
+@pytest.mark.parametrize(("name", "form", "quantize", "largest"), [case for case in CASES if case.id != "int8"])
+def test_a_model_with_the_resize_takes_photographs_as_they_are(made, tmp_path, name, form, quantize, largest):
+    _, dataset, trained = made
+    done = export(made, tmp_path / name, format=form, quantize=quantize, with_resize=True)
+    predictor = Predictor(done.path)
+    assert predictor.resizes and predictor.metadata["input"]["resize"]
+    images = dataset.images()[:6]
+    for sides in ((75, 50), (32, 32), (20, 90), (75, 50)):  # width and height
+        large = [Image.fromarray(pixels).resize(sides, Image.Resampling.BICUBIC) for pixels in images]
+        small = np.stack([np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR)) for image in large])
+        expected = trained.predict_on_batch(small)
+        # Of what is squashed already nothing changes; else single pixels are rounded otherwise.
+        off = largest if sides == (32, 32) else largest + 0.01
+        for pixels in (np.stack(large), np.stack(large).astype(np.float32)):
+            np.testing.assert_allclose(predictor.predict(pixels, batch_size=4), expected, atol=off)
+    large[0].save(tmp_path / "large.png")
+    (found,) = predictor.predict_files([tmp_path / "large.png"])
+    pixels, _ = decode(tmp_path / "large.png", 32)
+    np.testing.assert_allclose(found.probabilities, trained.predict_on_batch(pixels[None])[0], atol=largest)
+
+
+def test_originals_are_tried_where_the_images_are_files(made, tmp_path):
+    _, dataset, _ = made
+    files = tuple(f"{row}.png" for row in range(len(dataset.labels)))
+    for row, pixels in zip(dataset.test, dataset.images()[dataset.test], strict=True):
+        Image.fromarray(pixels).save(tmp_path / files[row])
+    there = dataclasses.replace(dataset, path=str(tmp_path), files=files)
+    done = export(made, tmp_path / "pets.keras", data=there, with_resize=True)
+    original = done.parity.original
+    assert (original.images, original.agreement) == (len(dataset.test), 1.0) and original.largest_difference < 1e-5
+    assert json.loads(done.beside.read_text())["measured"]["original"]["images"] == len(dataset.test)
+    assert export(made, tmp_path / "plain.keras", data=there).parity.original is None
+    assert export(made, tmp_path / "away.keras", with_resize=True).parity.original is None
 
 
 @pytest.mark.slow

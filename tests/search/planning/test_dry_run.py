@@ -19,7 +19,8 @@ from tlsearch.search.planning.options import RunOptions
 from tlsearch.search.planning.plan import plan_run
 from tlsearch.search.planning.probe import NoProbeError, Speeds, anchors, costs_of
 from tlsearch.spaces.backbone.network import POOL
-from tlsearch.spaces.backbone.spec import weights_fingerprint
+from tlsearch.spaces.backbone.spec import load_network, weights_fingerprint
+from tlsearch.spaces.errors import WeightsError
 from tlsearch.spaces.recipe import LAYERS
 from tlsearch.spaces.space import SearchSpace
 
@@ -38,7 +39,7 @@ def plan(folder):
 
 @functools.cache
 def _costs(backbone, space):
-    return costs_of(backbone, SearchSpace.from_dict(json.loads(space)))
+    return costs_of(backbone, SearchSpace.from_dict(json.loads(space)), None)
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +123,40 @@ def test_where_it_cannot_be_measured_the_rest_is_said(plan, monkeypatch):
     monkeypatch.setattr(dry_run_module, "probe", fail)
     found = look(plan)
     assert (found.forecast, found.unmeasured) == (None, "a process died") and found.cuts
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_weights_are_loaded_before_there_is_a_plan(folder, tmp_path, monkeypatch, measured):
+    """By the processes that measure, or here where none can."""
+    file = tmp_path / "weights.h5"
+    file.write_bytes(b"no weights")
+    if not measured:
+        monkeypatch.setattr(dry_run_module, "probe", _no_main_guard)
+    else:
+        monkeypatch.setattr(dry_run_module, "probe", lambda backbone, *_, weights, **__: load_network(backbone, weights))
+    with pytest.raises(WeightsError, match=r"weights\.h5 must hold .* but cannot be read"):
+        look(plan_run(RunOptions(data=folder, weights=str(file), size=32, alpha=0.35)))
+    file.unlink()
+    with pytest.raises(WeightsError, match="no such file"):
+        look(plan_run(RunOptions(data=folder, weights=str(file), size=32, alpha=0.35)))
+
+
+def _no_main_guard(*_, **__):
+    raise NoProbeError("no main guard")
+
+
+def test_imagenet_weights_that_are_not_there_are_no_error_and_not_downloaded(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    asked = plan_run(RunOptions(data=folder, size=32, alpha=0.35))
+    found = look(asked)
+    assert (found.to_download, found.without_network) == (asked.search.backbone.imagenet_file, None)
+    assert list(tmp_path.glob("models/*")) == []
+    other = found.to_download.with_name(found.to_download.name.replace("224", "96"))
+    other.parent.mkdir()
+    other.write_bytes(b"")
+    assert look(asked).without_network == other
+    other.rename(found.to_download)
+    assert (look(asked).to_download, look(asked).without_network) == (None, None)
 
 
 def test_what_is_larger_than_the_memory_is_read_in_blocks(plan):

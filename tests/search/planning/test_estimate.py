@@ -44,6 +44,7 @@ COUNTS = Counts(
     val=200,
     test=200,
     trials=9,
+    folds=1,
     confirm=2,
     workers=1,
     processes=2,

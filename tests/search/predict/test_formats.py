@@ -38,6 +38,12 @@ def test_contradictions_are_refused(out, asked, quantize, words):
         choose_format(Path(out), asked, quantize)
 
 
+def test_the_resize_is_not_for_whole_numbers():
+    assert choose_format(Path("pets.tflite"), None, "float16", with_resize=True) == "tflite"
+    with pytest.raises(OptionError, match="--with-resize is for --quantize none or float16, got int8"):
+        choose_format(Path("pets.tflite"), None, "int8", with_resize=True)
+
+
 def test_what_is_missing_is_named_with_its_extra(monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None if name in ("onnx", "tf2onnx") else name)
     with pytest.raises(OptionError, match=r"onnx needs onnx and tf2onnx, which are not installed.*tlsearch\[export\]"):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlsearch.search.export.parity import Parity, held_out, measure
+from tlsearch.search.export import parity as parity_room
+from tlsearch.search.export.parity import OriginalParity, Parity, held_out, measure, measure_originals
 from tlsearch.search.predict import predictor as room
 from tlsearch.search.predict.metadata import beside
 from tlsearch.search.predict.predictor import Prediction, Predictor, Unreadable, list_images
@@ -94,6 +95,30 @@ def test_arrays_of_another_shape_are_refused(make):
     assert predictor.predict(np.zeros((0, 32, 32, 3), np.uint8)).shape == (0, 2)
 
 
+def test_a_model_that_resizes_takes_arrays_of_any_size_and_files_that_are_squashed(make, photos):
+    predictor = make(about={**ABOUT, "input": {"size": 32, "resize": True}})
+    assert predictor.resizes and not make().resizes
+    predictor = make(about={**ABOUT, "input": {"size": 32, "resize": True}})
+    assert predictor.predict(np.zeros((2, 31, 50, 3), np.uint8)).shape == (2, 2)
+    for images in (np.zeros((32, 32, 3)), np.zeros((1, 0, 32, 3)), np.zeros((1, 32, 32, 4)), np.array(["x"])):
+        with pytest.raises(DataError, match=r"shape \(n, height, width, 3\)"):
+            predictor.predict(images)
+    seen = []
+    predictor._runtime.predict = lambda images: seen.append(images.shape) or np.zeros((len(images), 2), np.float32)
+    assert len(list(predictor.predict_files([photos / "a.png"]))) == 1 and seen == [(1, 32, 32, 3)]
+
+
+def test_originals_are_read_as_anyone_reads_them(make, photos, monkeypatch):
+    predictor = make(about={**ABOUT, "input": {"size": 32, "resize": True}})
+    files = [photos / "b" / "1.png", photos / "gone.png", photos / "b" / "2.png"]
+    expected = np.array([[0.02, 0.98], [0.5, 0.5], [0.1, 0.9]], np.float32)
+    found = measure_originals(predictor, files, expected)
+    assert (found.images, found.agreement) == (2, 0.5)
+    assert found.largest_difference == pytest.approx(0.9 - 10 / 255, abs=1e-5)
+    monkeypatch.setattr(parity_room, "MOST_PIXELS", 40 * 30 - 1)
+    assert measure_originals(predictor, files, expected) is None
+
+
 @pytest.mark.parametrize(
     ("about", "words"),
     [
@@ -140,10 +165,12 @@ def test_what_is_measured_on_is_spread_over_the_split():
         ("float16", {"mean_difference": 0.01}, "in the mean"),
         ("int8", {"largest_difference": 0.6, "mean_difference": 0.01, "agreement": 0.98}, ""),
         ("int8", {"agreement": 0.96}, "4.0% of the test images get another class"),
+        ("none", {"original": OriginalParity(images=40, largest_difference=0.1, agreement=0.925)}, ""),
+        ("none", {"original": OriginalParity(images=40, largest_difference=0.9, agreement=0.875)}, "at their original size"),
     ],
 )
 def test_what_is_worse_than_rounding_explains_is_said(quantize, changes, words):
-    sound = {"largest_difference": 1e-5, "mean_difference": 1e-6, "agreement": 1.0}
+    sound = {"largest_difference": 1e-5, "mean_difference": 1e-6, "agreement": 1.0, "original": None}
     concern = parity_of(**{**sound, **changes}).concern(quantize)
     assert words in concern if words else concern == ""
 

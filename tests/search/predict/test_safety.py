@@ -30,7 +30,9 @@ def write(path, *layers, members=("metadata.json", "model.weights.h5"), config=N
 
 
 def test_layers_of_an_export_pass(tmp_path):
-    check_keras_file(write(tmp_path / "m.keras", layer("Conv2D"), layer("Dense")))
+    check_keras_file(
+        write(tmp_path / "m.keras", layer("Conv2D"), layer("Dense"), layer("Matmul", module="keras.src.ops.numpy"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,7 @@ def test_layers_of_an_export_pass(tmp_path):
         (layer("Evil", module="builtins"), "builtins.Evil"),
         (layer("Dense", module="my.module"), "my.module.Dense"),
         (layer("Dense", registered_name="mine>Dense"), "keras.layers.Dense"),
+        (layer("Vectorize", module="keras.src.ops.numpy"), "keras.src.ops.numpy.Vectorize"),
         ({"module": "os", "config": "system"}, "os.None"),
         ({"class_name": "__lambda__", "config": {"value": "x"}}, "__lambda__"),
         (layer("Dense", config={"activation": {"module": "builtins", "class_name": "function", "config": "eval"}}), "function"),
