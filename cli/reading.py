@@ -15,11 +15,13 @@ from .options import (
     Care,
     FollowSymlinks,
     InspectFormat,
+    LabelFromName,
     Labels,
     LayoutOption,
     ListFormat,
     Output,
     ReportFormat,
+    SkipClass,
     StorageUrl,
     StudyName,
     at_least,
@@ -62,6 +64,8 @@ def inspect(  # noqa: PLR0913 - the options of the command
     labels: Labels = None,
     follow_symlinks: FollowSymlinks = False,
     layout: LayoutOption = "auto",
+    label_from_name: LabelFromName = None,
+    skip_class: SkipClass = None,
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
@@ -84,6 +88,8 @@ def inspect(  # noqa: PLR0913 - the options of the command
             labels=labels,
             follow_symlinks=follow_symlinks,
             layout=layout,
+            label_from_name=label_from_name,
+            skip_class=tuple(skip_class or ()),
         )
     view = InspectionReport(found, measured)
     show(view, lambda: render(found, measured, output_format), output_format, output, data.resolve().name)

@@ -24,10 +24,15 @@ class LayoutOptions(TypedDict, total=False):
     Attributes:
         follow_symlinks: Whether links that leave the folder are followed; by default they are not.
         layout: Whether its folders are the ``classes``, whatever their names say, or what the classes are ``nested`` in.
+        label_from_name: Regular expression whose group ``label``, or else its first one, is the class in a file's name; None
+            where folders or a file of labels tell the classes.
+        skip_class: Classes to go on without.
     """
 
     follow_symlinks: bool
     layout: LayoutName
+    label_from_name: str | None
+    skip_class: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class DataSettings:
             and ``test`` are all images: each is tested by one fold.
         drawn: Whether the splits were drawn, not given.
         layout_options: How the files were said to be understood.
+        remarks: What should be known of how they were understood, in sentences.
     """
 
     path: str
@@ -74,6 +80,7 @@ class DataSettings:
     folds: int = 1
     drawn: bool = False
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
+    remarks: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:

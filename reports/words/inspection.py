@@ -25,7 +25,7 @@ def headline(found: Inspection) -> str:
 
 def warnings(found: Inspection) -> list[str]:
     """What one should look at, in sentences, the worst first."""
-    sentences = []
+    sentences = [literal(remark) for remark in found.layout.remarks]
     kinds = ("across classes", "across splits", "within a split")
     labels, leaks, copies = ([group for group in found.duplicates if group.kind == kind] for kind in kinds)
     if labels:

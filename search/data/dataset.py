@@ -20,7 +20,7 @@ from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
 from ..settings import DataSettings, LayoutOptions, SkippedFile
-from .checks import check_classes, excluded_rows
+from .checks import check_classes, excluded_rows, without_classes
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
 from .images import decode_all, open_images
@@ -54,6 +54,7 @@ class Dataset:
         folds: Each image is in the ``test`` of one of them; none where there is one split.
         drawn: Whether the splits were drawn, not given.
         layout_options: How its files were said to be understood.
+        remarks: What should be known of how they were understood, in sentences.
     """
 
     path: str
@@ -73,6 +74,7 @@ class Dataset:
     folds: tuple[Fold, ...] = ()
     drawn: bool = False
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
+    remarks: tuple[str, ...] = ()
 
     def fold(self, number: int) -> Dataset:
         """The data set with the splits of one fold, from 0; itself where it has none."""
@@ -110,6 +112,7 @@ class Dataset:
             folds=len(self.folds) or 1,
             drawn=self.drawn,
             layout_options=self.layout_options,
+            remarks=self.remarks,
         )
 
     def _counts(self, rows: NDArray[np.int64]) -> tuple[int, ...]:
@@ -133,8 +136,15 @@ class Reading(LayoutOptions, total=False):
 
 
 def read_as(path: Path | str, reading: Reading) -> Layout:
-    """The layout of a folder that is read as ``reading`` says; errors as of `read_layout`."""
-    return read_layout(path, reading.get("labels"), **_layout_options(reading))
+    """The layout of a folder that is read as ``reading`` says.
+
+    Raises:
+        DataError: As of `read_layout`.
+        OptionError: Options contradict each other, or one names a class that the folder does not have.
+    """
+    if reading.get("labels") and reading.get("label_from_name"):
+        raise OptionError("--label-from-name reads classes off files' names, got --labels too. Leave one of them out.")
+    return without_classes(read_layout(path, reading.get("labels"), **_layout_options(reading)), reading.get("skip_class", ()))
 
 
 def _layout_options(reading: Reading) -> LayoutOptions:
@@ -219,6 +229,7 @@ def open_folder(
         folds=folds,
         drawn="all" in layout.splits,
         layout_options=_layout_options(reading),
+        remarks=layout.remarks,
     )
 
 
