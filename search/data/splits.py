@@ -1,8 +1,8 @@
 """Which folders are splits and which are classes, told by their names and by what is in them.
 
-People call splits ``train``, ``Training Data``, ``test_set``, ``test1``, ``dev`` or ``hold-out``. A folder with such a name is
-one where it holds class folders; among class folders it may be a class itself: of pictures of trains. Where names alone cannot
-tell, an error says what was seen, and ``--layout`` decides.
+People call splits ``train``, ``Training Data``, ``test_set``, ``test1``, ``dev``, ``hold-out`` or ``seg_train``. A folder with
+such a name is one where it holds class folders; among class folders it may be a class itself: of pictures of trains. Where names
+alone cannot tell, an error says what was seen, and ``--layout`` decides.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +78,9 @@ def find_splits(root: Path, layout: LayoutName = "auto", read_name: ReadName | N
     """
     if layout != "auto":
         return Splits({"all": "."}, nested=layout == "nested")
-    folders = [_Folder.of(entry) for entry in entries(root) if is_folder(entry)]
+    names = [entry.name for entry in entries(root) if is_folder(entry)]
+    shared = _shared_words(names)
+    folders = [_Folder.of(root, name, split_of(name) or split_of(name.removeprefix(shared))) for name in names]
     named = [folder for folder in folders if folder.split is not None]
     if not named:
         if read_name is None:
@@ -88,17 +90,17 @@ def find_splits(root: Path, layout: LayoutName = "auto", read_name: ReadName | N
         divided = [folder for folder in named if folder.inner]
         unlabelled = "a split without class folders: nothing says what is on its pictures"
     else:
-        divided = [folder for folder in named if tells_classes(root / folder.name, read_name)]
+        divided = [folder for folder in named if tells_classes(root / folder.path, read_name)]
         unlabelled = "a split without a file whose name tells a class"
     others = [folder for folder in folders if folder.split is None]
     if not divided:
         # Among class folders, a "train" without folders inside holds pictures of trains.
         if others or read_name is not None:
             return Splits({"all": "."})
-        names = " and ".join(folder.name for folder in named[:_SHOWN])
-        hint = probably_meant(root / max(named, key=lambda folder: folder.split == "train").name)
+        shown = " and ".join(folder.name for folder in named[:_SHOWN])
+        hint = probably_meant(root / max(named, key=lambda folder: folder.split == "train").path)
         raise DataError(
-            f"the images of each class must be in a folder of their own, got {names} in {root} without folders in them. "
+            f"the images of each class must be in a folder of their own, got {shown} in {root} without folders in them. "
             f"{hint or 'If a CSV file tells the classes, name it with --labels.'} "
             "If these folders are the classes, say --layout classes."
         )
@@ -114,7 +116,7 @@ def find_splits(root: Path, layout: LayoutName = "auto", read_name: ReadName | N
                 f"DATA must have one {folder.split} split folder, got {found[folder.split]} and {folder.name} in {root}. "
                 "Rename one of them."
             )
-        found[folder.split] = _doubled(root, folder.name)
+        found[folder.split] = folder.path
     if "train" not in found:
         raise DataError(
             f"DATA must have a train folder where it has a held-out one, got only {', '.join(found.values())} in {root}. "
@@ -128,32 +130,50 @@ def find_splits(root: Path, layout: LayoutName = "auto", read_name: ReadName | N
     return Splits(found, aside)
 
 
-def _doubled(root: Path, name: str) -> str:
-    """The folder of a split, or the only one in it where that says the same split: ``train/train``, as zip programs make it."""
-    within = entries(root / name)
-    folders = [entry.name for entry in within if is_folder(entry)]
-    if len(folders) == 1 and split_of(folders[0]) == split_of(name) and not any(map(is_picture, within)):
-        return f"{name}/{folders[0]}"
-    return name
-
-
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder of the root: its name, the split that it says, the folders in it, and whether pictures lie beside them."""
+    """A folder of the root.
+
+    Attributes:
+        name: Its own.
+        path: Of what is read for it: of a split, the only folder in it where that is the same split again, as zip programs make
+            it: ``train/train``.
+        split: That its name says.
+        inner: The folders in what is read.
+        pictures: Whether pictures lie beside those.
+    """
 
     name: str
+    path: str
     split: Split | None
     inner: frozenset[str]
     pictures: bool
 
     @classmethod
-    def of(cls, entry: os.DirEntry[str]) -> _Folder:
-        try:
-            within = entries(entry.path)
-        except OSError:
-            within = []
-        inner = frozenset(plain(one.name) for one in within if is_folder(one))
-        return cls(entry.name, split_of(entry.name), inner, any(map(is_picture, within)))
+    def of(cls, root: Path, name: str, split: Split | None) -> _Folder:
+        within = _within(root / name)
+        folders = [one for one in within if is_folder(one)]
+        if split is not None and len(folders) == 1 and not folders[0].is_symlink():
+            again = folders[0].name
+            if again == name or split_of(again) == split:
+                inside = cls.of(root / name, again, split)
+                return replace(inside, name=name, path=f"{name}/{inside.path}")
+        return cls(name, name, split, frozenset(plain(one.name) for one in folders), any(map(is_picture, within)))
+
+
+def _within(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return entries(folder)
+    except OSError:
+        return []
+
+
+def _shared_words(names: Sequence[str]) -> str:
+    """What the names of folders begin with before they say their splits: ``seg_`` of ``seg_train`` and ``seg_test``."""
+    letters = os.path.commonprefix(names)  # noqa: RUF071 - of characters, not of folders
+    shared = re.sub(r"[a-zA-Z]+$", "", letters)
+    said = {split_of(name.removeprefix(shared)) for name in names} - {None}
+    return shared if "train" in said and len(said) > 1 else ""
 
 
 def _check_level(root: Path, folders: Sequence[_Folder]) -> None:
