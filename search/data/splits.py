@@ -1,8 +1,8 @@
 """Which folders are splits and which are classes, told by their names and by what is in them.
 
-People call splits ``train``, ``Training Data``, ``test_set``, ``test1``, ``dev``, ``hold-out`` or ``seg_train``. A folder with
-such a name is one where it holds class folders; among class folders it may be a class itself: of pictures of trains. Where names
-alone cannot tell, an error says what was seen, and ``--layout`` decides.
+People call splits ``train``, ``Training Data``, ``test_set``, ``test1``, ``dev``, ``hold-out`` or ``seg_train``. A folder
+with such a name is one where it holds class folders; among class folders it may be a class itself: of pictures of trains. Where
+names alone cannot tell, an error says what was seen, and ``--layout`` decides.
 """
 
 from __future__ import annotations
