@@ -29,15 +29,14 @@ def probably_meant(folder: Path, *, named: bool = False) -> str:
     """
     folder = folder if folder.name not in ("", os.pardir) else Path(os.path.abspath(folder))
     beside = [entry for entry in readable_entries(folder.parent) if is_folder(entry) and entry.name != folder.name]
-    annotations = [Path(entry.path) for entry in beside if _ANNOTATIONS.search(entry.name)]
+    annotations = [Path(entry.path) for entry in beside if _ANNOTATIONS.search(entry.name) and not _holds_images(entry)]
     if table := _find_table(folder, annotations, named=named):
         return f"If {table} tells the classes, say --labels {table}."
     if classes := evident_classes(entry.name for entry in readable_entries(folder) if is_picture(entry)):
         return f"If the names of the images tell the classes ({_listed(classes)}), say --label-from-name '{BEFORE_DIGITS}'."
     if annotations:
         return f"If {annotations[0]} tells the classes, write them into a CSV file for --labels."
-    alike = [entry.name for entry in beside if any(map(is_picture, readable_entries(entry.path)))] if named else []
-    if alike:
+    if named and (alike := [entry.name for entry in beside if _holds_images(entry)]):
         return f"If {folder.name} is a class like {_listed(alike)} beside it, name {Path(os.path.abspath(folder)).parent}."
     return ""
 
@@ -55,6 +54,10 @@ def _find_table(folder: Path, annotations: list[Path], *, named: bool) -> Path |
         if found := [*filter(lambda table: _TELLS.search(table.name), tables), *others]:
             return found[0]
     return None
+
+
+def _holds_images(folder: os.DirEntry[str]) -> bool:
+    return any(map(is_picture, readable_entries(folder.path)))
 
 
 def _listed(names: list[str]) -> str:

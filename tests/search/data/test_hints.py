@@ -25,6 +25,7 @@ NAMED = "--label-from-name '^"
         pytest.param(
             "cats", ["cats/1.png", "dogs/1.png"], [], "If cats is a class like dogs beside it, name {}.", id="too deep"
         ),
+        pytest.param("wood", ["wood/1.png", "metal/1.png"], [], "a class like metal beside it", id="beside metal"),
         pytest.param(".", ["1.png"], [], "Put the images of each class", id="nothing tells"),
     ],
 )
