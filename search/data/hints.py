@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 from .file_names import BEFORE_DIGITS, evident_classes
@@ -31,7 +32,7 @@ def probably_meant(folder: Path, *, named: bool = False) -> str:
     beside = [entry for entry in readable_entries(folder.parent) if is_folder(entry) and entry.name != folder.name]
     annotations = [Path(entry.path) for entry in beside if _ANNOTATIONS.search(entry.name) and not _holds_images(entry)]
     if table := _find_table(folder, annotations, named=named):
-        return f"If {table} tells the classes, say --labels {table}."
+        return f"If {table} tells the classes, say --labels {shlex.quote(str(table))}."
     if classes := evident_classes(entry.name for entry in readable_entries(folder) if is_picture(entry)):
         return f"If the names of the images tell the classes ({_listed(classes)}), say --label-from-name '{BEFORE_DIGITS}'."
     if annotations:

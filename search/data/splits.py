@@ -153,12 +153,13 @@ class _Folder:
     def of(cls, root: Path, name: str, split: Split | None) -> _Folder:
         within = _within(root / name)
         folders = [one for one in within if is_folder(one)]
-        if split is not None and len(folders) == 1 and not folders[0].is_symlink():
+        pictures = any(map(is_picture, within))
+        if split is not None and len(folders) == 1 and not pictures and not folders[0].is_symlink():
             again = folders[0].name
             if again == name or split_of(again) == split:
                 inside = cls.of(root / name, again, split)
                 return replace(inside, name=name, path=f"{name}/{inside.path}")
-        return cls(name, name, split, frozenset(plain(one.name) for one in folders), any(map(is_picture, within)))
+        return cls(name, name, split, frozenset(plain(one.name) for one in folders), pictures)
 
 
 def _within(folder: Path) -> list[os.DirEntry[str]]:

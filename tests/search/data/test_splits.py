@@ -85,6 +85,9 @@ CLASSES = {("all", "cats"), ("all", "dogs")}
             id="splits doubled inside themselves",
         ),
         pytest.param(["train/train/cats", "train/train/dogs", "test1/test1"], CLASSES, id="doubled, and unlabelled"),
+        pytest.param(
+            ["train", "train/train/cats", "test/train"], {("train", "train"), ("test", "train")}, id="beside pictures"
+        ),
         pytest.param(["train/train station"], {("all", "train station")}, id="a class called like its split"),
         pytest.param(
             ["seg_train/seg_train/cats", "seg_test/seg_test/cats", "seg_pred/seg_pred"],
