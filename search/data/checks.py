@@ -71,8 +71,9 @@ def check_classes(
         elif layout.label_from_name is not None:
             remedy = f"--label-from-name {layout.label_from_name} finds the class of each image in its name."
         else:
-            remedy = probably_meant(Path(layout.place(min(layout.splits), classes[0]))) if classes else ""
-            remedy = remedy or "Each class is a folder of its own; name the folder that holds them."
+            source: Split = "train" if "train" in layout.splits else "all"
+            hint = probably_meant(Path(layout.place(source, classes[0]))) if classes else ""
+            remedy = hint or "Each class is a folder of its own; name the folder that holds them."
         raise DataError(
             f"DATA must have at least two classes with images in them, got {len(classes)} in {layout.labels or layout.root} "
             f"({', '.join(classes)}){_why(skipped)}. {remedy}"

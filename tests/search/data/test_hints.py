@@ -20,6 +20,9 @@ NAMED = "--label-from-name '^"
         pytest.param(".", ["images/1.png"], ["annotations/1.xml"], "If {}/annotations tells the classes", id="no CSV"),
         pytest.param(".", ["train/1.png", "test/1.png"], ["train.csv"], "say --labels {}/train.csv", id="flat splits"),
         pytest.param(".", CATS_AND_DOGS, [], NAMED, id="names"),
+        pytest.param(
+            ".", [f"train/all/{name}" for name in CATS_AND_DOGS] + ["test/all/1.png"], [], NAMED, id="a folder in each split"
+        ),
         pytest.param(".", [f"all/{name}" for name in CATS_AND_DOGS], [], NAMED, id="names in a folder"),
         pytest.param(".", [f"train/{name}" for name in CATS_AND_DOGS] + ["test1/1.png"], [], NAMED, id="names in a split"),
         pytest.param(
