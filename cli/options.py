@@ -50,6 +50,15 @@ LayoutOption = Annotated[
         "folders in those are.",
     ),
 ]
+LabelFromName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Read each class off the file's name, not its folder: the regular expression's group `label` or first one, such "
+        r"as '^(\D+?)[ ._(-]*\d' for cat.12.jpg.",
+    ),
+]
+SkipClass = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Go on without a class. Repeat it for several.")]
 StorageUrl = Annotated[
     str | None,
     typer.Option(

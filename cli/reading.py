@@ -16,11 +16,13 @@ from .options import (
     FollowSymlinks,
     GroupBy,
     InspectFormat,
+    LabelFromName,
     Labels,
     LayoutOption,
     ListFormat,
     Output,
     ReportFormat,
+    SkipClass,
     StorageUrl,
     StudyName,
     at_least,
@@ -64,6 +66,8 @@ def inspect(  # noqa: PLR0913 - the options of the command
     follow_symlinks: FollowSymlinks = False,
     layout: LayoutOption = "auto",
     group_by: GroupBy = "",
+    label_from_name: LabelFromName = None,
+    skip_class: SkipClass = None,
     cache_dir: CacheDir = None,
 ) -> None:
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
@@ -87,6 +91,8 @@ def inspect(  # noqa: PLR0913 - the options of the command
             follow_symlinks=follow_symlinks,
             layout=layout,
             group_by=group_by,
+            label_from_name=label_from_name,
+            skip_class=tuple(skip_class or ()),
         )
     view = InspectionReport(found, measured)
     show(view, lambda: render(found, measured, output_format), output_format, output, data.resolve().name)

@@ -26,11 +26,16 @@ class LayoutOptions(TypedDict, total=False):
         group_by: What the images that are never parted have in common: the ``folder`` beside that of the class, or what a
             regular expression finds in their paths. ``none`` for nothing, not even that they look alike.
         layout: Whether its folders are the ``classes``, whatever their names say, or what the classes are ``nested`` in.
+        label_from_name: Regular expression whose group ``label``, or else its first one, is the class in a file's name; None
+            where folders or a file of labels tell the classes.
+        skip_class: Classes to go on without.
     """
 
     follow_symlinks: bool
     group_by: str
     layout: LayoutName
+    label_from_name: str | None
+    skip_class: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class DataSettings:
             and ``test`` are all images: each is tested by one fold.
         drawn: Whether the splits were drawn, not given.
         layout_options: How the files were said to be understood.
+        remarks: What should be known of how they were understood, in sentences.
     """
 
     path: str
@@ -77,6 +83,7 @@ class DataSettings:
     folds: int = 1
     drawn: bool = False
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
+    remarks: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:

@@ -25,7 +25,7 @@ def headline(found: Inspection) -> str:
 
 def warnings(found: Inspection) -> list[str]:
     """What one should look at, in sentences, the worst first."""
-    sentences = []
+    sentences = [literal(remark) for remark in found.layout.remarks]
     labels, leaks, copies = (_of_kind(found.duplicates, kind) for kind in get_args(Kind))
     if labels:
         sentences.append(

@@ -24,6 +24,8 @@ def plan_facts(found: DryRun) -> Iterator[tuple[str, str]]:
         f"{test:,} test images{' in each of ' + str(len(data.folds)) + ' folds' if data.folds else ''}, "
         f"{count(skipped, 'file')} skipped",
     )
+    if survey.layout.remarks:
+        yield "Remarks", literal(" ".join(survey.layout.remarks))
     if plan.options.labels:
         yield "Labels", literal(str(plan.options.labels))
     state = "decoded already" if not survey.to_decode else f"{survey.to_decode:,} to decode"

@@ -79,6 +79,8 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "Rare classes", rare
     if data.labels:
         yield "Labels", literal(data.labels)
+    if data.remarks:
+        yield "Remarks", literal(" ".join(data.remarks))
     if data.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in data.skipped]
         yield f"Skipped files ({len(data.skipped)})", and_more(named, SHOWN)

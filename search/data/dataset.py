@@ -20,7 +20,7 @@ from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
 from ..settings import DataSettings, LayoutOptions, SkippedFile, TiedImages
-from .checks import check_classes, excluded_rows
+from .checks import check_classes, excluded_rows, without_classes
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
 from .groups import alike, check_parted, group_rows, grouped, keys_of
@@ -57,6 +57,7 @@ class Dataset:
         drawn: Whether the splits were drawn, not given.
         groups: Number of each row's group, ``(n,)``: those of one group show the same, or were said to belong together.
         layout_options: How its files were said to be understood.
+        remarks: What should be known of how they were understood, in sentences.
     """
 
     path: str
@@ -77,6 +78,7 @@ class Dataset:
     drawn: bool = False
     groups: NDArray[np.int64] | None = None
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
+    remarks: tuple[str, ...] = ()
 
     def fold(self, number: int) -> Dataset:
         """The data set with the splits of one fold, from 0; itself where it has none."""
@@ -123,6 +125,7 @@ class Dataset:
             folds=len(self.folds) or 1,
             drawn=self.drawn,
             layout_options=self.layout_options,
+            remarks=self.remarks,
         )
 
     def _counts(self, rows: NDArray[np.int64]) -> tuple[int, ...]:
@@ -146,9 +149,15 @@ class Reading(LayoutOptions, total=False):
 
 
 def read_as(path: Path | str, reading: Reading) -> Layout:
-    """The layout of a folder that is read as ``reading`` says; errors as of `read_layout` and `grouped`."""
-    options = _layout_options(reading)
-    return grouped(read_layout(path, reading.get("labels"), **options), options.get("group_by", ""))
+    """The layout of a folder that is read as ``reading`` says.
+
+    Raises:
+        DataError, OptionError: As of `read_layout`, `grouped` and `without_classes`.
+    """
+    if reading.get("labels") and reading.get("label_from_name"):
+        raise OptionError("--label-from-name reads classes off files' names, got --labels too. Leave one of them out.")
+    found = grouped(read_layout(path, reading.get("labels"), **_layout_options(reading)), reading.get("group_by", ""))
+    return without_classes(found, reading.get("skip_class", ()))
 
 
 def _layout_options(reading: Reading) -> LayoutOptions:
@@ -240,6 +249,7 @@ def open_folder(
         drawn="all" in layout.splits,
         groups=groups,
         layout_options=options,
+        remarks=layout.remarks,
     )
 
 

@@ -6,26 +6,34 @@ The layouts that are understood; `splits` says how the folders of splits are kno
 - ``train`` and one held-out folder, ``test`` or ``val``: the held-out folder is the test split
 - all three: used as they are
 - ``train`` alone, or beside a held-out folder without classes: its class folders as if they lay directly in the data folder
+
+In place of class folders the names of files may tell the classes: see `file_names`. `spellings` says which names are one class,
+`levels` when the data folder is one inside the one that was named.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import unicodedata
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
 
-from ...spaces.errors import DataError
+from ...spaces.errors import DataError, OptionError
 from ..settings import LayoutOptions, SkippedFile
+from .file_names import ReadName, name_reader
+from .hints import probably_meant
+from .levels import find_level
 from .listing import SUFFIXES, entries, is_folder
+from .spellings import Spellings, composed, one_spelling
 from .splits import Split, find_splits
 
 _FOREIGN = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"})
 """Images all the same, whose owner should hear that they are left out for their format alone."""
+
+_EXAMPLE = "Put the images of each class into a folder of its own: {0}/cats/…, {0}/dogs/…"
 
 LEAVES = "a link that leaves the folder: --follow-symlinks reads it"
 
@@ -36,8 +44,7 @@ class Candidate:
 
     Attributes:
         path: Relative to the data folder, with ``/`` between its parts.
-        label: Name of its class: that of the class folder, in Unicode's composed form, because archives made on a Mac
-            bring names in the decomposed one.
+        label: Name of its class: that of the class folder, in Unicode's composed form.
         split: The split whose folder it is in; ``all`` where the folder leaves the split to be made.
         size: Bytes.
         modified: Nanoseconds since the epoch.
@@ -57,12 +64,15 @@ class Layout:
     """What a folder holds.
 
     Attributes:
-        root: The data folder.
+        root: The data folder: that which was named, or the one inside it that was meant.
         splits: The folder of each split, relative to ``root``; ``.`` for ``root`` itself.
         candidates: In the order of their paths.
         skipped: Files that are no candidates, and why, in the order of their paths.
         labels: The CSV file that names the candidates, in place of class folders; ``splits`` then holds its words for them.
         unread: Classes all of whose images are of formats that are not read.
+        label_from_name: What tells the class by a file's name, in place of class folders.
+        spelled: Names of the folders of a class, where it has others than its own.
+        remarks: What should be known of how it was understood, in sentences.
     """
 
     root: Path
@@ -71,11 +81,18 @@ class Layout:
     skipped: tuple[SkippedFile, ...]
     labels: Path | None = None
     unread: frozenset[str] = frozenset()
+    label_from_name: str | None = None
+    spelled: Mapping[str, Collection[str]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
-    def place(self, split: Split, label: str) -> str:
-        """Where the images of a class are, or should be, in words."""
+    def place(self, split: Split, label: str = "") -> str:
+        """Where the images of a class, or of a split, are, or should be, in words."""
         if self.labels is None:
-            return str(self.root / self.splits[split] / label)
+            folder = self.root / self.splits[split]
+            if self.label_from_name is not None:
+                return str(folder)
+            spelled = (folder / name for name in sorted(self.spelled.get(label, ())))
+            return str(next((path for path in spelled if path.is_dir()), folder / label))
         return str(self.labels) if split == "all" else f"{self.labels}, split {self.splits[split]}"
 
 
@@ -91,19 +108,23 @@ def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
 
     Raises:
         DataError: There is no such folder, it cannot be read, or it holds no images in class folders.
+        OptionError: ``label_from_name`` is no regular expression with a group, or no file's name matches it.
     """
+    layout, expression = options.get("layout", "auto"), options.get("label_from_name")
+    read_name = None if expression is None else name_reader(expression)
     try:
         root = Path(folder).expanduser()
         if not stat.S_ISDIR(root.stat().st_mode):
             raise DataError(f"DATA must be a folder of images, got {folder} (a file). Name the folder that holds it.")
-        reading = _Reading(root, follow_symlinks=options.get("follow_symlinks", False))
-        found = find_splits(root, options.get("layout", "auto"))
+        named, root = root, find_level(root, SUFFIXES | _FOREIGN) if layout == "auto" else root
+        reading = _Reading(root, read_name, follow_symlinks=options.get("follow_symlinks", False))
+        found = find_splits(root, layout, read_name)
         splits = found.folders
         for split, name in splits.items():
             for part in reading.folders_of(name) if found.nested else [name]:
                 reading.read_split(split, part)
         if "." not in splits.values():
-            reading.list_beside({*splits.values()}, found.aside)
+            reading.list_beside({name.split("/")[0] for name in splits.values()}, found.aside)
         reading.follow_links()
     except FileNotFoundError as error:
         raise DataError(f"DATA must be a folder of images, got {folder} (no such folder). Check the path.") from error
@@ -115,17 +136,27 @@ def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
         # "~nobody/photos" where there is no such user; a NUL in the name.
         raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
     if not reading.candidates:
+        got = f"got {folder} with {summary(reading.skipped) or 'nothing in it'}"
+        if expression is not None:
+            raise OptionError(f"--label-from-name {expression} must find a class in an image's name, {got}. Try it on one.")
         raise DataError(
-            f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), got {folder} with "
-            f"{summary(reading.skipped) or 'nothing in it'}. Put the images of each class into a folder of its own: "
-            f"{root.name}/cats/…, {root.name}/dogs/…"
+            f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), {got}. "
+            f"{probably_meant(root, named=True) or _EXAMPLE.format(root.name)}"
         )
+    images = Counter(candidate.label for candidate in reading.candidates)
+    spellings = Spellings() if layout == "classes" else one_spelling(reading.names.values(), images)
+    candidates = reading.candidates
+    if spellings.classes:
+        candidates = [replace(candidate, label=spellings.class_of(candidate.label)) for candidate in candidates]
     return Layout(
         root,
         splits,
-        tuple(sorted(reading.candidates, key=lambda candidate: candidate.path)),
+        tuple(sorted(candidates, key=lambda candidate: candidate.path)),
         tuple(sorted(reading.skipped, key=lambda file: file.path)),
-        unread=frozenset(reading.foreign - {candidate.label for candidate in reading.candidates}),
+        unread=frozenset(map(spellings.class_of, reading.foreign)) - frozenset(map(spellings.class_of, images)),
+        label_from_name=expression,
+        spelled=spellings.folders,
+        remarks=((f"{root} was read: nothing else in {named} holds images.",) if root != named else ()) + spellings.remarks,
     )
 
 
@@ -148,10 +179,12 @@ class _Reading:
     Real folders come first and links last, so that a picture is listed where it really lies.
     """
 
-    def __init__(self, root: Path, *, follow_symlinks: bool) -> None:
+    def __init__(self, root: Path, read_name: ReadName | None, *, follow_symlinks: bool) -> None:
         self.candidates: list[Candidate] = []
         self.skipped: list[SkippedFile] = []
         self.foreign: set[str] = set()
+        self.names: dict[str, set[str]] = {}
+        self._read_name = read_name
         self._root = root
         self._real_root = os.path.realpath(root)
         self._follow_symlinks = follow_symlinks
@@ -166,11 +199,13 @@ class _Reading:
         self._seen.add(os.path.realpath(base))
         for entry in entries(base):
             relative = entry.name if name == "." else f"{name}/{entry.name}"
-            if not is_folder(entry):
-                self._skip(relative, "not in a class folder")
-                continue
+            if self._read_name is None:
+                if not is_folder(entry):
+                    self._skip(relative, "not in a class folder")
+                    continue
+                self.names.setdefault(name, set()).add(printable(entry.name))
             before = self._found
-            self._read(entry, relative, unicodedata.normalize("NFC", printable(entry.name)), split)
+            self._read(entry, relative, composed(printable(entry.name)), split)
             if self._found == before:
                 self._skip(relative, "an empty folder")
 
@@ -217,6 +252,8 @@ class _Reading:
 
     def _read(self, entry: os.DirEntry[str], relative: str, label: str, split: Split) -> None:
         linked = entry.is_symlink()
+        if self._read_name is not None:
+            label = self._read_name(printable(entry.name)) or ""
         if linked and not self._may_follow(entry.path):
             return self._skip(relative, LEAVES)
         try:
@@ -233,9 +270,13 @@ class _Reading:
             self._skip(relative, "not a regular file")
         elif reason := unfit(relative, status.st_size):
             self._skip(relative, reason)
-            if os.path.splitext(relative)[1].lower() in _FOREIGN:
+            if label and os.path.splitext(relative)[1].lower() in _FOREIGN:
                 self.foreign.add(label)
+        elif not label:
+            self._skip(relative, "a name in which --label-from-name finds no class")
         else:
+            if self._read_name is not None:
+                self.names.setdefault(split, set()).add(label)
             self.candidates.append(Candidate(relative, label, split, status.st_size, status.st_mtime_ns))
 
     @property

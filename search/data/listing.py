@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp"})
@@ -21,6 +22,14 @@ def entries(folder: Path | str) -> list[os.DirEntry[str]]:
     return sorted(shown, key=lambda entry: entry.name)
 
 
+def readable_entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    """As `entries`; nothing where the folder cannot be read."""
+    try:
+        return entries(folder)
+    except OSError:
+        return []
+
+
 def is_folder(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a folder, or a link to one."""
     try:
@@ -33,3 +42,14 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 def is_picture(entry: os.DirEntry[str]) -> bool:
     """Whether an entry has the name of an image, and is no folder."""
     return os.path.splitext(entry.name)[1].lower() in SUFFIXES and not is_folder(entry)
+
+
+def files_below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    """The files in a folder and in those inside it; links to folders are not followed, and what cannot be read is left out."""
+    waiting: list[Path | str] = [folder]
+    while waiting:
+        for entry in readable_entries(waiting.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                yield entry

@@ -91,6 +91,15 @@ def test_a_folder_is_inspected(tlsearch, make_folder, runs):
     assert 'src="data:image/jpeg' in (runs / "sheet.html").read_text(encoding="utf-8")
 
 
+def test_a_folder_is_understood_as_it_is_said_to_be(tlsearch, make_folder):
+    folder = make_folder({".": 9})
+    for number, picture in enumerate(sorted(folder.iterdir())):
+        picture.rename(folder / f"{'cat dog fox'.split()[number % 3]}.{number}.png")
+    options = ("--label-from-name", r"^(\w+)\.\d", "--skip-class", "fox", "--size", 32, "--format", "json")
+    told = json.loads(tlsearch("inspect", folder, *options).stdout)
+    assert [one["class"] for one in told["classes"]] == ["cat", "dog"] and len(told["skipped"]) == 3
+
+
 def test_studies_in_a_database_by_option_or_environment(tlsearch, database, monkeypatch):
     shared, folder = SharedStudy(parse_storage(database), "shared"), FolderStudy(Path("runs/photos"))
     StudyStore.create(shared, settings(name="shared"))

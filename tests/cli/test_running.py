@@ -25,3 +25,15 @@ def test_what_may_be_spent_is_what_was_asked_for(monkeypatch, options, budget):
     monkeypatch.setattr(planning, "plan_run", plan_run)
     CliRunner().invoke(app, ["run", *options])
     assert asked == [budget]
+
+
+def test_a_folder_is_understood_as_it_is_said_to_be(monkeypatch):
+    asked = []
+
+    def plan_run(given):
+        asked.append(given.layout_options)
+        raise SystemExit
+
+    monkeypatch.setattr(planning, "plan_run", plan_run)
+    CliRunner().invoke(app, ["run", "--label-from-name", "(x)", "--skip-class", "a", "--skip-class", "b"])
+    assert asked[0]["label_from_name"] == "(x)" and asked[0]["skip_class"] == ("a", "b")

@@ -77,6 +77,13 @@ def test_names_are_literal_everywhere(make_folder):
     assert not set(text + page) & set("\x1b\u202e")
 
 
+def test_how_names_were_understood_is_said(make_folder):
+    folder = make_folder({"train/Cats": 4, "train/\u202edogs": 4, "test/cats": 2, "test/\u202eDogs": 2})
+    found = inspect_folder(folder, size=32)
+    assert found.problem == "" and "Cats = cats; \\u202eDogs = \\u202edogs" in " ".join(warnings(found))
+    assert "Cats = cats" in " ".join(rendered(InspectionReport(found)).split())
+
+
 def test_the_contact_sheet_shows_pictures_and_duplicates(found, similarity):
     page = render(found, similarity, "html")
     # 18 at most of each class, and one of each group of duplicates.

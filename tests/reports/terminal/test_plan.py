@@ -134,6 +134,12 @@ def test_a_warm_start_is_said(found):
     assert json.loads(plan_json(warm))["warm_start"] == ["runs/old", "runs/older"]
 
 
+def test_how_names_were_understood_is_said(found):
+    layout = dataclasses.replace(found.survey.layout, remarks=("Cat = cat.",))
+    survey = dataclasses.replace(found.survey, layout=layout)
+    assert "Remarks   Cat = cat.\n" in plain(PlanReport(dataclasses.replace(found, survey=survey)))
+
+
 def test_names_do_nothing_to_the_terminal(found):
     stand_in = dataclasses.replace(found.survey.stand_in, path="ph\x1b[31motos\n")
     text = plain(PlanReport(dataclasses.replace(found, survey=dataclasses.replace(found.survey, stand_in=stand_in))))

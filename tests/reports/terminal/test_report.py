@@ -92,6 +92,11 @@ def test_no_more_than_a_few_files_and_failures_are_named(tmp_path):
     assert f"Failed trials ({SHOWN + 3})" in text and "; and 3 more" in flat
 
 
+def test_how_names_were_understood_is_said(tmp_path):
+    store = store_of(tmp_path / "photos", data={"remarks": ("Cat = cat\x1b.", "photos/photos was read.")})
+    assert "Remarks Cat = cat\\x1b. photos/photos was read." in " ".join(rendered(Report(summarize(store)), 120).split())
+
+
 def test_names_from_the_users_files_are_shown_literally(tmp_path):
     nasty = "[bold]x[/bold]\x1b[31m\u202e"
     data = {"path": nasty, "classes": (nasty, "dogs"), "skipped": (SkippedFile(nasty, nasty),)}

@@ -80,6 +80,26 @@ CLASSES = {("all", "cats"), ("all", "dogs")}
         ),
         pytest.param(["train/cats", "train/dogs", "test1"], CLASSES, id="an unlabelled test folder"),
         pytest.param(
+            ["training_set/training_set/cats", "test_set/test_set/cats", "test_set/test_set/dogs"],
+            {("train", "cats"), ("test", "cats"), ("test", "dogs")},
+            id="splits doubled inside themselves",
+        ),
+        pytest.param(["train/train/cats", "train/train/dogs", "test1/test1"], CLASSES, id="doubled, and unlabelled"),
+        pytest.param(
+            ["train", "train/train/cats", "test/train"], {("train", "train"), ("test", "train")}, id="beside pictures"
+        ),
+        pytest.param(["train/train station"], {("all", "train station")}, id="a class called like its split"),
+        pytest.param(
+            ["seg_train/seg_train/cats", "seg_test/seg_test/cats", "seg_pred/seg_pred"],
+            {("train", "cats"), ("test", "cats")},
+            id="names that begin alike",
+        ),
+        pytest.param(
+            ["steam_train/2019", "steam_boat/2019"],
+            {("all", "steam_train"), ("all", "steam_boat")},
+            id="classes that begin alike",
+        ),
+        pytest.param(
             ["train/steam", "train/diesel", "boat", "car"],
             {("all", "train"), ("all", "boat"), ("all", "car")},
             id="a class called train, with folders in it",
@@ -120,6 +140,11 @@ def test_layouts(make_folder, folders, expected):
             id="years",
         ),
         pytest.param(["test/cats", "test/dogs"], "must have a train folder", id="a test folder alone"),
+        pytest.param(
+            ["cats", "dogs", "photos/Cats", "photos/dogs"],
+            r"got .*photos with photos beside its classes.* Name .*photos/photos",
+            id="a copy of all beside the classes",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_asked(make_folder, folders, message):
@@ -156,3 +181,9 @@ def test_a_folder_that_cannot_be_looked_into_is_no_split(make_folder, monkeypatc
 
     monkeypatch.setattr(splits, "entries", deny)
     assert find_splits(make_folder({"train/cats": 1, "boat": 1})).folders == {"all": "."}
+
+
+def test_a_link_is_no_split_doubled_inside_itself(make_folder):
+    root = make_folder({"train": 0, "test/cats": 1})
+    (root / "train" / "train").symlink_to(".")
+    assert find_splits(root).folders == {"train": "train", "test": "test"}

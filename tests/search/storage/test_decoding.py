@@ -43,6 +43,13 @@ def test_fields_of_another_version_are_ignored_and_missing_ones_take_their_defau
     assert [one.recipe.augment for one in store.confirmations()] == [False] * 3
 
 
+def test_how_a_folder_was_understood_comes_back_as_it_went(study):
+    assert StudyStore.open(study).settings.data.remarks == ()
+    change(study / "study.json", data__layout_options={"skip_class": ["birds"], "label_from_name": "(x)"}, data__remarks=["so"])
+    data = StudyStore.open(study).settings.data
+    assert data.layout_options == {"skip_class": ("birds",), "label_from_name": "(x)"} and data.remarks == ("so",)
+
+
 def test_a_later_version_is_refused_in_one_line(study):
     change(study / CONFIRMATION, schema=2)
     with pytest.raises(StudyError, match=rf"^{CONFIRMATION} was made by a later version of tlsearch \(schema 2") as refused:
