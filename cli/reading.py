@@ -58,9 +58,12 @@ def inspect(  # noqa: PLR0913 - the options of the command
     similarity: Annotated[
         bool, typer.Option("--similarity", help="Measure how similar the images are to those of the weights; takes a while.")
     ] = False,
+    labels_check: Annotated[
+        bool, typer.Option("--labels-check", help="Look for wrong labels with heads on frozen features; takes a while.")
+    ] = False,
     size: Annotated[int, typer.Option(callback=at_least(32), help="Side of the images, pixels.")] = 160,
-    alpha: Annotated[float, typer.Option(help="Width of MobileNetV2, for --similarity.")] = 1.0,
-    weights: Annotated[str, typer.Option(help="imagenet, starter or a file, for --similarity.")] = "imagenet",
+    alpha: Annotated[float, typer.Option(help="Width of MobileNetV2, for --similarity and --labels-check.")] = 1.0,
+    weights: Annotated[str, typer.Option(help="imagenet, starter or a file, for the same.")] = "imagenet",
     seed: Annotated[int, typer.Option(callback=at_least(0), help="Of the split.")] = 0,
     labels: Labels = None,
     follow_symlinks: FollowSymlinks = False,
@@ -79,12 +82,12 @@ def inspect(  # noqa: PLR0913 - the options of the command
             raise OptionError("inspect takes a folder of images, or --labels FILE.csv, got neither. Name one.")
         data = labels.parent
     with watching(quiet=False) as listener:
-        asked = (alpha, weights) if similarity else None
         found, measured = look(
             data,
             size=size,
             seed=seed,
-            similarity=asked,
+            similarity=(alpha, weights) if similarity else None,
+            doubts=(alpha, weights) if labels_check else None,
             cache_dir=cache_dir,
             listener=listener,
             labels=labels,

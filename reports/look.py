@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Unpack
 
@@ -19,6 +20,7 @@ def look(
     *,
     seed: int,
     similarity: tuple[float, str] | None,
+    doubts: tuple[float, str] | None = None,
     cache_dir: Path | None,
     listener: Listener,
     **reading: Unpack[Reading],
@@ -29,6 +31,7 @@ def look(
         path: The folder.
         seed: Of the split.
         similarity: Width multiplier and weights to measure it with; None to leave it.
+        doubts: The same to check the labels with.
         cache_dir: Folder of the caches.
         listener: Receives progress events.
         **reading: See `Reading` and `LayoutOptions`.
@@ -40,17 +43,24 @@ def look(
     """
     from ..spaces.backbone.spec import BackboneSpec
 
-    size = reading.get("size", SIZE)
-    backbone = BackboneSpec(alpha=similarity[0], size=size, weights=similarity[1]) if similarity else None
+    size, asked = reading.get("size", SIZE), similarity or doubts
+    backbone = BackboneSpec(alpha=asked[0], size=size, weights=asked[1]) if asked else None
     if backbone:
         backbone.locate()
     found = inspect_folder(path, seed=seed, cache_dir=cache_dir, listener=listener, **reading)
     if backbone is None or found.dataset is None:
         return found, None
-    # Brings scikit-learn and the workers, which a mere look does without.
+    # Bring scikit-learn and the workers, which a mere look does without.
+    from ..search.phases.label_check import check_labels
     from ..search.phases.profile import profile_alone
 
-    profile = profile_alone(found.dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
+    dataset = found.dataset
+    if doubts:
+        checked = check_labels(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
+        found = dataclasses.replace(found, doubts=checked)
+    if not similarity:
+        return found, None
+    profile = profile_alone(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
     return found, None if profile is None else similarity_of(profile)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -31,6 +32,9 @@ def inspection_json(found: Inspection, similarity: Similarity | None) -> str:
         "similarity": _similarity(similarity) if similarity else None,
         "duplicates": [_group(group) for group in found.duplicates],
         "lookalikes": [_group(group) for group in found.lookalikes],
+        "doubtful_labels": None
+        if found.doubts is None
+        else [{**dataclasses.asdict(one), "file": printable(one.file)} for one in found.doubts],
         "skipped": [{"path": file.path, "reason": file.reason} for file in found.skipped],
     }
     return json.dumps(told, indent=2) + "\n"

@@ -27,7 +27,7 @@ SIDE_BY_SIDE = 3
 
 def render_contact(found: Inspection, similarity: Similarity | None) -> str:
     """The page, as HTML."""
-    classes = list(found.found)
+    classes, root = list(found.found), found.layout.root
     figures = [_balance(found), *([insight_charts.depth(similarity)] if similarity else [])]
     groups = len(found.duplicates) + len(found.lookalikes)
     samples = class_samples(found.layout, classes, EACH, MOST)
@@ -45,6 +45,10 @@ def render_contact(found: Inspection, similarity: Similarity | None) -> str:
             "figures_shown": figures,
             "duplicates": _duplicates(found),
             "duplicates_note": f"The first {MOST_DUPLICATES} of {groups:,} are shown." if groups > MOST_DUPLICATES else "",
+            "doubts": [
+                (literal(one.file), told := f"{literal(one.label)}, or {literal(one.likely)}?", picture(root, one.file, told))
+                for one in (found.doubts or ())[:MOST_DUPLICATES]
+            ],
             "skipped": Sheet(("file", "reason"), [(file.path, file.reason) for file in found.skipped]),
             "samples": samples,
             "samples_note": f"{len(samples)} of {count(len(classes), 'class')}" if len(samples) < len(classes) else "",

@@ -49,6 +49,8 @@ def warnings(found: Inspection) -> list[str]:
     if similar or mixed:
         number = sum(len(group.files) for group in (*similar, *mixed))
         sentences.append(f"{count(number, 'image')} look like another one: a split that is drawn keeps them on one side.")
+    if found.doubts:
+        sentences.append(f"{count(len(found.doubts), 'label')} may be wrong: look at these images.")
     unused = [file for file in found.skipped if not file.reason.startswith("the same picture")]
     if unused:
         sentences.append(f"{count(len(unused), 'file')} left out: see below why.")
@@ -111,6 +113,11 @@ def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterat
     if found.lookalikes:
         same = [f"{' ≈ '.join(map(literal, group.files))} ({group.kind})" for group in found.lookalikes]
         yield f"Look-alikes ({len(same)})", and_more(same, SHOWN)
+    if found.doubts is not None:
+        doubted = [
+            f"{literal(one.file)} ({literal(one.label)}; {literal(one.likely)} {one.probability:.0%})" for one in found.doubts
+        ]
+        yield f"Labels in doubt ({len(doubted)})", and_more(doubted, SHOWN) if doubted else "none"
     if found.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in found.skipped]
         yield f"Skipped files ({len(found.skipped)})", and_more(named, SHOWN)

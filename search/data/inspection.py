@@ -45,6 +45,23 @@ class Duplicates:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A label that is probably wrong.
+
+    Attributes:
+        file: Relative to the folder.
+        label: What it says.
+        likely: What it probably is.
+        probability: Of that, by a model that has not seen the image.
+    """
+
+    file: str
+    label: str
+    likely: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sizes:
     """What the image files are.
 
@@ -77,6 +94,7 @@ class Inspection:
         sizes: Of the images; None where none can be read.
         dataset: As a search would use it; None where it cannot.
         problem: Why it cannot; empty where it can.
+        doubts: Labels that are probably wrong, the most doubtful first; None where they were not checked.
     """
 
     path: str
@@ -89,6 +107,7 @@ class Inspection:
     sizes: Sizes | None
     dataset: Dataset | None
     problem: str
+    doubts: tuple[Doubt, ...] | None = None
 
 
 def inspect_folder(

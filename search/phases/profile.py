@@ -12,7 +12,8 @@ highest earlier, the last blocks are for something else, and should be trained: 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -85,15 +86,53 @@ def profile_alone(
     Raises:
         WeightsError: The weights cannot be found or loaded.
     """
-    weights = backbone.locate()
-    cache = cache_root(cache_dir) / "activations"
-    context = Context(dataset, backbone, weights, weights_fingerprint(backbone, weights), cache, seed, "accuracy")
+    context = _context(dataset, backbone, seed, cache_dir)
     if (kept := kept_profile(context)) is not None:
         return kept
+    with _pool(context, workers) as pool:
+        return measure_profile(pool, context, listener)
+
+
+def features_alone(
+    dataset: Dataset,
+    backbone: BackboneSpec,
+    rows: NDArray[np.int64],
+    *,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    listener: Listener = ignore,
+) -> list[NDArray[np.float32]] | None:
+    """Pooled outputs of `BLOCKS`, each ``(n, channels)``, without a study; errors and other arguments as of `profile_alone`.
+
+    Args:
+        dataset: Of the images; its image size must be the backbone's.
+        backbone: Which MobileNetV2.
+        rows: Of the images.
+        seed: Of the study that it might be for.
+        cache_dir: Folder of the caches, as in `open_folder`.
+        listener: Receives the events; a warning where there are no features.
+    """
+    began = time.monotonic()
+    listener(PhaseStarted("profile", len(rows)))
+    with _pool(_context(dataset, backbone, seed, cache_dir)) as pool:
+        found = _features(pool, rows, listener)
+    listener(PhaseEnded("profile", time.monotonic() - began))
+    return found
+
+
+def _context(dataset: Dataset, backbone: BackboneSpec, seed: int, cache_dir: Path | None) -> Context:
+    weights = backbone.locate()
+    cache = cache_root(cache_dir) / "activations"
+    return Context(dataset, backbone, weights, weights_fingerprint(backbone, weights), cache, seed, "accuracy")
+
+
+@contextmanager
+def _pool(context: Context, workers: int | None = None) -> Iterator[WorkerPool]:
+    """Workers that are ready."""
     with ProcessPool(*choose_workers(workers)) as pool:
         pool.begin(Begin(context, (), folded=True))
         pool.wait_until_ready()
-        return measure_profile(pool, context, listener)
+        yield pool
 
 
 def kept_profile(context: Context) -> DepthProfile | None:
