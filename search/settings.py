@@ -29,6 +29,8 @@ class LayoutOptions(TypedDict, total=False):
         label_from_name: Regular expression whose group ``label``, or else its first one, is the class in a file's name; None
             where folders or a file of labels tell the classes.
         skip_class: Classes to go on without.
+        path_column, label_column, split_column: Of the file of labels, in any case; None for the usual names.
+        group_column: Of what never parts, such as a patient or a scene; None for none.
     """
 
     follow_symlinks: bool
@@ -36,6 +38,10 @@ class LayoutOptions(TypedDict, total=False):
     layout: LayoutName
     label_from_name: str | None
     skip_class: tuple[str, ...]
+    path_column: str | None
+    label_column: str | None
+    split_column: str | None
+    group_column: str | None
 
 
 @dataclass(frozen=True, slots=True)
