@@ -19,6 +19,7 @@ from .decode import FORMATS
 from .folder import Candidate, Layout, printable
 from .groups import group_rows
 from .images import decode_all
+from .labels import count_unnamed
 from .lookalikes import lookalikes_of
 from .splits import Split
 
@@ -77,6 +78,7 @@ class Inspection:
         sizes: Of the images; None where none can be read.
         dataset: As a search would use it; None where it cannot.
         problem: Why it cannot; empty where it can.
+        unnamed: Pictures in the folder that the file of labels does not name.
     """
 
     path: str
@@ -89,6 +91,7 @@ class Inspection:
     sizes: Sizes | None
     dataset: Dataset | None
     problem: str
+    unnamed: int = 0
 
 
 def inspect_folder(
@@ -142,6 +145,7 @@ def inspect_folder(
         sizes=measure(held.root, [file for file, _ in usable]),
         dataset=dataset,
         problem=problem,
+        unnamed=count_unnamed(held),
     )
 
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path, PurePath
 from typing import NoReturn, Unpack
@@ -28,6 +29,7 @@ from ...spaces.files import find_file
 from ..settings import LayoutOptions, SkippedFile
 from .folder import LEAVES, Candidate, Layout, printable, scan, summary, unfit
 from .listing import entries, is_picture
+from .spellings import plain
 from .splits import Split, split_of
 from .table import COLUMNS, Row, fail, read_rows
 
@@ -35,6 +37,8 @@ MISSING_SHARE = 0.1
 """Of the rows, and at least `FEW`: more that name no file are no slip but a wrong folder."""
 
 FEW = 10
+
+_SHOWN = 5
 
 
 def read_layout(folder: Path | str, labels: Path | str | None = None, **options: Unpack[LayoutOptions]) -> Layout:
@@ -111,7 +115,8 @@ class _Labels:
                 "another folder as DATA."
             )
         skipped.sort(key=lambda file: file.path)
-        return Layout(self._root, splits, tuple(candidates), tuple(skipped), labels=self._path)
+        remarks = _alike({candidate.label for candidate in candidates})
+        return Layout(self._root, splits, tuple(candidates), tuple(skipped), labels=self._path, remarks=remarks)
 
     def _unique(self) -> dict[str, Row]:
         """The rows by their paths, each path once."""
@@ -215,6 +220,19 @@ def meanings(words: Mapping[str, str], fail: Callable[[str, str], NoReturn]) -> 
     elif "test" not in given:
         meaning = {word: "test" if split == "val" else split for word, split in meaning.items()}
     return {split: word for word, split in sorted(meaning.items())}, meaning
+
+
+def _alike(names: Collection[str]) -> tuple[str, ...]:
+    """Which names differ only by case, by space or as ``0`` and ``0.0`` do, in a sentence; none where none do."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(re.sub(r"(?<=\d)\.0+$", "", " ".join(plain(name).split())), []).append(name)
+    same = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    if not same:
+        return ()
+    more = f"; and {len(same) - _SHOWN:,} more" if len(same) > _SHOWN else ""
+    shown = "; ".join(same[:_SHOWN])
+    return (f"Classes of nearly the same name, to be written alike in --labels where they are one: {shown}{more}.",)
 
 
 def count_unnamed(layout: Layout) -> int:
