@@ -62,7 +62,7 @@ class DataSettings:
     """The data set that a study was made for.
 
     Attributes:
-        path: As the user named it; ``demo:<variant>`` for the built-in set.
+        path: As the user named it; ``demo:<variant>`` for the built-in set, ``arrays`` for images in memory.
         fingerprint: Hash of every image's content, class and split.
         classes: In the order of the labels.
         train, val, test: Images of each split.
@@ -74,6 +74,7 @@ class DataSettings:
         drawn: Whether the splits were drawn, not given.
         layout_options: How the files were said to be understood.
         remarks: What should be known of how they were understood, in sentences.
+        in_memory: Whether the images were arrays, so that ``path`` leads to none of them.
     """
 
     path: str
@@ -90,6 +91,7 @@ class DataSettings:
     drawn: bool = False
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
     remarks: tuple[str, ...] = ()
+    in_memory: bool = False
 
     @property
     def images(self) -> int:

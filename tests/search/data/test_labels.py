@@ -370,7 +370,7 @@ class TestDataset:
         assert sum(bool(set(copies) & set(part)) for part in (dataset.train, dataset.val, dataset.test)) == 1
 
     def test_one_class_is_an_error(self, root, labels):
-        with pytest.raises(DataError, match=r"at least two classes .*got 1 in .*labels.csv \(cat\).*column label"):
+        with pytest.raises(DataError, match=r"at least two classes .*got 1 in .*labels.csv \(cat\).*The labels name"):
             open_folder(root, size=8, labels=labels("path,label\na/1.png,cat\na/2.png,cat\n"))
 
     def test_a_class_that_a_split_lacks_is_an_error(self, root, labels):
