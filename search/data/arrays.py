@@ -101,7 +101,7 @@ def _name(value: Any, classes: Sequence[str] | None, row: int) -> str:
     if isinstance(value, int | float):
         if value != value or value < 0:
             return ""
-        if value != int(value):
+        if not float(value).is_integer():
             raise DataError(f"labels must be names or whole numbers, got {value:g} for image {row}.")
         if classes is None:
             return str(int(value))

@@ -183,7 +183,8 @@ def open_pictures(pictures: Sequence[Picture], scale: Scale, options: ArrayOptio
     )
     own = tuple(digests[one.name] for one in ordered)
     splits, meaning = meanings({one.split: one.name for one in ordered} or {"": ""}, _fail)
-    place = Path(options.get("name") or NAME)
+    name = options.get("name") or NAME
+    place = Path(name)
     layout = Layout(
         place,
         splits,
@@ -199,7 +200,7 @@ def open_pictures(pictures: Sequence[Picture], scale: Scale, options: ArrayOptio
     dataset = assemble(
         layout,
         Decoded(folder, own, own, (None,) * len(own)),
-        str(place),
+        name,
         seed=options.get("seed", 0),
         expected=expected,
         decode_seconds=time.monotonic() - began,
