@@ -1,4 +1,4 @@
-"""A user's folder of images as a data set: scanned, checked, decoded, split. Images in memory as well."""
+"""A user's images, in a folder or in memory, as a data set: found, checked, decoded, split."""
 
 from .arrays import open_arrays
 from .dataset import Dataset, open_folder

@@ -67,8 +67,9 @@ def open_dataset(
                     "open_dataset takes a tf.data.Dataset, a datasets.Dataset, or a mapping of splits to such, got "
                     f"{type(part).__name__}. open_arrays takes arrays."
                 )
+            named = named if classes is None else classes
             words = [str(split)] * len(reads)
-            pictures += list_pictures(reads, labels, classes or named, groups, words, len(pictures))
+            pictures += list_pictures(reads, labels, named, groups, words, len(pictures))
         return open_pictures(pictures, scale, options)
 
 

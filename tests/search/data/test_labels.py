@@ -280,6 +280,11 @@ class TestRemarks:
         layout = read_layout(root, labels("path,label\na/1.png,cat\na/2.png,cat \n"))
         assert {one.label for one in layout.candidates} == {"cat"}
 
+    @pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("0", "0.0")])
+    def test_labels_that_are_nearly_the_same_are_two_classes(self, root, labels, one, other):
+        layout = read_layout(root, labels(f"path,label\na/1.png,{one}\na/2.png,{other}\n"))
+        assert {candidate.label for candidate in layout.candidates} == {one, other}
+
     def test_pictures_that_are_not_named_are_counted(self, root, labels):
         (root / "a" / "deeper").mkdir()
         (root / "b" / "1.png").rename(root / "a" / "deeper" / "1.png")
