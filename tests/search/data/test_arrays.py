@@ -354,7 +354,12 @@ class TestHuggingFace:
         assert same(open_dataset(rows, size=8), open_arrays(images, labels, classes=["cat", "dog"], size=8))
 
     def test_columns_may_be_named(self, rows):
-        assert open_dataset(rows, size=8, image="img", label="who", group="fine").classes == tuple(f"p{n}" for n in range(6))
+        assert open_dataset(rows, size=8, image="img", label="who").classes == tuple(f"p{number}" for number in range(6))
+
+    def test_what_is_of_one_group_is_not_parted(self, rows):
+        data = open_dataset(rows, size=8, group="who")
+        owners = [{int(data.files[row][-6:]) // 4 for row in part} for part in (data.train, data.val, data.test)]
+        assert sum(map(len, owners)) == 6 and all(owners)
 
     def test_a_label_without_a_type_goes_by_its_name(self, rows):
         rows.features["label"] = rows.features.pop("who")

@@ -280,10 +280,15 @@ class TestRemarks:
         layout = read_layout(root, labels("path,label\na/1.png,cat\na/2.png,cat \n"))
         assert {one.label for one in layout.candidates} == {"cat"}
 
-    @pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("0", "0.0")])
-    def test_labels_that_are_nearly_the_same_are_two_classes(self, root, labels, one, other):
-        layout = read_layout(root, labels(f"path,label\na/1.png,{one}\na/2.png,{other}\n"))
-        assert {candidate.label for candidate in layout.candidates} == {one, other}
+    @pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("0", "0.0"), ("big  dog", "big dog"), ("V 1", "v 1.00")])
+    def test_labels_that_are_nearly_the_same_are_two_classes_with_a_remark(self, root, labels, one, other):
+        layout = read_layout(root, labels(f"path,label\na/1.png,{one}\na/2.png,{other}\nb/1.png,x\n"))
+        assert {candidate.label for candidate in layout.candidates} == {one, other, "x"}
+        assert layout.remarks[0].endswith(f"where they are one: {one!r} and {other!r}.")
+
+    def test_others_are_not_remarked_on(self, root, labels):
+        layout = read_layout(root, labels("path,label\na/1.png,1.5\na/2.png,1.05\nb/1.png,0\nb/2.png,10\n"))
+        assert layout.remarks == ()
 
     def test_pictures_that_are_not_named_are_counted(self, root, labels):
         (root / "a" / "deeper").mkdir()
