@@ -42,6 +42,13 @@ GroupBy = Annotated[
     ),
 ]
 
+PathColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of --labels with the files.")]
+LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of --labels with the classes.")]
+SplitColumn = Annotated[str | None, typer.Option(metavar="NAME", help="Column of --labels with the splits.")]
+GroupColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column of --labels with what never parts: images of one patient, scene or camera."),
+]
 LayoutOption = Annotated[
     LayoutName,
     typer.Option(

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .data import Dataset, open_folder
+    from .data import Dataset, open_arrays, open_dataset, open_folder
     from .export.export import Export, export_model
     from .options import Budget
     from .planning.warm_start import read_warm_start
@@ -21,6 +21,8 @@ _MODULES = {
     "SharedStudy": "storage.shared.studies",
     "Study": "study",
     "export_model": "export.export",
+    "open_arrays": "data",
+    "open_dataset": "data",
     "open_folder": "data",
     "parse_storage": "storage.address",
     "read_warm_start": "planning.warm_start",
@@ -34,6 +36,8 @@ __all__ = [
     "SharedStudy",
     "Study",
     "export_model",
+    "open_arrays",
+    "open_dataset",
     "open_folder",
     "parse_storage",
     "read_warm_start",

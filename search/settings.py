@@ -29,6 +29,8 @@ class LayoutOptions(TypedDict, total=False):
         label_from_name: Regular expression whose group ``label``, or else its first one, is the class in a file's name; None
             where folders or a file of labels tell the classes.
         skip_class: Classes to go on without.
+        path_column, label_column, split_column: Of the file of labels, in any case; None for the usual names.
+        group_column: Of what never parts, such as a patient or a scene; None for none.
     """
 
     follow_symlinks: bool
@@ -36,6 +38,10 @@ class LayoutOptions(TypedDict, total=False):
     layout: LayoutName
     label_from_name: str | None
     skip_class: tuple[str, ...]
+    path_column: str | None
+    label_column: str | None
+    split_column: str | None
+    group_column: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class DataSettings:
     """The data set that a study was made for.
 
     Attributes:
-        path: As the user named it; ``demo:<variant>`` for the built-in set.
+        path: As the user named it; ``demo:<variant>`` for the built-in set, ``arrays`` for images in memory.
         fingerprint: Hash of every image's content, class and split.
         classes: In the order of the labels.
         train, val, test: Images of each split.
@@ -68,6 +74,7 @@ class DataSettings:
         drawn: Whether the splits were drawn, not given.
         layout_options: How the files were said to be understood.
         remarks: What should be known of how they were understood, in sentences.
+        in_memory: Whether the images were arrays, so that ``path`` leads to none of them.
     """
 
     path: str
@@ -84,6 +91,7 @@ class DataSettings:
     drawn: bool = False
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
     remarks: tuple[str, ...] = ()
+    in_memory: bool = False
 
     @property
     def images(self) -> int:

@@ -87,6 +87,8 @@ class Album:
 def album(summary: Summary) -> Album:
     """Reads the pictures of a study."""
     data = summary.settings.data
+    if data.in_memory:
+        return Album(missing=("No pictures: the study's images were arrays, which are in no folder.",))
     try:
         folder = write_demo(data.path.removeprefix("demo:"), cache_root()) if summary.is_demonstration else Path(data.path)
         layout = read_layout(folder, data.labels or None, **data.layout_options)

@@ -54,6 +54,8 @@ def warnings(found: Inspection) -> list[str]:
     unused = [file for file in found.skipped if not file.reason.startswith("the same picture")]
     if unused:
         sentences.append(f"{count(len(unused), 'file')} left out: see below why.")
+    if found.unnamed:
+        sentences.append(f"{count(found.unnamed, 'picture')} in the folder not named by the file of labels, and not used.")
     if found.dataset and (uneven := imbalance_sentence(found.dataset.settings())):
         sentences.append(uneven)
     return sentences

@@ -67,7 +67,7 @@ def check_classes(
     classes = sorted({file.label for file in files} | set(expected) | layout.unread)
     if len(classes) < 2:
         if layout.labels:
-            remedy = "The column label names the class of each image."
+            remedy = "The labels name the class of each image."
         elif layout.label_from_name is not None:
             remedy = f"--label-from-name {layout.label_from_name} finds the class of each image in its name."
         else:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from .checks import check_classes, excluded_rows, without_classes
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
 from .groups import alike, check_parted, group_rows, grouped, keys_of
-from .images import decode_all, open_images
+from .images import Decoded, decode_all, open_images
 from .labels import read_layout
 from .lookalikes import lookalikes_of
 from .split import FLAT_SHARES, Fold, count_folds, folds_of, split, split_folder
@@ -41,7 +41,7 @@ class Dataset:
     tested: every image is in ``train`` and in ``test``, and some of them are in ``val`` too.
 
     Attributes:
-        path: As the user named it, or ``demo:<variant>``.
+        path: As the user named it, ``demo:<variant>``, or ``arrays`` for images in memory.
         classes: In the order of the labels, which is that of their names.
         size: Side of the images, pixels.
         files: Of each row, relative to the folder, with ``/`` between its parts. A row may be in no split: see ``skipped``.
@@ -58,6 +58,7 @@ class Dataset:
         groups: Number of each row's group, ``(n,)``: those of one group show the same, or were said to belong together.
         layout_options: How its files were said to be understood.
         remarks: What should be known of how they were understood, in sentences.
+        in_memory: Whether it was made of arrays: ``files`` are then their names, and ``path`` leads nowhere.
     """
 
     path: str
@@ -79,6 +80,7 @@ class Dataset:
     groups: NDArray[np.int64] | None = None
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
     remarks: tuple[str, ...] = ()
+    in_memory: bool = False
 
     def fold(self, number: int) -> Dataset:
         """The data set with the splits of one fold, from 0; itself where it has none."""
@@ -126,6 +128,7 @@ class Dataset:
             drawn=self.drawn,
             layout_options=self.layout_options,
             remarks=self.remarks,
+            in_memory=self.in_memory,
         )
 
     def _counts(self, rows: NDArray[np.int64]) -> tuple[int, ...]:
@@ -192,7 +195,7 @@ def open_folder(
         OptionError: The cache folder cannot be written, ``size`` is below 1, ``processes`` below 0, or ``folds`` out of bounds
             or of a folder that has splits.
     """
-    size, labels = reading.get("size", SIZE), reading.get("labels")
+    size = reading.get("size", SIZE)
     for option, value, least in (("--size", size, 1), ("processes", processes, 0)):
         if value is not None and value < least:
             raise OptionError(f"{option} must be at least {least}, got {value}.")
@@ -203,7 +206,36 @@ def open_folder(
     began = time.monotonic()
     decoded = decode_all(layout.root, layout.candidates, size, cache, processes, listener)
     decode_seconds = time.monotonic() - began
+    return assemble(
+        layout, decoded, name or str(path), seed=seed, expected=expected, decode_seconds=decode_seconds, reading=reading
+    )
 
+
+def assemble(
+    layout: Layout,
+    decoded: Decoded,
+    path: str,
+    *,
+    seed: int,
+    expected: Collection[str],
+    decode_seconds: float,
+    reading: Reading,
+) -> Dataset:
+    """The data set of decoded images, checked and split.
+
+    Args:
+        layout: That named them.
+        decoded: Its candidates.
+        path: What reports call the data set.
+        seed: Of the split.
+        expected: Classes that must still be there.
+        decode_seconds: Wall time of decoding.
+        reading: How they were read.
+
+    Raises:
+        DataError, OptionError: As of `open_folder`.
+    """
+    labels = reading.get("labels")
     fates = list(zip(layout.candidates, decoded.digests, decoded.reasons, strict=True))
     skipped = [*layout.skipped, *(_skip(file, reason) for file, _, reason in fates if reason is not None)]
     files = [file for file, digest, _ in fates if digest is not None]
@@ -231,9 +263,9 @@ def open_folder(
         train, val, test = split_folder(layout, files, keys, usable, seed)
         parts = {"train": train, "val": val, "test": test}
     return Dataset(
-        path=name or str(path),
+        path=path,
         classes=classes,
-        size=size,
+        size=reading.get("size", SIZE),
         files=tuple(file.path for file in files),
         labels=labels_of,
         train=train,
@@ -241,7 +273,7 @@ def open_folder(
         test=test,
         skipped=tuple(skipped),
         fingerprint=_digest(sorted([digests[row], files[row].label, part] for part, rows in parts.items() for row in rows)),
-        images_digest=_digest([VERSION, size, *digests]),
+        images_digest=_digest([VERSION, reading.get("size", SIZE), *digests]),
         images_folder=decoded.folder,
         decode_seconds=decode_seconds,
         labels_file="" if labels is None else str(labels),

@@ -38,7 +38,7 @@ SHARD_BYTES = 256 << 20
 """Pixels of a shard at most: some seconds of decoding, which is what a kill costs, and 287 files for a million images of 160
 pixels."""
 
-_INDEX = "index.json"
+INDEX = "index.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ def open_images(folder: Path) -> Shards:
         DataError: The entry is gone or damaged.
     """
     try:
-        index = read_json(folder / _INDEX, _Index)
+        index = read_json(folder / INDEX, Index)
     except (OSError, ValueError) as error:
         raise DataError(
             f"decoded images must stay in {folder} ({error}). Is something clearing the cache? Try again."
         ) from error
-    files = [_pixels_file(folder, shard) for shard in range(len(index.rows))]
+    files = [pixels_file(folder, shard) for shard in range(len(index.rows))]
     return Shards(files, index.rows, (index.size, index.size, 3), np.uint8)
 
 
@@ -121,12 +121,13 @@ def find_decoded(root: Path, candidates: Sequence[Candidate], size: int, cache: 
     return sum(len(files) for shard, files in enumerate(entry.shards) if entry.read_part(shard))
 
 
-def _pixels_file(folder: Path, shard: int) -> Path:
+def pixels_file(folder: Path, shard: int) -> Path:
+    """Where the pixels of an entry's shard are."""
     return folder / f"{shard:05}.npy"
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
+class Index:
     """What makes an entry whole: the side of its images, and the rows of each shard."""
 
     size: int
@@ -167,11 +168,11 @@ class _Entry:
     def read(self) -> Decoded | None:
         """What became of all candidates; None where some are not decoded, or the entry is damaged."""
         try:
-            index = read_json(self.folder / _INDEX, _Index)
+            index = read_json(self.folder / INDEX, Index)
         except (OSError, ValueError):
             return None
         parts = [part for shard in range(len(self.shards)) if (part := self.read_part(shard))]
-        if len(parts) < len(self.shards) or index != _Index(self._size, [part.rows for part in parts]):
+        if len(parts) < len(self.shards) or index != Index(self._size, [part.rows for part in parts]):
             return None
         digests = tuple(digest for part in parts for digest in part.digests)
         pixels = tuple(digest for part in parts for digest in part.pixels)
@@ -185,7 +186,7 @@ class _Entry:
             shard: Its number.
             unaltered: Whether to compare the checksum too, which reads all pixels.
         """
-        pixels = _pixels_file(self.folder, shard)
+        pixels = pixels_file(self.folder, shard)
         try:
             part = read_json(pixels.with_suffix(".json"), _Part)
             map_shard(pixels, (part.rows, self._size, self._size, 3), np.uint8, part.checksum if unaltered else None)
@@ -198,7 +199,7 @@ class _Entry:
         """Decodes every shard that is not there whole. To be called by the one who holds the entry's lock."""
         began = time.monotonic()
         self.folder.mkdir(exist_ok=True)
-        (self.folder / _INDEX).unlink(missing_ok=True)
+        (self.folder / INDEX).unlink(missing_ok=True)
         remove_drafts(self.folder)
         found = {shard: self.read_part(shard, unaltered=True) for shard in range(len(self.shards))}
         parts = {shard: part for shard, part in found.items() if part}
@@ -216,7 +217,7 @@ class _Entry:
                 shard = first // self._shard_files
                 files = self.shards[shard]
                 if first == files.start:
-                    file = unfinished.enter_context(atomic_write(_pixels_file(self.folder, shard)))
+                    file = unfinished.enter_context(atomic_write(pixels_file(self.folder, shard)))
                     draft = _Draft(file, self._size)
                 draft.write(results)
                 if first + len(results) == files.stop:
@@ -226,7 +227,7 @@ class _Entry:
                 if any(future.done() and future.exception() for future in finishing):
                     break
             parts |= dict(future.result() for future in finishing)
-        write_json(self.folder / _INDEX, _Index(self._size, [parts[shard].rows for shard in sorted(parts)]))
+        write_json(self.folder / INDEX, Index(self._size, [parts[shard].rows for shard in sorted(parts)]))
         listener(PhaseEnded("decode", time.monotonic() - began))
 
     def _chunks(self, shards: Sequence[int]) -> Iterator[Chunk]:
@@ -241,7 +242,7 @@ class _Entry:
         """Puts a shard in its place, and then vouches for it."""
         with unfinished:
             part = draft.finish()
-        write_json(_pixels_file(self.folder, shard).with_suffix(".json"), part)
+        write_json(pixels_file(self.folder, shard).with_suffix(".json"), part)
         return shard, part
 
 

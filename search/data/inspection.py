@@ -19,6 +19,7 @@ from .decode import FORMATS
 from .folder import Candidate, Layout, printable
 from .groups import group_rows
 from .images import decode_all
+from .labels import count_unnamed
 from .lookalikes import lookalikes_of
 from .splits import Split
 
@@ -95,6 +96,7 @@ class Inspection:
         dataset: As a search would use it; None where it cannot.
         problem: Why it cannot; empty where it can.
         doubts: Labels that are probably wrong, the most doubtful first; None where they were not checked.
+        unnamed: Pictures in the folder that the file of labels does not name.
     """
 
     path: str
@@ -108,6 +110,7 @@ class Inspection:
     dataset: Dataset | None
     problem: str
     doubts: tuple[Doubt, ...] | None = None
+    unnamed: int = 0
 
 
 def inspect_folder(
@@ -161,6 +164,7 @@ def inspect_folder(
         sizes=measure(held.root, [file for file, _ in usable]),
         dataset=dataset,
         problem=problem,
+        unnamed=count_unnamed(held),
     )
 
 

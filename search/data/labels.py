@@ -6,45 +6,39 @@
     2024/IMG_1.jpg,cat,train
     2024/IMG_2.jpg,dog,test
 
-The first line names the columns, in any order and any case, each by one of the names that are usual for it (`COLUMNS`); others
-are ignored. Commas, semicolons and tabs separate. Paths are relative to the data folder; backslashes and a missing suffix are
-understood where there is such a file and no other. A row without a path or a label is skipped. What holds for split folders
-holds for the words in ``split``: see `splits`.
+The first line names the columns, in any order and any case, each by one of the names that are usual for it (`table.COLUMNS`)
+or by the one that is said; others are ignored. `table` says which other forms there are. Paths are relative to the data folder;
+backslashes and a missing suffix are understood where there is such a file and no other. A row without a path or a label is
+skipped. What holds for split folders holds for the words in ``split``: see `splits`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
+import re
 import stat
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path, PurePath
 from typing import NoReturn, Unpack
 
-from ...spaces.errors import DataError
+from ...spaces.errors import DataError, OptionError
 from ...spaces.files import find_file
 from ..settings import LayoutOptions, SkippedFile
 from .folder import LEAVES, Candidate, Layout, printable, scan, summary, unfit
 from .listing import entries, is_picture
+from .spellings import plain
 from .splits import Split, split_of
+from .table import COLUMNS, Row, fail, read_rows
 
 MISSING_SHARE = 0.1
 """Of the rows, and at least `FEW`: more that name no file are no slip but a wrong folder."""
 
 FEW = 10
 
-COLUMNS = {
-    "path": (
-        *("path", "filepath", "file_path", "image_path", "img_path", "filename", "file_name", "file", "image", "image_name"),
-        *("image_id", "imageid", "img", "img_id", "id", "name"),
-    ),
-    "label": ("label", "labels", "class", "class_name", "classname", "category", "target", "breed", "species"),
-    "split": ("split", "subset", "partition", "set"),
-}
-"""Names of each column; where a file has several of them, the first counts."""
+_SHOWN = 5
 
 
 def read_layout(folder: Path | str, labels: Path | str | None = None, **options: Unpack[LayoutOptions]) -> Layout:
@@ -57,8 +51,12 @@ def read_layout(folder: Path | str, labels: Path | str | None = None, **options:
 
     Raises:
         DataError: The folder or the file cannot be used; the message says what is wrong and in which line.
+        OptionError: A column is named, but no file.
     """
     if labels is None:
+        for kind in COLUMNS:
+            if name := options.get(f"{kind}_column"):
+                raise OptionError(f"--{kind}-column names a column of --labels, got {name} without such a file. Name it too.")
         return scan(folder, **options)
     path, what = find_file(str(labels))
     if path is None:
@@ -80,26 +78,19 @@ def read_layout(folder: Path | str, labels: Path | str | None = None, **options:
         raise DataError(f"--labels must be a file that can be read, got {path} ({error.strerror or error}).") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    label: str
-    split: str
-
-
 class _Labels:
     def __init__(self, path: Path, root: Path, options: LayoutOptions) -> None:
         self._path = path
         self._root = root
         self._real_root = os.path.realpath(root)
-        self._follow_symlinks = options.get("follow_symlinks", False)
+        self._options = options
         self._inside: dict[str, bool] = {}
         self._stems: dict[str, dict[str, list[str]]] = {}
         self._incomplete: list[SkippedFile] = []
 
     def layout(self) -> Layout:
         rows = self._unique()
-        splits, meaning = self._splits(rows)
+        splits, meaning = meanings({row.split: row.where for row in rows.values()}, partial(fail, self._path))
         candidates: list[Candidate] = []
         skipped = self._incomplete
         missing: list[str] = []
@@ -112,7 +103,7 @@ class _Labels:
             else:
                 label = unicodedata.normalize("NFC", row.label)
                 split = meaning[row.split]
-                candidates.append(Candidate(path, label, split, status.st_size, status.st_mtime_ns))
+                candidates.append(Candidate(path, label, split, status.st_size, status.st_mtime_ns, row.group))
         if len(missing) > max(FEW, MISSING_SHARE * len(rows)):
             raise DataError(
                 f"the images in --labels must exist, got {len(missing):,} of {len(rows):,} rows of {self._path} without a file "
@@ -124,54 +115,32 @@ class _Labels:
                 "another folder as DATA."
             )
         skipped.sort(key=lambda file: file.path)
-        return Layout(self._root, splits, tuple(candidates), tuple(skipped), labels=self._path)
+        remarks = _alike({candidate.label for candidate in candidates})
+        return Layout(self._root, splits, tuple(candidates), tuple(skipped), labels=self._path, remarks=remarks)
 
-    def _unique(self) -> dict[str, _Row]:
+    def _unique(self) -> dict[str, Row]:
         """The rows by their paths, each path once."""
-        rows: dict[str, _Row] = {}
-        for path, row in self._read():
-            relative = self._relative(path, row.line)
+        rows: dict[str, Row] = {}
+        for row in read_rows(self._path, self._options):
+            if isinstance(row, SkippedFile):
+                self._incomplete.append(row)
+                continue
+            relative = self._relative(self._as_it_lies(row.path), row.where)
             other = rows.setdefault(relative, row)
-            for name, was, now in (("label", other.label, row.label), ("split", other.split, row.split)):
+            for name in ("label", "split", "group"):
+                was, now = getattr(other, name), getattr(row, name)
                 if was != now:
                     raise DataError(
-                        f"each image in --labels must have one {name}, got {relative} with {was!r} in line {other.line} "
-                        f"and {now!r} in line {row.line} of {self._path}. Take one of them out."
+                        f"each image in --labels must have one {name}, got {relative} with {was!r} in {other.where} "
+                        f"and {now!r} in {row.where} of {self._path}. Take one of them out."
                     )
         if not rows:
-            self._fail("have a row for each image", "none below the names of the columns")
+            fail(
+                self._path,
+                "have a row with a path and a label for each image",
+                f"none ({summary(self._incomplete) or 'nothing below the names of the columns'})",
+            )
         return rows
-
-    def _read(self) -> Iterator[tuple[str, _Row]]:
-        """The path of each row that is not blank, and what else is in it."""
-        with self._path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            separator, columns = _columns(header)
-            named = [next((name for name in names if name in columns), None) for names in COLUMNS.values()]
-            for name in named:
-                if name is not None and columns.count(name) > 1:
-                    self._fail(f"have one column {name}", f"{columns.count(name)}")
-            if None in named[:2]:
-                got = ", ".join(column for column in columns if column) or "an empty line"
-                self._fail(
-                    "name the columns path and label (and split, if there is one) in its first line", printable(got)[:200]
-                )
-            places = [None if name is None else columns.index(name) for name in named]
-            reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)
-            try:
-                for row in reader:
-                    if any(row):
-                        line = reader.line_num + 1
-                        path, label, split = (_cell(row, place) for place in places)
-                        if path and label:
-                            yield self._as_it_lies(path), _Row(line, label, split.lower())
-                        else:
-                            lacking = "label" if path else "path"
-                            self._incomplete.append(
-                                SkippedFile(printable(path or f"line {line}"), f"no {lacking} in line {line}")
-                            )
-            except csv.Error as error:
-                self._fail("be a sound CSV file", f"{error} in line {reader.line_num + 1}")
 
     def _as_it_lies(self, path: str) -> str:
         """The path of a row, with slashes for backslashes and with its suffix where there is no file as the row has it."""
@@ -191,7 +160,7 @@ class _Labels:
         found = self._stems[folder].get(name, [])
         return os.path.join(folder, found[0]) if len(found) == 1 else turned
 
-    def _relative(self, path: str, line: int) -> str:
+    def _relative(self, path: str, where: str) -> str:
         """A path as it lies in the data folder, with ``/`` between its parts."""
         base = os.path.abspath(self._root)
         whole = PurePath(os.path.normpath(os.path.join(base, path)))
@@ -199,35 +168,16 @@ class _Labels:
             if whole.is_relative_to(root) and whole != PurePath(root):
                 return whole.relative_to(root).as_posix()
         raise DataError(
-            f"the paths in --labels must lie inside DATA, got {path} in line {line} of {self._path}, which is not in "
+            f"the paths in --labels must lie inside DATA, got {path} in {where} of {self._path}, which is not in "
             f"{self._root}. Name the folder that holds all of them as DATA."
         )
-
-    def _splits(self, rows: dict[str, _Row]) -> tuple[dict[Split, str], dict[str, Split]]:
-        """The word for each split, and the split that each word stands for."""
-        words = {row.split for row in rows.values()}
-        if words == {""}:
-            return {"all": "."}, {"": "all"}
-        for row in rows.values():
-            if split_of(row.split) is None:
-                got = f"{row.split!r} in line {row.line}" if row.split else f"an empty one in line {row.line} beside others"
-                self._fail("hold train, val or test in every row of its column split, or have no such column", got)
-        meaning = {word: split for word in words if (split := split_of(word)) is not None}
-        given = set(meaning.values())
-        if "train" not in given:
-            self._fail("have rows with split train where it has a held-out one", f"only {', '.join(sorted(words))}")
-        if given == {"train"}:
-            meaning = dict.fromkeys(meaning, "all")
-        elif "test" not in given:
-            meaning = {word: "test" if split == "val" else split for word, split in meaning.items()}
-        return {split: word for word, split in sorted(meaning.items())}, meaning
 
     def _look(self, relative: str) -> os.stat_result | str:
         """What a file is, or why it is no candidate."""
         path = os.path.join(self._root, relative)
         try:
             linked = stat.S_ISLNK(os.lstat(path).st_mode)
-            if not self._follow_symlinks and not self._stays(path, linked=linked):
+            if not self._options.get("follow_symlinks") and not self._stays(path, linked=linked):
                 return LEAVES
             status = os.stat(path)
         except FileNotFoundError:
@@ -247,20 +197,57 @@ class _Labels:
             self._inside[folder] = Path(os.path.realpath(folder)).is_relative_to(self._real_root)
         return self._inside[folder]
 
-    def _fail(self, rule: str, got: str) -> NoReturn:
-        raise DataError(f"--labels must {rule}, got {got} in {self._path}.")
+
+def meanings(words: Mapping[str, str], fail: Callable[[str, str], NoReturn]) -> tuple[dict[Split, str], dict[str, Split]]:
+    """The word for each split, and the split that each word stands for.
+
+    Args:
+        words: In lower case, each with a place where it was found, in words.
+        fail: Raises the error of a rule and of what was got.
+    """
+    if words.keys() == {""}:
+        return {"all": "."}, {"": "all"}
+    for word, where in words.items():
+        if split_of(word) is None:
+            got = f"{word!r} in {where}" if word else f"an empty one in {where} beside others"
+            fail("hold train, val or test for every image, or no split at all", got)
+    meaning = {word: split for word in words if (split := split_of(word)) is not None}
+    given = set(meaning.values())
+    if "train" not in given:
+        fail("have images of split train where it has held-out ones", f"only {', '.join(sorted(words))}")
+    if given == {"train"}:
+        meaning = dict.fromkeys(meaning, "all")
+    elif "test" not in given:
+        meaning = {word: "test" if split == "val" else split for word, split in meaning.items()}
+    return {split: word for word, split in sorted(meaning.items())}, meaning
 
 
-def _columns(header: str) -> tuple[str, list[str]]:
-    """What separates the columns, and their names in lower case."""
+def _alike(names: Collection[str]) -> tuple[str, ...]:
+    """Which names differ only by case, by space or as ``0`` and ``0.0`` do, in a sentence; none where none do."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(re.sub(r"(?<=\d)\.0+$", "", " ".join(plain(name).split())), []).append(name)
+    same = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    if not same:
+        return ()
+    more = f"; and {len(same) - _SHOWN:,} more" if len(same) > _SHOWN else ""
+    shown = "; ".join(same[:_SHOWN])
+    return (f"Classes of nearly the same name, to be written alike in --labels where they are one: {shown}{more}.",)
 
-    def names(separator: str) -> list[str]:
-        rows = csv.reader([header], delimiter=separator, skipinitialspace=True)
-        return [name.strip().lower() for row in rows for name in row]
 
-    separator = next((one for one in (",", ";", "\t") if set(COLUMNS["path"]) & set(names(one))), ",")
-    return separator, names(separator)
-
-
-def _cell(row: Sequence[str], place: int | None) -> str:
-    return row[place].strip() if place is not None and place < len(row) else ""
+def count_unnamed(layout: Layout) -> int:
+    """Pictures in the data folder that the file of labels does not name, told by their names; 0 without such a file."""
+    if layout.labels is None:
+        return 0
+    named = {printable(candidate.path) for candidate in layout.candidates} | {file.path for file in layout.skipped}
+    count, folders = 0, [""]
+    while folders:
+        folder = folders.pop()
+        # One that cannot be read has no pictures that could be named.
+        with contextlib.suppress(OSError):
+            for entry in entries(layout.root / folder):
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{folder}{entry.name}/")
+                else:
+                    count += is_picture(entry) and printable(folder + entry.name) not in named
+    return count

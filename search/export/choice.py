@@ -83,6 +83,11 @@ def study_data(
     """
     if isinstance(data, Dataset):
         where = data.path
+    elif settings.data.in_memory:
+        raise StudyError(
+            "an export is checked on the study's images, which were arrays: export it in Python, where "
+            "export_model(…, data=open_arrays(…)) gives them again."
+        )
     else:
         name = settings.data.path
         folder = study_folder(settings, data, cache_dir)

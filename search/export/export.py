@@ -95,7 +95,7 @@ def export_model(
         technique: Whose model; ``summarize(study).verdict.recommended`` is the one that a report recommends.
         refit: Train the recipe on training and validation images first. Of a study in folds it is always trained first, on all
             images but some to stop by.
-        data: The study's images, where its own path no longer leads to them.
+        data: The study's images, where its own path no longer leads to them, or they are arrays.
         cache_dir: As in `open_folder`.
         listener: Receives the progress of decoding.
         **file: ``format``, ``quantize``, ``with_resize`` and ``force``: see `FileOptions`.

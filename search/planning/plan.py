@@ -117,8 +117,9 @@ class Plan:
         return {
             "size": self.search.backbone.size,
             "labels": options.labels,
+            **options.layout_options,
             # The drawings of the built-in set are different ones, however alike.
-            **({"group_by": "none"} if self.folder is None else options.layout_options),
+            **({"group_by": "none"} if self.folder is None else {}),
             "folds": options.folds,
         }
 

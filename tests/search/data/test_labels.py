@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -9,14 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tlsearch.reports.words.inspection import warnings
 from tlsearch.search.data import open_folder
 from tlsearch.search.data.inspection import inspect_folder
-from tlsearch.search.data.labels import read_layout
+from tlsearch.search.data.labels import count_unnamed, read_layout
 from tlsearch.search.export.choice import study_data
 from tlsearch.search.settings import SkippedFile
 from tlsearch.search.study import Study
 from tlsearch.spaces.backbone.spec import BackboneSpec
-from tlsearch.spaces.errors import DataError, StudyError
+from tlsearch.spaces.errors import DataError, OptionError, StudyError
 
 from ...platforms import needs
 from ..factory import begin_trial
@@ -164,15 +166,15 @@ class TestSkips:
         ("path,kind\na/1.png,cat\n", "got path, kind"),
         ("path;kind\na/1.png;cat\n", "got path, kind"),
         ("id,breed,id\na/1.png,cat,\n", "one column id, got 2"),
-        ("path,label\n", "a row for each image, got none below"),
+        ("path,label\n", "for each image, got none .nothing below"),
         ("path,label,Label\na/1.png,cat,cat\n", "one column label, got 2"),
-        ("path,label\na/1.png,\n,dog\n", "a row for each image, got none"),
+        ("path,label\na/1.png,\n,dog\n", "for each image, got none .2 skipped"),
         ("path,label\na/1.png,cat\na/1.png,dog\n", "one label, got a/1.png with 'cat' in line 2 and 'dog' in line 3"),
         ("path,label\na/1.png,cat\na/./1.png,dog\n", "one label, got a/1.png"),
         ("path,label,split\na/1.png,cat,train\na/1.png,cat,test\n", "one split, got a/1.png with 'train'"),
         ("path,label,split\na/1.png,cat,train\na/2.png,cat,extra\n", "hold train, val or test .*got 'extra' in line 3"),
         ("path,label,split\na/1.png,cat,train\na/2.png,cat,\n", "got an empty one in line 3 beside others"),
-        ("path,label,split\na/1.png,cat,test\n", "have rows with split train .*got only test"),
+        ("path,label,split\na/1.png,cat,test\n", "have images of split train .*got only test"),
         ("path,label\n../labels.csv,cat\n", r"inside DATA, got \.\./labels.csv in line 2"),
         ("path,label\n/etc/passwd,cat\n", "inside DATA, got /etc/passwd in line 2"),
         ("path,label\na/../../photos2/1.png,cat\n", "inside DATA"),
@@ -195,6 +197,145 @@ def test_a_file_that_is_none_is_said(root, labels, tmp_path):
     for folder, message in ((file, "a file"), (tmp_path / "none", "No such file")):
         with pytest.raises(DataError, match=f"DATA must be .*{message}"):
             read_layout(folder, file)
+
+
+NAMED = {"path_column": "file", "label_column": "WHAT", "split_column": " fold ", "group_column": "patient"}
+
+
+class TestColumns:
+    TEXT = "id,File,What,Fold,Patient\n7,a/1.png,cat,train,p1\n8,b/1.png,dog,test,p2\n9,b/2.png,dog,train,NaN\n"
+
+    def test_are_named_in_any_case(self, root, labels):
+        layout = read_layout(root, labels(self.TEXT), **NAMED)
+        assert [(one.path, one.label, one.split, one.group) for one in layout.candidates] == [
+            ("a/1.png", "cat", "train", "p1"), ("b/1.png", "dog", "test", "p2"), ("b/2.png", "dog", "train", "")
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("separator", [";", "\t"])
+    def test_whatever_separates(self, root, labels, separator):
+        text = "my file,kind\na/1.png,cat\n".replace(",", separator)
+        layout = read_layout(root, labels(text), path_column="my file", label_column="kind")
+        assert placed(layout) == {"a/1.png": ("all", "cat")}
+
+    @pytest.mark.parametrize("option", NAMED)
+    def test_an_unknown_one_is_an_error_that_lists_those_there_are(self, root, labels, option):
+        kind = option.removesuffix("_column")
+        message = f"--{kind}-column must be a column of --labels, got none. .*labels.csv has id, File, What, Fold, Patient"
+        with pytest.raises(DataError, match=message):
+            read_layout(root, labels(self.TEXT), **NAMED | {option: "none"})
+
+    @pytest.mark.parametrize("option", NAMED)
+    def test_one_without_a_file_is_an_error(self, root, option):
+        with pytest.raises(OptionError, match="-column names a column of --labels, got file without"):
+            open_folder(root, size=8, **{option: "file"})
+
+    def test_an_image_has_one_group(self, root, labels):
+        text = "path,label,who\na/1.png,cat,x\na/1.png,cat,y\n"
+        with pytest.raises(DataError, match=r"one group, got a/1\.png with 'x' in line 2 and 'y' in line 3"):
+            read_layout(root, labels(text), group_column="who")
+
+    def test_a_study_records_them_and_its_export_reads_by_them(self, root, labels, tmp_path):
+        text = table(root, header="path,label,other").replace("path", "what file")
+        data = open_folder(root, size=32, labels=labels(text), path_column="What File")
+        settings = Study.open(tmp_path / "study", data, backbone=BackboneSpec(0.35, 32, "random")).store.settings
+        assert settings.data.layout_options == {"path_column": "What File"}
+        assert study_data(settings, None, None, lambda event: None).fingerprint == data.fingerprint
+
+
+class TestOneHot:
+    @pytest.mark.parametrize(("one", "zero"), [("1", "0"), ("1.0", "0.0"), ("True", "False")])
+    def test_names_of_columns_are_the_classes(self, root, labels, one, zero):
+        text = "image,age,Cat,Big dog,fold\na/1,7,1,0,train\nb/1,3,0,1,test\na/2,9,1,0,train\n"
+        text = text.replace(",1", f",{one}").replace(",0", f",{zero}")
+        layout = read_layout(root, labels(text), split_column="fold")
+        assert placed(layout) == {
+            "a/1.png": ("train", "Cat"), "a/2.png": ("train", "Cat"), "b/1.png": ("test", "Big dog")
+        }  # fmt: skip
+
+    def test_a_few_rows_without_exactly_one_are_skipped_and_many_are_an_error(self, root, labels):
+        rows = [f"{path.relative_to(root)},{int(path.parent.name == 'a')},{int(path.parent.name == 'b')}" for path in
+                sorted(root.rglob("*.png"))]  # fmt: skip
+        odd = ["a/0.png,1,1", "a/1.png,0,0"]
+        few = read_layout(root, labels("\n".join(["path,cat,dog", *rows[2:], *odd])))
+        assert len(few.candidates) == 22
+        assert [skip.reason for skip in few.skipped] == [
+            f"{count} of its class columns hold a 1 in line {line}" for count, line in ((2, 24), (0, 25))
+        ]
+        with pytest.raises(DataError, match=r"several are not supported: .*\(cat, dog\), got 3 of 24 rows .* such as line 23,"):
+            read_layout(root, labels("\n".join(["path,cat,dog", *rows[2:-1], "b/9.png,1,1", *odd])))
+
+    def test_one_column_alone_is_none(self, root, labels):
+        with pytest.raises(DataError, match="--label-column, got path, cat, count"):
+            read_layout(root, labels("path,cat,count\na/1.png,1,3\nb/1.png,0,1\n"))
+
+
+class TestRemarks:
+    @pytest.mark.parametrize("word", ["", " ", "nan", "NaN", "NA", "n/a", "None", "NULL", "?"])
+    def test_a_missing_label_costs_its_row(self, root, labels, word):
+        layout = read_layout(root, labels(f"path,label\na/1.png,cat\na/2.png,{word}\n"))
+        assert list(placed(layout)) == ["a/1.png"]
+        assert [skip.path for skip in layout.skipped] == ["a/2.png"] and "no label in line 3" in layout.skipped[0].reason
+
+    def test_space_around_a_label_is_not_part_of_it(self, root, labels):
+        layout = read_layout(root, labels("path,label\na/1.png,cat\na/2.png,cat \n"))
+        assert {one.label for one in layout.candidates} == {"cat"}
+
+    @pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("0", "0.0"), ("big  dog", "big dog"), ("V 1", "v 1.00")])
+    def test_labels_that_are_nearly_the_same_are_two_classes_with_a_remark(self, root, labels, one, other):
+        layout = read_layout(root, labels(f"path,label\na/1.png,{one}\na/2.png,{other}\nb/1.png,x\n"))
+        assert {candidate.label for candidate in layout.candidates} == {one, other, "x"}
+        assert layout.remarks[0].endswith(f"where they are one: {one!r} and {other!r}.")
+
+    def test_others_are_not_remarked_on(self, root, labels):
+        layout = read_layout(root, labels("path,label\na/1.png,1.5\na/2.png,1.05\nb/1.png,0\nb/2.png,10\n"))
+        assert layout.remarks == ()
+
+    def test_pictures_that_are_not_named_are_counted(self, root, labels):
+        (root / "a" / "deeper").mkdir()
+        (root / "b" / "1.png").rename(root / "a" / "deeper" / "1.png")
+        (root / "notes.txt").touch()
+        text = "path,label\na/1.png,cat\na/2,cat\na/3.png,\n"
+        assert count_unnamed(read_layout(root, labels(text))) == 21
+        assert count_unnamed(read_layout(root)) == 0
+
+
+class TestParquet:
+    @pytest.fixture
+    def parquet(self, tmp_path):
+        """Writes a Parquet file, where pyarrow is installed."""
+        arrow = pytest.importorskip("pyarrow")
+        from pyarrow.parquet import write_table
+
+        def write(**columns) -> Path:
+            write_table(arrow.table(columns), tmp_path / "labels.parquet")
+            return tmp_path / "labels.parquet"
+
+        return write
+
+    def test_is_read_as_a_csv_file_is(self, root, parquet):
+        layout = read_layout(root, parquet(image=["a/1.png", "b/1.png", "b/2.png"], label=[3, 4, None], split=["train"] * 3))
+        assert placed(layout) == {"a/1.png": ("all", "3"), "b/1.png": ("all", "4")}
+        assert layout.skipped == (SkippedFile("b/2.png", "no label in row 3"),)
+
+    def test_one_hot(self, root, parquet):
+        layout = read_layout(root, parquet(image=["a/1.png", "b/1.png"], cat=[True, False], dog=[0.0, 1.0]))
+        assert placed(layout) == {"a/1.png": ("all", "cat"), "b/1.png": ("all", "dog")}
+
+    def test_a_damaged_one_is_said(self, root, labels):
+        pytest.importorskip("pyarrow")
+        with pytest.raises(DataError, match="be a sound Parquet file"):
+            read_layout(root, labels("path,label\n", "labels.parquet"))
+
+    def test_without_pyarrow_it_is_said_what_to_install(self, root, labels, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        with pytest.raises(DataError, match=r"not installed, got .*labels.parquet. Install pyarrow, or save the file as CSV"):
+            read_layout(root, labels("", "labels.parquet"))
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".XLS", ".ods"])
+def test_a_spreadsheet_is_refused(root, labels, suffix):
+    with pytest.raises(DataError, match=r"got the spreadsheet .* Save it as CSV"):
+        read_layout(root, labels(b"PK\3\4", f"labels{suffix}"))
 
 
 @needs("os.mkfifo")
@@ -239,7 +380,7 @@ class TestDataset:
         assert sum(bool(set(copies) & set(part)) for part in (dataset.train, dataset.val, dataset.test)) == 1
 
     def test_one_class_is_an_error(self, root, labels):
-        with pytest.raises(DataError, match=r"at least two classes .*got 1 in .*labels.csv \(cat\).*column label"):
+        with pytest.raises(DataError, match=r"at least two classes .*got 1 in .*labels.csv \(cat\).*The labels name"):
             open_folder(root, size=8, labels=labels("path,label\na/1.png,cat\na/2.png,cat\n"))
 
     def test_a_class_that_a_split_lacks_is_an_error(self, root, labels):
@@ -256,7 +397,11 @@ class TestDataset:
         found = inspect_folder(root, size=8, labels=file)
         assert found.problem == "" and found.found == {"cat": {"all": 12}, "dog": {"all": 12}}
         assert [skip.path for skip in found.skipped] == ["a/none.png"]
-        assert found.layout.labels == file
+        assert found.layout.labels == file and found.unnamed == 0
+        file.write_text(table(root).replace("a/1.png,cat,\n", ""))
+        assert "1 picture in the folder not named by the file of labels, and not used." in warnings(
+            inspect_folder(root, size=8, labels=file)
+        )
 
 
 class TestStudies:

@@ -77,3 +77,8 @@ def test_options_narrow_the_space():
 def test_refuses(changes, kind, message):
     with pytest.raises(kind, match=message):
         plan(**changes)
+
+
+def test_a_column_without_a_file_of_labels_is_an_error_for_the_built_in_set_too():
+    with pytest.raises(OptionError, match="--group-column names a column of --labels, got who without"):
+        plan_run(RunOptions(layout_options={"group_column": "who"})).survey()
