@@ -151,7 +151,7 @@ def class_samples(
 def picture(root: Path, name: str, text: str) -> Picture | None:
     """The file ``name`` of the folder ``root``, squashed to a square as the network sees it; None where it cannot be read."""
     try:
-        pixels, _ = decode(root / name, SIDE)
+        pixels = decode(root / name, SIDE).pixels
     except UnreadableImageError:
         return None
     out = io.BytesIO()

@@ -9,6 +9,7 @@ import os
 import stat
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ second for palettes and transparency, which are made RGBA first."""
 _NONBLOCKING: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """Each is missing where the other one is needed: POSIX has no text mode, Windows no named pipes among its files."""
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the pixels that come out of this module change: caches made before are then made anew."""
 
 
@@ -43,8 +44,22 @@ class UnreadableImageError(Exception):
     """The file is no image that can be used; the message is the reason in a few plain words."""
 
 
-def decode(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
-    """The image in RGB, squashed to ``(size, size, 3)`` uint8, and a digest of the file's bytes.
+class DecodedFile(NamedTuple):
+    """What came out of an image file.
+
+    Attributes:
+        pixels: ``(size, size, 3)`` uint8, RGB.
+        digest: Of the file's bytes.
+        pixels_digest: Of ``pixels``: the same for files that differ in nothing but how they are stored.
+    """
+
+    pixels: NDArray[np.uint8]
+    digest: str
+    pixels_digest: str
+
+
+def decode(path: Path, size: int) -> DecodedFile:
+    """The image in RGB, squashed to ``(size, size, 3)`` uint8, with digests of it and of the file's bytes.
 
     It is turned as its EXIF data say. Transparent parts become white, 16 bits become 8, of an animation the first frame
     counts. It is squashed, not cropped, as Keras' ``image_dataset_from_directory`` does by default: what tells two classes
@@ -81,7 +96,11 @@ def decode(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
     except Exception as error:
         # Its parsers let anything else through on hostile bytes (struct.error, IndexError, …), and promise no closed set.
         raise UnreadableImageError(f"damaged ({type(error).__name__})") from error
-    return pixels, hashlib.blake2b(data, digest_size=16).hexdigest()
+    return DecodedFile(pixels, _digest(data), _digest(pixels.tobytes()))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _read(path: Path) -> bytes:

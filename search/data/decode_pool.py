@@ -14,12 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..machine.devices import cores
 from ..machine.parent import end_with_parent
-from .decode import UnreadableImageError, decode
+from .decode import DecodedFile, UnreadableImageError, decode
 
 CHUNK_BYTES = 4 << 20
 """Pixels of a chunk at most."""
@@ -40,9 +37,6 @@ DECODE_SECONDS = 120.0
 KILLER = "makes the decoder crash or hang"
 """Why a file that killed its process, or took longer than `DECODE_SECONDS`, has no pixels."""
 
-Pixels = tuple[NDArray[np.uint8], str]
-"""``(size, size, 3)`` and the digest of the file's bytes."""
-
 Chunk = tuple[int, Sequence[Path]]
 """Some files, and the place of the first of them among all."""
 
@@ -55,8 +49,8 @@ def chunk_images(size: int) -> int:
     return max(1, min(CHUNK_IMAGES, CHUNK_BYTES // (size * size * 3)))
 
 
-def decode_file(path: Path, size: int) -> Pixels | str:
-    """The pixels of a file and its digest, or the reason why there are none."""
+def decode_file(path: Path, size: int) -> DecodedFile | str:
+    """The pixels of a file and digests, or the reason why there are none."""
     try:
         return decode(path, size)
     except UnreadableImageError as error:
@@ -65,10 +59,10 @@ def decode_file(path: Path, size: int) -> Pixels | str:
 
 def decode_chunks(
     chunks: Iterable[Chunk], size: int, processes: int, *, seconds: float = DECODE_SECONDS
-) -> Generator[tuple[int, list[Pixels | str]], None, None]:
+) -> Generator[tuple[int, list[DecodedFile | str]], None, None]:
     """Place and results of each chunk, in the order of the chunks.
 
-    A result is the pixels and their digest, or the reason why there are none.
+    A result is the pixels with digests, or the reason why there are none.
 
     Args:
         chunks: Taken as they are needed.
@@ -85,14 +79,14 @@ def decode_chunks(
     for decoder in decoders:
         idle.put(decoder)
 
-    def decode_chunk(paths: Sequence[Path]) -> list[Pixels | str]:
+    def decode_chunk(paths: Sequence[Path]) -> list[DecodedFile | str]:
         decoder = idle.get()
         try:
             return decoder.decode(paths)
         finally:
             idle.put(decoder)
 
-    under_way: deque[tuple[int, Future[list[Pixels | str]]]] = deque()
+    under_way: deque[tuple[int, Future[list[DecodedFile | str]]]] = deque()
     # A thread waits for each process, so that results come in while the caller stores earlier ones.
     threads = ThreadPoolExecutor(processes, "tlsearch-decode")
     try:
@@ -127,7 +121,7 @@ class _Decoder:
         self._stopped = False
         self._start()
 
-    def decode(self, paths: Sequence[Path]) -> list[Pixels | str]:
+    def decode(self, paths: Sequence[Path]) -> list[DecodedFile | str]:
         """What becomes of each file; nothing to rely on once it was stopped."""
         results = self._try(paths)
         if results is None and not self._stopped:
@@ -153,9 +147,9 @@ class _Decoder:
         self._process = process
         theirs.close()
 
-    def _try(self, paths: Sequence[Path]) -> list[Pixels | str] | None:
+    def _try(self, paths: Sequence[Path]) -> list[DecodedFile | str] | None:
         """What becomes of each file; None where that takes too long or the process dies."""
-        results: list[Pixels | str] | None = None
+        results: list[DecodedFile | str] | None = None
         if not self._stopped:
             with suppress(EOFError, OSError):
                 self._connection.send(paths)

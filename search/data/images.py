@@ -30,8 +30,8 @@ from ...spaces.errors import DataError
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted
 from ..machine.paths import atomic_write, read_json, remove_drafts, write_json
 from ..machine.shards import Shards, map_shard
-from .decode import VERSION
-from .decode_pool import Chunk, Pixels, choose_processes, chunk_images, decode_chunks
+from .decode import VERSION, DecodedFile
+from .decode_pool import Chunk, choose_processes, chunk_images, decode_chunks
 from .folder import Candidate
 
 SHARD_BYTES = 256 << 20
@@ -49,11 +49,13 @@ class Decoded:
         folder: Of their shards; `open_images` gives the pixels, ``(n, size, size, 3)``: of the candidates that could be
             decoded, in their order.
         digests: Of each candidate's bytes; None where it could not be decoded.
+        pixels: Digests of each candidate's decoded pixels, likewise.
         reasons: Why each candidate could not be decoded; None where it could.
     """
 
     folder: Path
     digests: tuple[str | None, ...]
+    pixels: tuple[str | None, ...]
     reasons: tuple[str | None, ...]
 
 
@@ -133,9 +135,10 @@ class _Index:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What became of the files of one shard: of each either a digest or a reason, and the checksum of all pixels."""
+    """What became of the files of one shard: of each either digests or a reason, and the checksum of all pixels."""
 
     digests: list[str | None]
+    pixels: list[str | None]
     reasons: list[str | None]
     checksum: int
 
@@ -171,8 +174,9 @@ class _Entry:
         if len(parts) < len(self.shards) or index != _Index(self._size, [part.rows for part in parts]):
             return None
         digests = tuple(digest for part in parts for digest in part.digests)
+        pixels = tuple(digest for part in parts for digest in part.pixels)
         reasons = tuple(reason for part in parts for reason in part.reasons)
-        return Decoded(self.folder, digests, reasons)
+        return Decoded(self.folder, digests, pixels, reasons)
 
     def read_part(self, shard: int, *, unaltered: bool = False) -> _Part | None:
         """What became of the files of a shard; None where it is not decoded, or damaged.
@@ -187,7 +191,8 @@ class _Entry:
             map_shard(pixels, (part.rows, self._size, self._size, 3), np.uint8, part.checksum if unaltered else None)
         except (OSError, ValueError):
             return None
-        return part if len(part.digests) == len(part.reasons) == len(self.shards[shard]) else None
+        whole = len(part.digests) == len(part.pixels) == len(part.reasons) == len(self.shards[shard])
+        return part if whole else None
 
     def decode_missing(self, processes: int, listener: Listener) -> None:
         """Decodes every shard that is not there whole. To be called by the one who holds the entry's lock."""
@@ -247,27 +252,29 @@ class _Draft:
         self._file = file
         self._size = size
         self._digests: list[str | None] = []
+        self._pixels: list[str | None] = []
         self._reasons: list[str | None] = []
         self._checksum = 0
         self._write_header(0)
 
-    def write(self, results: Sequence[Pixels | str]) -> None:
+    def write(self, results: Sequence[DecodedFile | str]) -> None:
         """Adds what became of the next files."""
         for result in results:
             if isinstance(result, str):
                 self._digests.append(None)
+                self._pixels.append(None)
                 self._reasons.append(result)
             else:
-                values, digest = result
-                pixels = values.tobytes()
+                pixels = result.pixels.tobytes()
                 self._file.write(pixels)
                 self._checksum = zlib.crc32(pixels, self._checksum)
-                self._digests.append(digest)
+                self._digests.append(result.digest)
+                self._pixels.append(result.pixels_digest)
                 self._reasons.append(None)
 
     def finish(self) -> _Part:
         """Completes the file, once all of the shard's files are written."""
-        part = _Part(self._digests, self._reasons, self._checksum)
+        part = _Part(self._digests, self._pixels, self._reasons, self._checksum)
         self._file.seek(0)
         self._write_header(part.rows)
         return part

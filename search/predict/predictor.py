@@ -140,7 +140,7 @@ class Predictor:
         if isinstance(item, Unreadable):
             return item.path, item.reason
         result = decode_file(item, self.size)
-        return item, result if isinstance(result, str) else result[0]
+        return item, result if isinstance(result, str) else result.pixels
 
     def _prediction(self, path: Path, probabilities: NDArray[np.float32]) -> Prediction:
         best = int(probabilities.argmax())

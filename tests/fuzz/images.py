@@ -107,7 +107,7 @@ def _decode_files(
         path.write_bytes(data)
         began = time.perf_counter()
         try:
-            pixels, digest = decode(path, SIZE)
+            pixels, digest, _ = decode(path, SIZE)
             sound = pixels.shape == (SIZE, SIZE, 3) and pixels.dtype == "uint8" and len(digest) == 32
             outcome, detail = ("decoded", "") if sound else ("wrong", f"pixels {pixels.shape} {pixels.dtype}")
         except UnreadableImageError as error:

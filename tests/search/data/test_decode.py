@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
@@ -25,7 +26,7 @@ def halves(left: tuple[int, ...], right: tuple[int, ...], mode: str = "RGB", siz
 
 def decoded(image: Image.Image, path: Path, size: int = 32, **options: object) -> np.ndarray:
     image.save(path, **options)
-    return decode(path, size)[0]
+    return decode(path, size).pixels
 
 
 def assert_colours(pixels: np.ndarray, left: tuple[int, ...], right: tuple[int, ...], tolerance: int = 0) -> None:
@@ -271,7 +272,7 @@ def test_whatever_the_bytes_there_is_an_image_or_a_reason(tmp_path, format, chan
     path.write_bytes(data[: int(length * len(data))])
 
     try:
-        pixels, _ = decode(path, 32)
+        pixels = decode(path, 32).pixels
     except UnreadableImageError as error:
         assert str(error)
     else:
@@ -282,6 +283,16 @@ def test_the_digest_is_that_of_the_bytes(tmp_path):
     halves(RED, BLUE).save(tmp_path / "a.png")
     halves(RED, BLUE).save(tmp_path / "b.png")
     halves(RED, BLUE).save(tmp_path / "c.png", compress_level=0)
-    a, b, c = (decode(tmp_path / f"{name}.png", 32)[1] for name in "abc")
+    a, b, c = (decode(tmp_path / f"{name}.png", 32).digest for name in "abc")
 
     assert a == b != c
+
+
+def test_the_digest_of_the_pixels_is_that_of_what_is_seen(tmp_path):
+    halves(RED, BLUE).save(tmp_path / "a.png")
+    halves(RED, BLUE).save(tmp_path / "b.bmp")
+    halves(BLUE, RED).save(tmp_path / "c.png")
+    a, b, c = (decode(tmp_path / name, 32) for name in ("a.png", "b.bmp", "c.png"))
+
+    assert a.pixels_digest == b.pixels_digest == hashlib.blake2b(a.pixels.tobytes(), digest_size=16).hexdigest()
+    assert a.pixels_digest != c.pixels_digest

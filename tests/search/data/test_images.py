@@ -43,7 +43,7 @@ def rows(decoded: Decoded) -> np.ndarray:
 
 
 def expected(root: Path, size: int = SIZE) -> np.ndarray:
-    return np.stack([decode(root / candidate.path, size)[0] for candidate in scan(root).candidates])
+    return np.stack([decode(root / candidate.path, size).pixels for candidate in scan(root).candidates])
 
 
 def test_rows_are_in_the_order_of_the_candidates(make_folder, decode_folder):
@@ -51,7 +51,9 @@ def test_rows_are_in_the_order_of_the_candidates(make_folder, decode_folder):
     decoded, _ = decode_folder(root)
 
     assert np.array_equal(rows(decoded), expected(root))
-    assert decoded.digests == tuple(decode(root / candidate.path, SIZE)[1] for candidate in scan(root).candidates)
+    files = [decode(root / candidate.path, SIZE) for candidate in scan(root).candidates]
+    assert decoded.digests == tuple(file.digest for file in files)
+    assert decoded.pixels == tuple(file.pixels_digest for file in files)
     assert decoded.reasons == (None,) * 5
 
 
@@ -65,6 +67,7 @@ def test_unreadable_files_have_a_reason_and_no_row(make_folder, decode_folder, b
 
     assert np.array_equal(rows(decoded), whole[[name not in broken for name in names]])
     assert [name for name, digest in zip(names, decoded.digests, strict=True) if digest is None] == broken
+    assert [name for name, digest in zip(names, decoded.pixels, strict=True) if digest is None] == broken
     assert [name for name, reason in zip(names, decoded.reasons, strict=True) if reason] == broken
 
 
@@ -258,7 +261,7 @@ class TestInterruption:
     def check(self, root, decoded):
         names = [candidate.path for candidate in scan(root).candidates]
         readable = [name for name in names if name != "cats/2.png"]
-        assert np.array_equal(rows(decoded), np.stack([decode(root / name, SIZE)[0] for name in readable]))
+        assert np.array_equal(rows(decoded), np.stack([decode(root / name, SIZE).pixels for name in readable]))
         assert [digest is None for digest in decoded.digests] == [name == "cats/2.png" for name in names]
         assert len(list(decoded.folder.glob("*.npy"))) == 3
 
