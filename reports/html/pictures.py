@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...search.data.decode import UnreadableImageError, decode
+from ...search.data.decode import decode
 from ...search.data.demo import write_demo
 from ...search.data.folder import Candidate, Layout
 from ...search.data.labels import read_layout
+from ...search.data.readers import UnreadableImageError
 from ...search.machine.paths import cache_root
 from ...search.storage.store import StudyStore
 from ...search.storage.tested import test_files

@@ -16,7 +16,8 @@ from queue import SimpleQueue
 
 from ..machine.devices import cores
 from ..machine.parent import end_with_parent
-from .decode import DecodedFile, UnreadableImageError, decode
+from .decode import DecodedFile, decode
+from .readers import UnreadableImageError
 
 CHUNK_BYTES = 4 << 20
 """Pixels of a chunk at most."""

@@ -1,4 +1,4 @@
-"""Reads how a folder of images is laid out: its splits, its classes, its files. Opens none of the files.
+"""Reads how a folder of images is laid out: its splits, its classes, its files. Opens those alone whose names do not tell.
 
 The layouts that are understood; `splits` says how the folders of splits are known by their names:
 
@@ -21,11 +21,9 @@ from typing import Unpack
 
 from ...spaces.errors import DataError
 from ..settings import LayoutOptions, SkippedFile
-from .listing import SUFFIXES, entries, is_folder
+from .formats import EMPTY, NO_IMAGE, unfit
+from .listing import entries, is_folder
 from .splits import Split, find_splits
-
-_FOREIGN = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"})
-"""Images all the same, whose owner should hear that they are left out for their format alone."""
 
 LEAVES = "a link that leaves the folder: --follow-symlinks reads it"
 
@@ -82,8 +80,8 @@ class Layout:
 def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
     """The layout of ``folder``.
 
-    Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out. Nothing
-    is opened, so that pipes, sockets and devices can do no harm.
+    Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out.
+    Nothing but regular files is opened, so that pipes, sockets and devices can do no harm.
 
     Args:
         folder: To be read.
@@ -116,7 +114,7 @@ def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
         raise DataError(f"DATA must be a folder of images, got {folder} ({error}). Check the path.") from error
     if not reading.candidates:
         raise DataError(
-            f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), got {folder} with "
+            f"DATA must hold class folders with images in them (JPEG, PNG, TIFF, WebP and others), got {folder} with "
             f"{summary(reading.skipped) or 'nothing in it'}. Put the images of each class into a folder of its own: "
             f"{root.name}/cats/…, {root.name}/dogs/…"
         )
@@ -231,9 +229,9 @@ class _Reading:
                 self._read_folder(entry.path, relative, label, split)
         elif not stat.S_ISREG(status.st_mode):
             self._skip(relative, "not a regular file")
-        elif reason := unfit(relative, status.st_size):
+        elif reason := unfit(entry.path, status.st_size):
             self._skip(relative, reason)
-            if os.path.splitext(relative)[1].lower() in _FOREIGN:
+            if reason not in (NO_IMAGE, EMPTY):
                 self.foreign.add(label)
         else:
             self.candidates.append(Candidate(relative, label, split, status.st_size, status.st_mtime_ns))
@@ -247,13 +245,3 @@ class _Reading:
 
     def _skip(self, relative: str, reason: str) -> None:
         self.skipped.append(SkippedFile(printable(relative), reason))
-
-
-def unfit(path: str, size: int) -> str | None:
-    """Why a file is no candidate."""
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in _FOREIGN:
-        return f"{suffix[1:].upper()} images are not read: convert them to JPEG or PNG"
-    if suffix not in SUFFIXES:
-        return "not an image file"
-    return "an empty file" if size == 0 else None

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Unpack, get_args
 
-from PIL import Image
-
 from ...spaces.errors import DataError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..settings import SkippedFile
 from .dataset import SIZE, Dataset, Reading, open_folder, read_as
-from .decode import FORMATS
 from .folder import Candidate, Layout, printable
 from .images import decode_all
+from .readers import UnreadableImageError, open_image
 from .splits import Split
 
 MOST_MEASURED = 2000
@@ -163,11 +161,11 @@ def measure(root: Path, files: Sequence[Candidate]) -> Sizes | None:
     formats: Counter[str] = Counter()
     for file in files[::step]:
         try:
-            with Image.open(root / file.path, formats=FORMATS) as image:
+            with (root / file.path).open("rb") as opened, open_image(opened) as image:
                 widths.append(image.width)
                 heights.append(image.height)
                 formats[str(image.format)] += 1
-        except OSError:
+        except (OSError, SyntaxError, UnreadableImageError):
             # It has been decoded, now or by an earlier run, and has gone or changed since.
             continue
     if not widths:

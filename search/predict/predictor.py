@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import DataError, OptionError
 from ..data.decode_pool import decode_file
-from ..data.listing import SUFFIXES
+from ..data.formats import SUFFIXES
 from ..machine.devices import cores
 from .metadata import Metadata, read
 from .runtimes import format_of, open_runtime
