@@ -33,6 +33,8 @@ def inspection_json(found: Inspection, similarity: Similarity | None) -> str:
             {"kind": group.kind, "files": [printable(name) for name in group.files], "classes": list(group.labels)}
             for group in found.duplicates
         ],
+        "remarks": [{"path": path, "remark": remark} for path, remark in found.remarks.items()],
+        "depth": found.depth or None,
         "skipped": [{"path": file.path, "reason": file.reason} for file in found.skipped],
     }
     return json.dumps(told, indent=2) + "\n"

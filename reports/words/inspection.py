@@ -42,6 +42,12 @@ def warnings(found: Inspection) -> list[str]:
     unused = [file for file in found.skipped if not file.reason.startswith("same bytes")]
     if unused:
         sentences.append(f"{count(len(unused), 'file')} left out: see below why.")
+    if found.remarks:
+        sentences.append(f"{count(len(found.remarks), 'picture')} used though odd: see below why.")
+    if 0 < found.depth < 16:
+        sentences.append(
+            f"The 16-bit greyscale images use {found.depth} bits at most: {(1 << found.depth) - 1:,} becomes white in all."
+        )
     if found.dataset and (uneven := imbalance_sentence(found.dataset.settings())):
         sentences.append(uneven)
     return sentences
@@ -94,6 +100,9 @@ def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterat
     if found.duplicates:
         same = [f"{' = '.join(map(literal, group.files))} ({group.kind})" for group in found.duplicates]
         yield f"Duplicates ({len(same)})", and_more(same, SHOWN)
+    if found.remarks:
+        odd = [f"{literal(path)} ({literal(remark)})" for path, remark in found.remarks.items()]
+        yield f"Odd pictures ({len(odd)})", and_more(odd, SHOWN)
     if found.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in found.skipped]
         yield f"Skipped files ({len(found.skipped)})", and_more(named, SHOWN)

@@ -69,6 +69,8 @@ class Inspection:
         found: Usable images by class and by split as they lie in the folder, ``{class: {split: images}}``.
         duplicates: Groups of files with the same bytes, the worst kind first.
         skipped: Files that a search leaves out, and why.
+        remarks: Files that a search uses though there is something odd about them, and what, ``{path: remark}``.
+        depth: Bits that the 16-bit greyscale images use; 0 where there are none.
         sizes: Of the images; None where none can be read.
         dataset: As a search would use it; None where it cannot.
         problem: Why it cannot; empty where it can.
@@ -80,6 +82,8 @@ class Inspection:
     found: dict[str, dict[Split, int]]
     duplicates: tuple[Duplicates, ...]
     skipped: tuple[SkippedFile, ...]
+    remarks: dict[str, str]
+    depth: int
     sizes: Sizes | None
     dataset: Dataset | None
     problem: str
@@ -131,6 +135,8 @@ def inspect_folder(
         found={label: dict(counts) for label, counts in sorted(found.items())},
         duplicates=duplicates(usable),
         skipped=dataset.skipped if dataset else (*held.skipped, *unreadable),
+        remarks={printable(file.path): text for file, text in zip(held.candidates, decoded.remarks, strict=True) if text},
+        depth=decoded.depth,
         sizes=measure(held.root, [file for file, _ in usable]),
         dataset=dataset,
         problem=problem,

@@ -17,6 +17,7 @@ from ...spaces.errors import OptionError, StudyError
 from ...spaces.quiet import import_keras
 from ...spaces.recipe import Technique
 from ..data.dataset import Dataset
+from ..data.images import depth_of
 from ..events import Listener, ignore
 from ..predict import metadata as meta
 from ..predict.formats import Format, Quantize, check_installed, choose_format
@@ -111,7 +112,7 @@ def export_model(
     dataset = study_data(store.settings, data, cache_dir, listener)
     if model.refit:
         model = refitted(store, model, dataset, cache_dir, listener)
-    about = describe(store, model, form, quantize)
+    about = describe(store, model, form, quantize, depth_of(dataset.images_folder))
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as drafts:
             draft = Path(drafts) / out.name
@@ -155,8 +156,8 @@ def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> Kep
         )
 
 
-def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quantize) -> dict[str, Any]:
-    """What an export says of itself, fit for JSON."""
+def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quantize, depth: int) -> dict[str, Any]:
+    """What an export says of itself, fit for JSON; ``depth`` is that by which 16-bit greyscale images were scaled."""
     settings = store.settings
     return {
         "schema": meta.SCHEMA,
@@ -166,7 +167,7 @@ def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quanti
         "format": form,
         "quantize": quantize,
         "classes": list(settings.data.classes),
-        "input": {"size": settings.size, "channels": "RGB", "range": [0, 255], "layout": "NHWC"},
+        "input": {"size": settings.size, "channels": "RGB", "range": [0, 255], "layout": "NHWC", "depth": depth},
         "output": "probabilities",
         "backbone": {"name": "MobileNetV2", "alpha": settings.alpha, "weights": Path(settings.weights).name},
         "technique": str(model.recipe.technique),

@@ -81,6 +81,7 @@ class Predictor:
         self.metadata: Metadata = read(path, form, self._runtime.properties)
         self.classes: tuple[str, ...] = tuple(self.metadata["classes"])
         self.size: int = self.metadata["input"]["size"]
+        self._depth: int = self.metadata["input"].get("depth", 16)
         self.runtime = self._runtime.name
 
     def predict(self, images: NDArray[Any], *, batch_size: int = BATCH) -> NDArray[np.float32]:
@@ -139,7 +140,7 @@ class Predictor:
         """An image's path, and its pixels or why it cannot be read."""
         if isinstance(item, Unreadable):
             return item.path, item.reason
-        result = decode_file(item, self.size)
+        result = decode_file(item, self.size, self._depth)
         return item, result if isinstance(result, str) else result.pixels
 
     def _prediction(self, path: Path, probabilities: NDArray[np.float32]) -> Prediction:

@@ -6,6 +6,7 @@ import io
 import random
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -106,9 +107,12 @@ def _mend_checksums(data: bytearray) -> None:
         at = end + 4
 
 
-def _encode(image: Image.Image, form: str, **options: object) -> bytes:
+def _encode(image: Image.Image, form: str, **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, form, **options)
+    # Of copies: an image remembers the options of its last JPEG.
+    if further := options.pop("append_images", None):
+        options["append_images"] = [one.copy() for one in further]
+    image.copy().save(out, form, **options)
     return out.getvalue()
 
 
