@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from tlsearch.search.data import decode as decode_module
-from tlsearch.search.data import readers
+from tlsearch.search.data import formats, readers
 from tlsearch.search.data.decode import MAX_BYTES, decode
 from tlsearch.search.data.readers import MAX_PIXELS, UnreadableImageError
 
@@ -120,6 +120,21 @@ def test_modes_of_formats(tmp_path, form, mode, left, right, seen):
     pixels = decoded(halves(left, right, mode), tmp_path / "image", format=form)
 
     assert_colours(pixels, *seen, tolerance=6 if form == "AVIF" else 1)
+
+
+def test_heic(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(halves(RED, BLUE)).save(tmp_path / "image.jpg", quality=95)
+
+    assert_colours(decode(tmp_path / "image.jpg", 32).pixels, RED, BLUE, 8)
+
+
+def test_heic_without_its_extra_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "reads_heif", lambda: False)
+    (tmp_path / "image.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+
+    with pytest.raises(UnreadableImageError, match=r'pip install "tlsearch\[heic\]"'):
+        decode(tmp_path / "image.jpg", 8)
 
 
 def tiled_tiff() -> bytes:
