@@ -152,7 +152,9 @@ def class_samples(
 def picture(root: Path, name: str, text: str) -> Picture | None:
     """The file ``name`` of the folder ``root``, squashed to a square as the network sees it; None where it cannot be read."""
     try:
-        pixels = decode(root / name, SIDE).pixels
+        found = decode(root / name, SIDE)
+        # For a person's eyes a scan is scaled by what it uses itself.
+        pixels = decode(root / name, SIDE, found.bits).pixels if found.bits else found.pixels
     except UnreadableImageError:
         return None
     out = io.BytesIO()

@@ -157,7 +157,7 @@ class _Index:
 
     size: int
     rows: list[int]
-    depth: int
+    depth: int = 0
 
 
 class _Entry:
