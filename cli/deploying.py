@@ -13,7 +13,7 @@ from .console import chosen_studies, make_console, print_error
 from .options import CacheDir, PredictionFormat, StorageUrl, TechniqueChoice, at_least
 
 SKIPPED = 3
-"""Exit code of `predict` where an image could not be read."""
+"""Exit code of `predict` where a file was no image or could not be read."""
 
 
 def export(  # noqa: PLR0913 - the options of the command
@@ -64,7 +64,7 @@ def predict(
     output: Annotated[str, typer.Option(help="File to write to; - for the standard output.")] = "-",
     batch_size: Annotated[int, typer.Option(callback=at_least(1), help="Images at a time.")] = 32,
 ) -> None:
-    """Say what is on images, with an exported model. Exit code 3 where one of them could not be read."""
+    """Say what is on images, with an exported model. Exit code 3 where a file among them could not be read."""
     from ..reports.files.predictions import predict_to
 
     if skipped := predict_to(make_console(stderr=True), output, output_format, model, images, batch_size):

@@ -35,6 +35,8 @@ def inspection_json(found: Inspection, similarity: Similarity | None) -> str:
         "doubtful_labels": None
         if found.doubts is None
         else [{**dataclasses.asdict(one), "file": printable(one.file)} for one in found.doubts],
+        "remarks": [{"path": path, "remark": remark} for path, remark in found.remarks.items()],
+        "depth": found.depth or None,
         "skipped": [{"path": file.path, "reason": file.reason} for file in found.skipped],
     }
     return json.dumps(told, indent=2) + "\n"

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...search.data.decode import UnreadableImageError, decode
+from ...search.data.decode import decode
 from ...search.data.demo import write_demo
 from ...search.data.folder import Candidate, Layout
 from ...search.data.labels import read_layout
+from ...search.data.readers import UnreadableImageError
 from ...search.machine.paths import cache_root
 from ...search.storage.store import StudyStore
 from ...search.storage.tested import test_files
@@ -153,7 +154,9 @@ def class_samples(
 def picture(root: Path, name: str, text: str) -> Picture | None:
     """The file ``name`` of the folder ``root``, squashed to a square as the network sees it; None where it cannot be read."""
     try:
-        pixels = decode(root / name, SIDE).pixels
+        found = decode(root / name, SIDE)
+        # For a person's eyes a scan is scaled by what it uses itself.
+        pixels = decode(root / name, SIDE, found.bits).pixels if found.bits else found.pixels
     except UnreadableImageError:
         return None
     out = io.BytesIO()

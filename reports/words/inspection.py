@@ -56,6 +56,12 @@ def warnings(found: Inspection) -> list[str]:
         sentences.append(f"{count(len(unused), 'file')} left out: see below why.")
     if found.unnamed:
         sentences.append(f"{count(found.unnamed, 'picture')} in the folder not named by the file of labels, and not used.")
+    if found.remarks:
+        sentences.append(f"{count(len(found.remarks), 'picture')} used though odd: see below why.")
+    if 0 < found.depth < 16:
+        sentences.append(
+            f"The 16-bit greyscale images use {found.depth} bits at most: {(1 << found.depth) - 1:,} becomes white in all."
+        )
     if found.dataset and (uneven := imbalance_sentence(found.dataset.settings())):
         sentences.append(uneven)
     return sentences
@@ -120,6 +126,9 @@ def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterat
             f"{literal(one.file)} ({literal(one.label)}; {literal(one.likely)} {one.probability:.0%})" for one in found.doubts
         ]
         yield f"Labels in doubt ({len(doubted)})", and_more(doubted, SHOWN) if doubted else "none"
+    if found.remarks:
+        odd = [f"{literal(path)} ({literal(remark)})" for path, remark in found.remarks.items()]
+        yield f"Odd pictures ({len(odd)})", and_more(odd, SHOWN)
     if found.skipped:
         named = [f"{literal(file.path)} ({literal(file.reason)})" for file in found.skipped]
         yield f"Skipped files ({len(found.skipped)})", and_more(named, SHOWN)

@@ -16,7 +16,8 @@ from queue import SimpleQueue
 
 from ..machine.devices import cores
 from ..machine.parent import end_with_parent
-from .decode import DecodedFile, UnreadableImageError, decode
+from .decode import DecodedFile, decode
+from .readers import UnreadableImageError
 
 CHUNK_BYTES = 4 << 20
 """Pixels of a chunk at most."""
@@ -49,16 +50,16 @@ def chunk_images(size: int) -> int:
     return max(1, min(CHUNK_IMAGES, CHUNK_BYTES // (size * size * 3)))
 
 
-def decode_file(path: Path, size: int) -> DecodedFile | str:
+def decode_file(path: Path, size: int, depth: int = 16) -> DecodedFile | str:
     """The pixels of a file and digests, or the reason why there are none."""
     try:
-        return decode(path, size)
+        return decode(path, size, depth)
     except UnreadableImageError as error:
         return str(error)
 
 
 def decode_chunks(
-    chunks: Iterable[Chunk], size: int, processes: int, *, seconds: float = DECODE_SECONDS
+    chunks: Iterable[Chunk], size: int, processes: int, *, depth: int = 16, seconds: float = DECODE_SECONDS
 ) -> Generator[tuple[int, list[DecodedFile | str]], None, None]:
     """Place and results of each chunk, in the order of the chunks.
 
@@ -68,14 +69,15 @@ def decode_chunks(
         chunks: Taken as they are needed.
         size: Pixels a side.
         processes: That decode in parallel; 0 to decode in this one, where nothing guards against a crash or a hang.
+        depth: Bits that the values of 16-bit greyscale images use.
         seconds: After which a file is given up.
     """
     if not processes:
         for first, paths in chunks:
-            yield first, [decode_file(path, size) for path in paths]
+            yield first, [decode_file(path, size, depth) for path in paths]
         return
     idle: SimpleQueue[_Decoder] = SimpleQueue()
-    decoders = [_Decoder(size, seconds) for _ in range(processes)]
+    decoders = [_Decoder(size, depth, seconds) for _ in range(processes)]
     for decoder in decoders:
         idle.put(decoder)
 
@@ -112,11 +114,13 @@ class _Decoder:
 
     Args:
         size: Pixels a side.
+        depth: Bits that the values of 16-bit greyscale images use.
         seconds: After which a file is given up.
     """
 
-    def __init__(self, size: int, seconds: float) -> None:
+    def __init__(self, size: int, depth: int, seconds: float) -> None:
         self._size = size
+        self._depth = depth
         self._seconds = seconds
         self._stopped = False
         self._start()
@@ -142,7 +146,7 @@ class _Decoder:
 
     def _start(self) -> None:
         self._connection, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_serve, args=(theirs, self._size), name="tlsearch decoder", daemon=True)
+        process = _SPAWN.Process(target=_serve, args=(theirs, self._size, self._depth), name="tlsearch decoder", daemon=True)
         process.start()
         self._process = process
         theirs.close()
@@ -160,14 +164,14 @@ class _Decoder:
         return results
 
 
-def _serve(connection: Connection, size: int) -> None:
+def _serve(connection: Connection, size: int, depth: int) -> None:
     """Decodes what it is sent until the pipe closes. Runs as the main function of a process of its own."""
     # Ctrl-C is left to the parent process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            connection.send([decode_file(path, size) for path in connection.recv()])
+            connection.send([decode_file(path, size, depth) for path in connection.recv()])
 
 
 def choose_processes(asked: int | None, images: int) -> int:

@@ -1,4 +1,4 @@
-"""Reads how a folder of images is laid out: its splits, its classes, its files. Opens none of the files.
+"""Reads how a folder of images is laid out: its splits, its classes, its files. Opens those alone whose names do not tell.
 
 The layouts that are understood; `splits` says how the folders of splits are known by their names:
 
@@ -24,14 +24,12 @@ from typing import Unpack
 from ...spaces.errors import DataError, OptionError
 from ..settings import LayoutOptions, SkippedFile
 from .file_names import ReadName, name_reader
+from .formats import EMPTY, NO_IMAGE, OTHER_SUFFIXES, SUFFIXES, unfit
 from .hints import probably_meant
 from .levels import find_level
-from .listing import SUFFIXES, entries, is_folder
+from .listing import entries, is_folder
 from .spellings import Spellings, composed, one_spelling
 from .splits import Split, find_splits
-
-_FOREIGN = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"})
-"""Images all the same, whose owner should hear that they are left out for their format alone."""
 
 _EXAMPLE = "Put the images of each class into a folder of its own: {0}/cats/…, {0}/dogs/…"
 
@@ -99,8 +97,8 @@ class Layout:
 def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
     """The layout of ``folder``.
 
-    Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out. Nothing
-    is opened, so that pipes, sockets and devices can do no harm.
+    Links are followed where they stay inside the folder, and no real folder is read twice. Hidden files are left out.
+    Nothing but regular files is opened, so that pipes, sockets and devices can do no harm.
 
     Args:
         folder: To be read.
@@ -116,7 +114,7 @@ def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
         root = Path(folder).expanduser()
         if not stat.S_ISDIR(root.stat().st_mode):
             raise DataError(f"DATA must be a folder of images, got {folder} (a file). Name the folder that holds it.")
-        named, root = root, find_level(root, SUFFIXES | _FOREIGN) if layout == "auto" else root
+        named, root = root, find_level(root, SUFFIXES | OTHER_SUFFIXES) if layout == "auto" else root
         reading = _Reading(root, read_name, follow_symlinks=options.get("follow_symlinks", False))
         found = find_splits(root, layout, read_name)
         splits = found.folders
@@ -140,7 +138,7 @@ def scan(folder: Path | str, **options: Unpack[LayoutOptions]) -> Layout:
         if expression is not None:
             raise OptionError(f"--label-from-name {expression} must find a class in an image's name, {got}. Try it on one.")
         raise DataError(
-            f"DATA must hold class folders with images in them ({', '.join(sorted(SUFFIXES))}), {got}. "
+            f"DATA must hold class folders with images in them (JPEG, PNG, TIFF, WebP and others), {got}. "
             f"{probably_meant(root, named=True) or _EXAMPLE.format(root.name)}"
         )
     images = Counter(candidate.label for candidate in reading.candidates)
@@ -268,9 +266,9 @@ class _Reading:
                 self._read_folder(entry.path, relative, label, split)
         elif not stat.S_ISREG(status.st_mode):
             self._skip(relative, "not a regular file")
-        elif reason := unfit(relative, status.st_size):
+        elif reason := unfit(entry.path, status.st_size):
             self._skip(relative, reason)
-            if label and os.path.splitext(relative)[1].lower() in _FOREIGN:
+            if label and reason not in (NO_IMAGE, EMPTY):
                 self.foreign.add(label)
         elif not label:
             self._skip(relative, "a name in which --label-from-name finds no class")
@@ -288,13 +286,3 @@ class _Reading:
 
     def _skip(self, relative: str, reason: str) -> None:
         self.skipped.append(SkippedFile(printable(relative), reason))
-
-
-def unfit(path: str, size: int) -> str | None:
-    """Why a file is no candidate."""
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in _FOREIGN:
-        return f"{suffix[1:].upper()} images are not read: convert them to JPEG or PNG"
-    if suffix not in SUFFIXES:
-        return "not an image file"
-    return "an empty file" if size == 0 else None

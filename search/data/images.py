@@ -6,6 +6,9 @@ An entry of the cache is a folder with two files a shard and one more::
     00000.json    the outcome of each of the shard's files, and the checksum of the pixels
     index.json    rows of each shard; written last, it makes the entry whole
 
+16-bit greyscale images are all scaled by the same factor, so that the largest value which they use has a chance to be white. No
+header tells it: where it turns out to need fewer than 16 bits, the shards that hold such images are decoded a second time.
+
 Its name is a hash of the files' paths, sizes and times, so a folder that has changed gets a new entry. Shards are written under
 another name, synchronised to disk and renamed, so that decoding that was cut off goes on with the next one.
 """
@@ -16,13 +19,11 @@ import hashlib
 import json
 import os
 import time
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -30,9 +31,10 @@ from ...spaces.errors import DataError
 from ..events import Listener, PhaseAdvanced, PhaseEnded, PhaseStarted
 from ..machine.paths import atomic_write, read_json, remove_drafts, write_json
 from ..machine.shards import Shards, map_shard
-from .decode import VERSION, DecodedFile
+from .decode import VERSION
 from .decode_pool import Chunk, choose_processes, chunk_images, decode_chunks
 from .folder import Candidate
+from .shard_draft import ShardDraft, ShardRecord
 
 SHARD_BYTES = 256 << 20
 """Pixels of a shard at most: some seconds of decoding, which is what a kill costs, and 287 files for a million images of 160
@@ -51,12 +53,16 @@ class Decoded:
         digests: Of each candidate's bytes; None where it could not be decoded.
         pixels: Digests of each candidate's decoded pixels, likewise.
         reasons: Why each candidate could not be decoded; None where it could.
+        remarks: Why one should look at each, though it could be; empty for most.
+        depth: Bits that the 16-bit greyscale images use, all of which were scaled by it; 0 where there are none.
     """
 
     folder: Path
     digests: tuple[str | None, ...]
     pixels: tuple[str | None, ...]
     reasons: tuple[str | None, ...]
+    remarks: tuple[str, ...]
+    depth: int
 
 
 def open_images(folder: Path) -> Shards:
@@ -65,14 +71,14 @@ def open_images(folder: Path) -> Shards:
     Raises:
         DataError: The entry is gone or damaged.
     """
-    try:
-        index = read_json(folder / INDEX, Index)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"decoded images must stay in {folder} ({error}). Is something clearing the cache? Try again."
-        ) from error
+    index = _read_index(folder)
     files = [pixels_file(folder, shard) for shard in range(len(index.rows))]
     return Shards(files, index.rows, (index.size, index.size, 3), np.uint8)
+
+
+def depth_of(folder: Path) -> int:
+    """The depth that the 16-bit greyscale images of an entry were scaled by; 16 where there are none. Errors as above."""
+    return _read_index(folder).depth or 16
 
 
 def decode_all(
@@ -121,6 +127,26 @@ def find_decoded(root: Path, candidates: Sequence[Candidate], size: int, cache: 
     return sum(len(files) for shard, files in enumerate(entry.shards) if entry.read_part(shard))
 
 
+def _read_index(folder: Path) -> Index:
+    try:
+        return read_json(folder / INDEX, Index)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"decoded images must stay in {folder} ({error}). Is something clearing the cache? Try again."
+        ) from error
+
+
+def _depth(parts: Iterable[ShardRecord]) -> int:
+    """What holds the values of all 16-bit images."""
+    return max((part.bits for part in parts), default=0) or 16
+
+
+def _scaled_otherwise(parts: Mapping[int, ShardRecord]) -> list[int]:
+    """The shards whose 16-bit images were scaled by another depth than those of all, now that these are known."""
+    depth = _depth(parts.values())
+    return [shard for shard, part in parts.items() if part.bits and part.depth != depth]
+
+
 def pixels_file(folder: Path, shard: int) -> Path:
     """Where the pixels of an entry's shard are."""
     return folder / f"{shard:05}.npy"
@@ -128,25 +154,11 @@ def pixels_file(folder: Path, shard: int) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What makes an entry whole: the side of its images, and the rows of each shard."""
+    """What makes an entry whole: the side of its images, the rows of each shard, the depth of its 16-bit images."""
 
     size: int
     rows: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What became of the files of one shard: of each either digests or a reason, and the checksum of all pixels."""
-
-    digests: list[str | None]
-    pixels: list[str | None]
-    reasons: list[str | None]
-    checksum: int
-
-    @property
-    def rows(self) -> int:
-        """Files that could be decoded."""
-        return len(self.digests) - self.digests.count(None)
+    depth: int = 0
 
 
 class _Entry:
@@ -172,14 +184,17 @@ class _Entry:
         except (OSError, ValueError):
             return None
         parts = [part for shard in range(len(self.shards)) if (part := self.read_part(shard))]
-        if len(parts) < len(self.shards) or index != Index(self._size, [part.rows for part in parts]):
+        if len(parts) < len(self.shards) or index != self._index(parts):
+            return None
+        if _scaled_otherwise(dict(enumerate(parts))):
             return None
         digests = tuple(digest for part in parts for digest in part.digests)
         pixels = tuple(digest for part in parts for digest in part.pixels)
         reasons = tuple(reason for part in parts for reason in part.reasons)
-        return Decoded(self.folder, digests, pixels, reasons)
+        remarks = tuple(remark for part in parts for remark in part.remarks)
+        return Decoded(self.folder, digests, pixels, reasons, remarks, index.depth)
 
-    def read_part(self, shard: int, *, unaltered: bool = False) -> _Part | None:
+    def read_part(self, shard: int, *, unaltered: bool = False) -> ShardRecord | None:
         """What became of the files of a shard; None where it is not decoded, or damaged.
 
         Args:
@@ -188,12 +203,11 @@ class _Entry:
         """
         pixels = pixels_file(self.folder, shard)
         try:
-            part = read_json(pixels.with_suffix(".json"), _Part)
+            part = read_json(pixels.with_suffix(".json"), ShardRecord)
             map_shard(pixels, (part.rows, self._size, self._size, 3), np.uint8, part.checksum if unaltered else None)
         except (OSError, ValueError):
             return None
-        whole = len(part.digests) == len(part.pixels) == len(part.reasons) == len(self.shards[shard])
-        return part if whole else None
+        return part if part.is_of(len(self.shards[shard])) else None
 
     def decode_missing(self, processes: int, listener: Listener) -> None:
         """Decodes every shard that is not there whole. To be called by the one who holds the entry's lock."""
@@ -205,12 +219,23 @@ class _Entry:
         parts = {shard: part for shard, part in found.items() if part}
         done = sum(len(self.shards[shard]) for shard in parts)
         listener(PhaseStarted("decode", len(self._candidates), done))
-        chunks = self._chunks([shard for shard in found if shard not in parts])
-        finishing: list[Future[tuple[int, _Part]]] = []
+        while missing := [shard for shard in found if shard not in parts] or _scaled_otherwise(parts):
+            parts |= self._decode_shards(missing, _depth(parts.values()), processes, done, listener)
+            done = len(self._candidates)
+        write_json(self.folder / INDEX, self._index([parts[shard] for shard in sorted(parts)]))
+        listener(PhaseEnded("decode", time.monotonic() - began))
+
+    def _decode_shards(
+        self, shards: Sequence[int], depth: int, processes: int, done: int, listener: Listener
+    ) -> dict[int, ShardRecord]:
+        """Decodes some shards, after ``done`` files."""
+        finishing: list[Future[tuple[int, ShardRecord]]] = []
+        total = done + sum(len(self.shards[shard]) for shard in shards)
+        changed = total if total > len(self._candidates) else None
         # In a thread: decoding goes on while a shard is synchronised to disk.
         with (
             ThreadPoolExecutor(1) as finisher,
-            closing(decode_chunks(chunks, self._size, processes)) as decoded,
+            closing(decode_chunks(self._chunks(shards), self._size, processes, depth=depth)) as decoded,
             ExitStack() as unfinished,
         ):
             for first, results in decoded:
@@ -218,17 +243,18 @@ class _Entry:
                 files = self.shards[shard]
                 if first == files.start:
                     file = unfinished.enter_context(atomic_write(pixels_file(self.folder, shard)))
-                    draft = _Draft(file, self._size)
+                    draft = ShardDraft(file, self._size, depth)
                 draft.write(results)
                 if first + len(results) == files.stop:
                     finishing.append(finisher.submit(self._finish, shard, draft, unfinished.pop_all()))
                 done += len(results)
-                listener(PhaseAdvanced("decode", done))
+                listener(PhaseAdvanced("decode", done, changed))
                 if any(future.done() and future.exception() for future in finishing):
                     break
-            parts |= dict(future.result() for future in finishing)
-        write_json(self.folder / INDEX, Index(self._size, [parts[shard].rows for shard in sorted(parts)]))
-        listener(PhaseEnded("decode", time.monotonic() - began))
+            return dict(future.result() for future in finishing)
+
+    def _index(self, parts: Sequence[ShardRecord]) -> Index:
+        return Index(self._size, [part.rows for part in parts], _depth(parts) if any(part.bits for part in parts) else 0)
 
     def _chunks(self, shards: Sequence[int]) -> Iterator[Chunk]:
         """What is to be decoded; no chunk belongs to two shards."""
@@ -238,49 +264,9 @@ class _Entry:
                 names = self._candidates[first : min(first + step, files.stop)]
                 yield first, [self._root / file.path for file in names]
 
-    def _finish(self, shard: int, draft: _Draft, unfinished: ExitStack) -> tuple[int, _Part]:
+    def _finish(self, shard: int, draft: ShardDraft, unfinished: ExitStack) -> tuple[int, ShardRecord]:
         """Puts a shard in its place, and then vouches for it."""
         with unfinished:
             part = draft.finish()
         write_json(pixels_file(self.folder, shard).with_suffix(".json"), part)
         return shard, part
-
-
-class _Draft:
-    """A shard that is being written. Written to, not mapped: a full disk is then an error to report, no signal that kills."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._size = size
-        self._digests: list[str | None] = []
-        self._pixels: list[str | None] = []
-        self._reasons: list[str | None] = []
-        self._checksum = 0
-        self._write_header(0)
-
-    def write(self, results: Sequence[DecodedFile | str]) -> None:
-        """Adds what became of the next files."""
-        for result in results:
-            if isinstance(result, str):
-                self._digests.append(None)
-                self._pixels.append(None)
-                self._reasons.append(result)
-            else:
-                pixels = result.pixels.tobytes()
-                self._file.write(pixels)
-                self._checksum = zlib.crc32(pixels, self._checksum)
-                self._digests.append(result.digest)
-                self._pixels.append(result.pixels_digest)
-                self._reasons.append(None)
-
-    def finish(self) -> _Part:
-        """Completes the file, once all of the shard's files are written."""
-        part = _Part(self._digests, self._pixels, self._reasons, self._checksum)
-        self._file.seek(0)
-        self._write_header(part.rows)
-        return part
-
-    def _write_header(self, rows: int) -> None:
-        """Writes the ``.npy`` header, whose length NumPy pads so that the number of rows may grow."""
-        shape = (rows, self._size, self._size, 3)
-        np.lib.format.write_array_header_1_0(self._file, {"descr": "|u1", "fortran_order": False, "shape": shape})

@@ -199,7 +199,7 @@ def open_pictures(pictures: Sequence[Picture], scale: Scale, options: ArrayOptio
         _write(folder, (squashed(scale.rgb(one.read(), one.name), size) for one in ordered), size)
     dataset = assemble(
         layout,
-        Decoded(folder, own, own, (None,) * len(own)),
+        Decoded(folder, own, own, (None,) * len(own), ("",) * len(own), 0),
         name,
         seed=options.get("seed", 0),
         expected=expected,

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Unpack, get_args
 
-from PIL import Image
-
 from ...spaces.errors import DataError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..settings import SkippedFile
 from .dataset import SIZE, Dataset, Reading, open_folder, read_as
-from .decode import FORMATS
 from .folder import Candidate, Layout, printable
 from .groups import group_rows
 from .images import decode_all
 from .labels import count_unnamed
 from .lookalikes import lookalikes_of
+from .readers import UnreadableImageError, open_image
 from .splits import Split
 
 MOST_MEASURED = 2000
@@ -92,6 +90,8 @@ class Inspection:
         duplicates: Groups of files of the same picture, the worst kind first.
         lookalikes: Groups of different pictures that show the same, the worst kind first; of files of one picture the first.
         skipped: Files that a search leaves out, and why.
+        remarks: Files that a search uses though there is something odd about them, and what, ``{path: remark}``.
+        depth: Bits that the 16-bit greyscale images use; 0 where there are none.
         sizes: Of the images; None where none can be read.
         dataset: As a search would use it; None where it cannot.
         problem: Why it cannot; empty where it can.
@@ -106,6 +106,8 @@ class Inspection:
     duplicates: tuple[Duplicates, ...]
     lookalikes: tuple[Duplicates, ...]
     skipped: tuple[SkippedFile, ...]
+    remarks: dict[str, str]
+    depth: int
     sizes: Sizes | None
     dataset: Dataset | None
     problem: str
@@ -161,6 +163,8 @@ def inspect_folder(
         duplicates=duplicates(usable),
         lookalikes=lookalikes(usable, pairs),
         skipped=dataset.skipped if dataset else (*held.skipped, *unreadable),
+        remarks={printable(file.path): text for file, text in zip(held.candidates, decoded.remarks, strict=True) if text},
+        depth=decoded.depth,
         sizes=measure(held.root, [file for file, _ in usable]),
         dataset=dataset,
         problem=problem,
@@ -209,11 +213,11 @@ def measure(root: Path, files: Sequence[Candidate]) -> Sizes | None:
     formats: Counter[str] = Counter()
     for file in files[::step]:
         try:
-            with Image.open(root / file.path, formats=FORMATS) as image:
+            with (root / file.path).open("rb") as opened, open_image(opened) as image:
                 widths.append(image.width)
                 heights.append(image.height)
                 formats[str(image.format)] += 1
-        except OSError:
+        except (OSError, SyntaxError, UnreadableImageError):
             # It has been decoded, now or by an earlier run, and has gone or changed since.
             continue
     if not widths:

@@ -27,7 +27,8 @@ from typing import NoReturn, Unpack
 from ...spaces.errors import DataError, OptionError
 from ...spaces.files import find_file
 from ..settings import LayoutOptions, SkippedFile
-from .folder import LEAVES, Candidate, Layout, printable, scan, summary, unfit
+from .folder import LEAVES, Candidate, Layout, printable, scan, summary
+from .formats import unfit
 from .listing import entries, is_picture
 from .spellings import plain
 from .splits import Split, split_of
@@ -186,7 +187,7 @@ class _Labels:
             return f"cannot be read ({getattr(error, 'strerror', None) or error})"
         if not stat.S_ISREG(status.st_mode):
             return "not a regular file"
-        return unfit(relative, status.st_size) or status
+        return unfit(path, status.st_size) or status
 
     def _stays(self, path: str, *, linked: bool) -> bool:
         """Whether a file really lies in the data folder."""

@@ -18,6 +18,7 @@ from ...spaces.errors import OptionError, StudyError
 from ...spaces.quiet import import_keras
 from ...spaces.recipe import Technique
 from ..data.dataset import Dataset
+from ..data.images import depth_of
 from ..events import Listener, ignore
 from ..predict import metadata as meta
 from ..predict.formats import Format, Quantize, check_installed, choose_format
@@ -115,7 +116,7 @@ def export_model(
     dataset = study_data(store.settings, data, cache_dir, listener)
     if model.refit:
         model = refitted(store, model, dataset, cache_dir, listener)
-    about = describe(store, model, form, quantize, resizes=resizes)
+    about = describe(store, model, form, quantize, depth=depth_of(dataset.images_folder), resizes=resizes)
     folder = study_folder(store.settings, data, cache_dir)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as drafts:
@@ -160,8 +161,10 @@ def chosen_model(store: StudyStore, technique: Technique, *, refit: bool) -> Kep
         )
 
 
-def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quantize, *, resizes: bool = False) -> dict[str, Any]:
-    """What an export says of itself, fit for JSON."""
+def describe(
+    store: StudyStore, model: KeptModel, form: Format, quantize: Quantize, *, depth: int = 16, resizes: bool = False
+) -> dict[str, Any]:
+    """What an export says of itself, fit for JSON; ``depth`` is that by which 16-bit greyscale images were scaled."""
     settings = store.settings
     return {
         "schema": meta.SCHEMA,
@@ -171,7 +174,14 @@ def describe(store: StudyStore, model: KeptModel, form: Format, quantize: Quanti
         "format": form,
         "quantize": quantize,
         "classes": list(settings.data.classes),
-        "input": {"size": settings.size, "resize": resizes, "channels": "RGB", "range": [0, 255], "layout": "NHWC"},
+        "input": {
+            "size": settings.size,
+            "resize": resizes,
+            "channels": "RGB",
+            "range": [0, 255],
+            "layout": "NHWC",
+            "depth": depth,
+        },
         "output": "probabilities",
         "backbone": {"name": "MobileNetV2", "alpha": settings.alpha, "weights": Path(settings.weights).name},
         "technique": str(model.recipe.technique),

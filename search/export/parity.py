@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-from ..data.decode import FORMATS
+from ..data.readers import open_image
 from ..machine.devices import cores
 from ..machine.paths import folder_bytes
 from ..predict.formats import Quantize
@@ -170,7 +170,7 @@ def measure_originals(predictor: Predictor, files: Sequence[Path], expected: NDA
 
 def _pixels(file: Path) -> NDArray[np.uint8] | None:
     """An image at its own size, read as the model card says; None of one that is too large."""
-    with Image.open(file, formats=FORMATS) as image:
+    with file.open("rb") as opened, open_image(opened) as image:
         if image.width * image.height > MOST_PIXELS:
             return None
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))

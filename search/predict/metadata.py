@@ -18,6 +18,7 @@ from typing import Any
 
 from ...spaces.backbone.spec import MAX_SIZE, MIN_SIZE
 from ...spaces.errors import ModelError
+from ..data.colours import DEPTHS
 from .formats import Format
 
 SCHEMA = 1
@@ -78,13 +79,14 @@ def read(path: Path, form: Format, properties: Mapping[str, str]) -> Metadata:
     try:
         metadata = json.loads(text)
         classes, size = metadata["classes"], metadata["input"]["size"]
+        depth = metadata["input"].get("depth", 16)
         later = metadata["schema"] > SCHEMA
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path) from error
     if later:
         raise ModelError(f"{path} was exported by a later version of tlsearch. Update tlsearch.")
     named = isinstance(classes, list) and len(classes) >= 2 and all(isinstance(name, str) for name in classes)
-    if not named or not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:
+    if not named or not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE or depth not in DEPTHS:
         raise _damaged(path)
     return dict(metadata)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import DataError, OptionError
 from ..data.decode_pool import decode_file
-from ..data.listing import SUFFIXES
+from ..data.formats import unfit
+from ..data.listing import entries
 from ..machine.devices import cores
 from .metadata import Metadata, read
 from .runtimes import format_of, open_runtime
@@ -42,7 +44,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An image that could not be read, and why, in a few plain words."""
+    """A file that is no image or could not be read, and why, in a few plain words."""
 
     path: Path
     reason: str
@@ -83,6 +85,7 @@ class Predictor:
         self.classes: tuple[str, ...] = tuple(self.metadata["classes"])
         self.size: int = self.metadata["input"]["size"]
         self.resizes = self.metadata["input"].get("resize") is True
+        self._depth: int = self.metadata["input"].get("depth", 16)
         self.runtime = self._runtime.name
 
     def predict(self, images: NDArray[Any], *, batch_size: int = BATCH) -> NDArray[np.float32]:
@@ -111,7 +114,8 @@ class Predictor:
     def predict_files(self, paths: Iterable[Path | str], *, batch_size: int = BATCH) -> Iterator[Prediction | Unreadable]:
         """A prediction for each image, in the order of ``paths``; folders are gone through with their subfolders.
 
-        An image that cannot be read gives an `Unreadable` in its place. Memory does not grow with the number of images.
+        A file that is no image, or cannot be read, gives an `Unreadable` in its place. Memory does not grow with the number of
+        images.
 
         Args:
             paths: Files of images, and folders.
@@ -144,7 +148,7 @@ class Predictor:
         if isinstance(item, Unreadable):
             return item.path, item.reason
         # Also for a model that resizes: it leaves what is squashed already as it is, and a huge photograph costs no memory.
-        result = decode_file(item, self.size)
+        result = decode_file(item, self.size, self._depth)
         return item, result if isinstance(result, str) else result.pixels
 
     def _prediction(self, path: Path, probabilities: NDArray[np.float32]) -> Prediction:
@@ -153,27 +157,46 @@ class Predictor:
 
 
 def list_images(paths: Iterable[Path | str]) -> Iterator[Path | Unreadable]:
-    """Files as they are named, folders as the images in them and in their subfolders, by name; hidden ones left out."""
+    """Files as they are named, folders as what is in them and in their subfolders, by name.
+
+    Whatever in a folder is no image is an `Unreadable`, but what a search leaves out without a word: hidden files, and the
+    thumbnails and bins of network drives.
+    """
     for path in map(Path, paths):
         if path.is_dir():
-            yield from _images_in(path)
+            yield from _files_in(path)
         else:
             yield path if path.exists() else Unreadable(path, "no such file")
 
 
-def _images_in(path: Path) -> Iterator[Path | Unreadable]:
-    failed: list[Unreadable] = []
-
-    def note(error: OSError) -> None:
-        failed.append(Unreadable(Path(error.filename), f"cannot be read ({error.strerror})"))
-
-    empty = True
-    for folder, folders, files in os.walk(path, onerror=note):
-        folders[:] = sorted(inner for inner in folders if not inner.startswith("."))
-        for file in sorted(files):
-            if not file.startswith(".") and os.path.splitext(file)[1].lower() in SUFFIXES:
+def _files_in(path: Path) -> Iterator[Path | Unreadable]:
+    empty, folders = True, [path]
+    while folders:
+        folder = folders.pop()
+        inner: list[Path] = []
+        try:
+            within = entries(folder)
+        except OSError as error:
+            within, empty = [], False
+            yield Unreadable(folder, f"cannot be read ({error.strerror})")
+        for entry in within:
+            if entry.is_dir(follow_symlinks=False):
+                inner.append(folder / entry.name)
+            else:
                 empty = False
-                yield Path(folder) / file
-    yield from failed
-    if empty and not failed:
+                reason = _unfit(entry)
+                yield Unreadable(folder / entry.name, reason) if reason else folder / entry.name
+        folders += reversed(inner)
+    if empty:
         yield Unreadable(path, "a folder without images")
+
+
+def _unfit(entry: os.DirEntry[str]) -> str | None:
+    """Why what lies in a folder is no image, as far as its name or its first bytes tell."""
+    try:
+        status = entry.stat()
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if stat.S_ISDIR(status.st_mode):
+        return "a link to a folder: name the folder itself"
+    return unfit(entry.path, status.st_size) if stat.S_ISREG(status.st_mode) else "not a regular file"

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tlsearch.search.data.decode import UnreadableImageError, decode
+from tlsearch.search.data.decode import decode
+from tlsearch.search.data.readers import UnreadableImageError
 
 from .mutate import mutants, seeds
 
@@ -107,7 +108,7 @@ def _decode_files(
         path.write_bytes(data)
         began = time.perf_counter()
         try:
-            pixels, digest, _ = decode(path, SIZE)
+            pixels, digest, *_ = decode(path, SIZE)
             sound = pixels.shape == (SIZE, SIZE, 3) and pixels.dtype == "uint8" and len(digest) == 32
             outcome, detail = ("decoded", "") if sound else ("wrong", f"pixels {pixels.shape} {pixels.dtype}")
         except UnreadableImageError as error:
@@ -144,12 +145,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600, help="for each format, at most")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    print("format   files  decoded  refused  crashes  wrong  slowest  most memory")
+    print("format     files  decoded  refused  crashes  wrong  slowest  most memory")
     for form in seeds():
         with tempfile.TemporaryDirectory() as folder:
             tally = fuzz(form, arguments.files, Path(folder), seed=arguments.seed, seconds=arguments.seconds)
         print(
-            f"{form:6} {tally.files:7,} {tally.decoded:8,} {tally.refused:8,} {tally.crashes:8} {len(tally.wrong):6} "
+            f"{form:8} {tally.files:7,} {tally.decoded:8,} {tally.refused:8,} {tally.crashes:8} {len(tally.wrong):6} "
             f"{tally.slowest:6.2f} s {tally.peak / 1e6:8.0f} MB",
             *tally.wrong[:5],
             flush=True,

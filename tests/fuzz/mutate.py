@@ -6,9 +6,10 @@ import io
 import random
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 INTERESTING = [0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF]
 
@@ -42,6 +43,37 @@ def seeds() -> dict[str, list[bytes]]:
         ],
         "BMP": [_encode(rgb, "BMP"), _encode(palette, "BMP"), _encode(rgb, "DIB"), _encode(grey, "BMP"), _rle_bmp()],
         "GIF": [_encode(palette, "GIF"), _encode(frames[0], "GIF", save_all=True, append_images=frames[1:], transparency=0)],
+        "TIFF": [
+            *(_encode(rgb, "TIFF", compression=name, exif=exif) for name in ("raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg")),
+            *(_encode(grey, "TIFF", compression=name) for name in ("packbits", "lzma", "zstd")),
+            *(_encode(grey.convert("1"), "TIFF", compression=name) for name in ("group3", "group4", "tiff_ccitt")),
+            _encode(rgba, "TIFF", compression="tiff_lzw"),
+            _encode(palette, "TIFF"),
+            _encode(deep, "TIFF"),
+            _encode(rgb.convert("CMYK"), "TIFF", compression="tiff_lzw"),
+            _encode(rgb, "TIFF", save_all=True, append_images=frames[1:]),
+        ],
+        "PPM": [
+            _encode(rgb, "PPM"),
+            _encode(grey, "PPM"),
+            _encode(grey.convert("1"), "PPM"),
+            _encode(deep, "PPM"),
+            b"P5 37 24 100\n" + bytes(range(100)) * 9,
+            b"P3 4 4 255\n" + b"12 200 7 " * 16,
+        ],
+        "AVIF": [
+            _encode(rgb, "AVIF", speed=10, exif=exif),
+            _encode(rgba, "AVIF", speed=10),
+            _encode(rgb, "AVIF", speed=10, save_all=True, append_images=frames[1:]),
+        ],
+        "JPEG2000": [
+            _encode(rgb, "JPEG2000"),
+            _encode(rgba, "JPEG2000", irreversible=True),
+            _encode(deep, "JPEG2000"),
+            _encode(grey, "JPEG2000", no_jp2=True, tile_size=(16, 16)),
+        ],
+        **_heif(rgb, rgba),
+        "ICC": [_encode(rgb, form, icc_profile=_wide_profile()) for form in ("PNG", "TIFF", "JPEG")],
         "WEBP": [
             _encode(rgb, "WEBP", quality=80, exif=exif),
             _encode(rgba, "WEBP", lossless=True),
@@ -75,10 +107,33 @@ def _mend_checksums(data: bytearray) -> None:
         at = end + 4
 
 
-def _encode(image: Image.Image, form: str, **options: object) -> bytes:
+def _encode(image: Image.Image, form: str, **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, form, **options)
+    # Of copies: an image remembers the options of its last JPEG.
+    if further := options.pop("append_images", None):
+        options["append_images"] = [one.copy() for one in further]
+    image.copy().save(out, form, **options)
     return out.getvalue()
+
+
+def _heif(*images: Image.Image) -> dict[str, list[bytes]]:
+    """Files of HEIC; none where the extra ``heic`` is not installed."""
+    try:
+        from pillow_heif import from_pillow
+    except ImportError:
+        return {}
+    files = []
+    for image in images:
+        out = io.BytesIO()
+        from_pillow(image).save(out, quality=50)
+        files.append(out.getvalue())
+    return {"HEIF": files}
+
+
+def _wide_profile() -> bytes:
+    """An ICC profile that is not known for that of sRGB."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace("sRGB".encode("utf-16-be"), "Wide".encode("utf-16-be"))
 
 
 def _rle_bmp() -> bytes:

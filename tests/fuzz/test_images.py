@@ -2,7 +2,7 @@
 
 import pytest
 
-from tlsearch.search.data.decode import MAX_MEMORY
+from tlsearch.search.data.readers import MAX_MEMORY
 
 from ..platforms import needs
 from .images import fuzz

@@ -11,8 +11,9 @@ import sys
 import pytest
 from PIL import Image
 
-from tlsearch.search.data.decode import MAX_MEMORY, UnreadableImageError, decode
+from tlsearch.search.data.decode import decode
 from tlsearch.search.data.folder import scan
+from tlsearch.search.data.readers import MAX_MEMORY, UnreadableImageError
 
 from ..platforms import needs
 from .names import NAMES, as_file_name
@@ -113,7 +114,8 @@ def test_a_bomb_takes_no_more_memory_than_is_allowed(tmp_path, name, side):
     Image.new(mode, (side, side)).save(tmp_path / name, **options)
     code = (
         "import sys; from pathlib import Path\n"
-        "from tlsearch.search.data.decode import UnreadableImageError, decode\n"
+        "from tlsearch.search.data.decode import decode\n"
+        "from tlsearch.search.data.readers import UnreadableImageError\n"
         "status = lambda: int(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1]) << 10\n"
         "before = status()\n"
         "try: decode(Path(sys.argv[1]), 32)\nexcept UnreadableImageError: pass\n"

@@ -4,16 +4,19 @@ import hashlib
 import io
 import struct
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tlsearch.search.data import decode as decode_module
-from tlsearch.search.data.decode import MAX_BYTES, MAX_PIXELS, UnreadableImageError, decode
+from tlsearch.search.data import formats, readers
+from tlsearch.search.data.decode import MAX_BYTES, decode
+from tlsearch.search.data.readers import MAX_PIXELS, UnreadableImageError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -43,6 +46,17 @@ def assert_colours(pixels: np.ndarray, left: tuple[int, ...], right: tuple[int, 
         (".bmp", {}, 0),
         (".gif", {}, 0),
         (".webp", {"lossless": True}, 0),
+        (".tif", {}, 0),
+        (".tif", {"compression": "tiff_lzw"}, 0),
+        (".tif", {"compression": "tiff_adobe_deflate"}, 0),
+        (".tif", {"compression": "packbits"}, 0),
+        (".tif", {"compression": "zstd"}, 0),
+        (".tif", {"compression": "lzma"}, 0),
+        (".tif", {"compression": "jpeg", "quality": 95}, 3),
+        (".ppm", {}, 0),
+        (".avif", {"quality": 95}, 6),
+        (".jp2", {}, 0),
+        (".j2k", {}, 0),
         (".jpg", {"quality": 95}, 3),
         (".jpg", {"quality": 95, "progressive": True}, 3),
     ],
@@ -87,6 +101,144 @@ def test_a_large_photograph_is_reduced_with_little_loss(tmp_path, pictures):
 
     # Decoded at an eighth of the size, then reduced in steps: that differs from one exact step by rounding and JPEG noise.
     assert np.abs(pixels - expected).mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("form", "mode", "left", "right", "seen"),
+    [
+        ("TIFF", "RGBA", (*RED, 0), (*RED, 255), (WHITE, RED)),
+        ("TIFF", "L", (10,), (200,), ((10,) * 3, (200,) * 3)),
+        ("TIFF", "1", (0,), (1,), ((0,) * 3, WHITE)),
+        ("TIFF", "CMYK", (0, 255, 255, 0), (255, 255, 0, 0), (RED, BLUE)),
+        ("PPM", "L", (10,), (200,), ((10,) * 3, (200,) * 3)),
+        ("PPM", "1", (0,), (1,), ((0,) * 3, WHITE)),
+        ("JPEG2000", "RGBA", (*RED, 0), (*RED, 255), (WHITE, RED)),
+        ("AVIF", "RGBA", (*GREEN, 0), (*GREEN, 255), (WHITE, GREEN)),
+    ],
+)
+def test_modes_of_formats(tmp_path, form, mode, left, right, seen):
+    pixels = decoded(halves(left, right, mode), tmp_path / "image", format=form)
+
+    assert_colours(pixels, *seen, tolerance=6 if form == "AVIF" else 1)
+
+
+def test_heic(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(halves(RED, BLUE)).save(tmp_path / "image.jpg", quality=95)
+
+    assert_colours(decode(tmp_path / "image.jpg", 32).pixels, RED, BLUE, 8)
+
+
+def test_heic_without_its_extra_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "reads_heif", lambda: False)
+    (tmp_path / "image.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+
+    with pytest.raises(UnreadableImageError, match=r'pip install "tlsearch\[heic\]"'):
+        decode(tmp_path / "image.jpg", 8)
+
+
+def tiled_tiff() -> bytes:
+    """A grey TIFF of two tiles, black and white, which Pillow reads and does not write."""
+    entries = [(256, 32), (257, 16), (258, 8), (259, 1), (262, 1), (277, 1), (322, 16), (323, 16)]
+    at = 8 + 2 + 12 * (len(entries) + 2) + 4
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    tags += struct.pack("<HHII", 324, 4, 2, at) + struct.pack("<HHII", 325, 4, 2, at + 8)
+    places = struct.pack("<4I", at + 16, at + 16 + 256, 256, 256)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries) + 2) + tags + bytes(4) + places + bytes(256) + b"\xff" * 256
+
+
+def test_a_tiff_in_tiles(tmp_path):
+    (tmp_path / "image.tif").write_bytes(tiled_tiff())
+
+    assert_colours(decode(tmp_path / "image.tif", 32).pixels, (0, 0, 0), WHITE)
+
+
+def test_what_counts_are_the_pixels_that_are_decoded_of_a_jpeg(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    for name in ("image.jpg", "image.png"):
+        halves(RED, BLUE).save(tmp_path / name, quality=95)
+
+    assert_colours(decode(tmp_path / "image.jpg", 8).pixels, RED, BLUE, 3)
+    for name, size in (("image.jpg", 32), ("image.png", 8)):
+        with pytest.raises(UnreadableImageError, match="pixels"):
+            decode(tmp_path / name, size)
+
+
+def test_what_a_jpeg_in_several_scans_takes_does_not_shrink_with_it(tmp_path, monkeypatch):
+    halves(RED, BLUE, size=(640, 640)).save(tmp_path / "image.jpg", progressive=True)
+    # 80 × 80 pixels of eight bytes each, and half of three bytes a pixel of the whole.
+    for limit, outcome in ((80 * 80 * 8 + 640 * 640 * 3, nullcontext()), (500_000, pytest.raises(UnreadableImageError))):
+        monkeypatch.setattr(readers, "MAX_MEMORY", limit)
+        with outcome:
+            decode(tmp_path / "image.jpg", 32)
+
+
+@pytest.mark.parametrize("place", [0, -12])
+def test_much_text_in_a_png_does_no_harm(tmp_path, place):
+    data = encoded(halves(RED, BLUE), "PNG")
+    text = b"zTXtnote\0\0" + zlib.compress(bytes(2 << 20))
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    at = 33 if place == 0 else len(data) - 12
+    (tmp_path / "image.png").write_bytes(data[:at] + chunk + data[at:])
+
+    assert_colours(decode(tmp_path / "image.png", 32).pixels, RED, BLUE)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "remark"),
+    [
+        (halves(RED, BLUE), {}, ""),
+        (halves(RED, BLUE), {"save_all": True, "append_images": [halves(BLUE, RED)]}, "the first of several pages"),
+        (halves(RED, RED), {}, "one colour only"),
+        (Image.new("RGB", (1, 1)), {}, "a single pixel"),
+        (halves(RED, BLUE, size=(82, 4)), {}, "82 × 4 pixels: one side is more than 20 times the other"),
+        (halves(RED, BLUE, size=(80, 4)), {}, ""),
+    ],
+)
+def test_odd_images_are_remarked_on(tmp_path, image, options, remark):
+    image.save(tmp_path / "image.tif", **options)
+
+    assert decode(tmp_path / "image.tif", 8).remark == remark
+
+
+def test_nothing_is_printed_of_a_broken_tiff(tmp_path, capfd):
+    data = bytearray(encoded(halves(RED, BLUE), "TIFF", compression="tiff_lzw"))
+    data[8:200] = b"\xff" * 192
+    (tmp_path / "image.tif").write_bytes(data)
+
+    with pytest.raises(UnreadableImageError):
+        decode(tmp_path / "image.tif", 8)
+    assert capfd.readouterr() == ("", "")
+
+
+class TestColours:
+    def test_those_of_another_profile_become_srgb(self, tmp_path):
+        data = self.profile()
+        pixels = decoded(halves((100, 150, 100), (128, 128, 128)), tmp_path / "image.png", icc_profile=data)
+
+        # By the matrices of both: a greener green.
+        assert_colours(pixels, (81, 151, 95), (128, 128, 128), 2)
+
+    @pytest.mark.parametrize("profile", [b"rubbish", bytes(16) + b"RGB rubbish", None])
+    def test_without_a_sound_profile_they_stay(self, tmp_path, profile):
+        data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() if profile is None else profile
+        pixels = decoded(halves((100, 150, 100), (128, 128, 128)), tmp_path / "image.png", icc_profile=data)
+
+        assert_colours(pixels, (100, 150, 100), (128, 128, 128))
+
+    def profile(self) -> bytes:
+        """That of sRGB with the primaries of Display P3, as they are kept: adapted to D50."""
+        data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+        colours = {b"rXYZ": (0.5151, 0.2412, -0.0011), b"gXYZ": (0.2920, 0.6922, 0.0419), b"bXYZ": (0.1571, 0.0666, 0.7841)}
+        for number in range(int.from_bytes(data[128:132], "big")):
+            tag, at, _ = struct.unpack_from(">4sII", data, 132 + 12 * number)
+            if tag in colours:
+                struct.pack_into(">3i", data, at + 8, *(round(value * 65536) for value in colours[tag]))
+            elif tag == b"desc":
+                text = data.find("sRGB".encode("utf-16-be"), at)
+                data[text : text + 8] = "Wide".encode("utf-16-be")
+        return bytes(data)
 
 
 class TestModes:
@@ -189,10 +341,24 @@ class TestExif:
         assert_colours(pixels, RED, BLUE, 3)
 
 
-def encoded(image: Image.Image, format: str) -> bytes:
+def encoded(image: Image.Image, format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format)
+    image.save(buffer, format, **options)
     return buffer.getvalue()
+
+
+def raw_photo() -> bytes:
+    """What most cameras write: a TIFF whose first page is a small copy of the picture."""
+    buffer = io.BytesIO()
+    halves(RED, BLUE).save(buffer, "TIFF", tiffinfo={254: 1})
+    return buffer.getvalue()
+
+
+def large_tile() -> bytes:
+    """A TIFF of 64 × 64 pixels with a tile of 20,000 × 20,000."""
+    entries = [(256, 64), (257, 64), (258, 8), (259, 8), (262, 1), (277, 1), (322, 20000), (323, 20000), (324, 8), (325, 9)]
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + tags + bytes(4)
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -209,10 +375,15 @@ class TestUnreadable:
     @pytest.mark.parametrize(
         ("data", "reason"),
         [
-            pytest.param(b"", "not an image, or a damaged one", id="empty"),
-            pytest.param(b"just some text", "not an image, or a damaged one", id="text"),
-            pytest.param(b"\xff\xd8\xff\xe0", "not an image, or a damaged one", id="a JPEG's first bytes"),
-            pytest.param(encoded(halves(RED, BLUE), "TIFF"), "not an image, or a damaged one", id="another format"),
+            pytest.param(b"", "^not an image$", id="empty"),
+            pytest.param(b"just some text", "^not an image$", id="text"),
+            pytest.param(b"\xff\xd8\xff\xe0", "damaged", id="a JPEG's first bytes"),
+            pytest.param(b"8BPS\0\1", "PSD images are not read: convert", id="another format"),
+            pytest.param(encoded(halves(RED, BLUE), "TIFF")[:60], "damaged", id="TIFF cut short"),
+            pytest.param(encoded(Image.new("F", (9, 9)), "TIFF"), "save it with 8 or 16 bits", id="floating-point numbers"),
+            pytest.param(encoded(Image.new("I", (9, 9), -5), "TIFF"), "save it with 8 or 16 bits", id="negative numbers"),
+            pytest.param(raw_photo(), "a camera's raw file: convert it to JPEG or PNG", id="a raw photograph"),
+            pytest.param(large_tile(), "MiB to decode", id="a TIFF with a tile of a gigabyte"),
             pytest.param(encoded(halves(RED, BLUE), "JPEG")[:700], "damaged", id="JPEG cut short"),
             pytest.param(encoded(halves(RED, BLUE), "PNG")[:60], "damaged", id="PNG cut short"),
             pytest.param(encoded(halves(RED, BLUE), "BMP")[:600], "damaged", id="BMP cut short"),
@@ -248,7 +419,7 @@ class TestUnreadable:
             decode(tmp_path / name, 32)
 
     def test_too_little_memory(self, tmp_path, monkeypatch):
-        def exhaust(data, size):
+        def exhaust(data, size, depth):
             raise MemoryError
 
         monkeypatch.setattr(decode_module, "_decode", exhaust)
@@ -260,7 +431,7 @@ class TestUnreadable:
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.sampled_from(["JPEG", "PNG", "BMP", "GIF", "WEBP"]),
+    st.sampled_from(["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000"]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
     st.floats(0.3, 1),
 )

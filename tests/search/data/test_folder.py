@@ -63,7 +63,24 @@ def test_candidates_and_skipped_come_in_the_order_of_their_paths(make_folder):
         assert [file.path for file in files] == sorted(file.path for file in files)
 
 
-@pytest.mark.parametrize("name", ["0.JPG", "0.jpeg", "0.jfif", "0.bmp", "0.GIF", "0.webp", "猫 ё́ 🐈.png", "a\nb.png"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "0.JPG",
+        "0.jpeg",
+        "0.jfif",
+        "0.bmp",
+        "0.GIF",
+        "0.webp",
+        "0.TIF",
+        "0.pgm",
+        "0",
+        "0.nef",
+        "0.bak",
+        "猫 ё́ 🐈.png",
+        "a\nb.png",
+    ],
+)
 def test_names_of_images(make_folder, name):
     root = make_folder({"cats": 1})
     (root / "cats" / "0.png").rename(root / "cats" / name)
@@ -86,7 +103,8 @@ def test_hidden_and_system_files_are_not_even_listed(make_folder, name):
     [
         ("cats/notes.txt", "not an image file"),
         ("cats/no-suffix", "not an image file"),
-        ("cats/photo.HEIC", "HEIC images are not read: convert them to JPEG or PNG"),
+        ("cats/a.mp4", "not an image file"),
+        ("cats/photo.nef", "NEF images are not read: convert them to JPEG or PNG"),
         ("loose.png", "not in a class folder"),
     ],
 )

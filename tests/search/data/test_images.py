@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tlsearch.search.data import images
 from tlsearch.search.data.decode import decode
 from tlsearch.search.data.folder import scan
-from tlsearch.search.data.images import Decoded, decode_all, find_decoded, open_images
+from tlsearch.search.data.images import Decoded, decode_all, depth_of, find_decoded, open_images
 from tlsearch.search.events import Event, PhaseAdvanced, PhaseEnded, PhaseStarted, ignore
 from tlsearch.spaces.errors import DataError
 
@@ -284,9 +285,64 @@ class TestInterruption:
             decode_all(layout.root, layout.candidates, SIZE, tmp_path / "cache", 0, ignore)
 
 
+class TestDepth:
+    """Of 16-bit greyscale images."""
+
+    def write(self, path: Path, largest: int) -> None:
+        values = np.full((8, 8), largest // 2, np.uint16)
+        values[:, 4:] = largest
+        Image.fromarray(values).save(path)
+
+    @pytest.mark.parametrize(
+        ("largest", "depth"), [(255, 8), (256, 10), (1023, 10), (4095, 12), (9000, 14), (16384, 16), (65535, 16)]
+    )
+    def test_all_are_scaled_by_what_the_set_uses(self, make_folder, decode_folder, largest, depth):
+        root = make_folder({"cats": 3})
+        self.write(root / "cats/0.png", largest // 4)
+        self.write(root / "cats/1.png", largest)
+        decoded, events = decode_folder(root)
+        pixels = rows(decoded).astype(int)
+
+        assert decoded.depth == depth_of(decoded.folder) == depth
+        for row, brightest in ((0, largest // 4), (1, largest)):
+            assert abs(pixels[row].max() - 255 * brightest / (2**depth - 1)) <= 1
+        assert np.array_equal(pixels[2], decode(root / "cats/2.png", SIZE).pixels)
+        assert decoded.pixels[1] == decode(root / "cats/1.png", SIZE, depth).pixels_digest
+        assert isinstance(events[-2], PhaseAdvanced) and events[-2].done == (3 if depth == 16 else 6)
+        assert decode_folder(root) == (decoded, [])
+
+    def test_only_shards_with_such_images_are_decoded_again(self, make_folder, decode_folder, monkeypatch):
+        monkeypatch.setattr(images, "SHARD_BYTES", 2 * SIZE * SIZE * 3)
+        root = make_folder({"cats": 6})
+        self.write(root / "cats/1.png", 4095)
+        decoded, events = decode_folder(root)
+
+        assert [event.done for event in events if isinstance(event, PhaseAdvanced)][-1] == 6 + 2
+        assert rows(decoded)[1].max() == 255
+
+    def test_what_an_interrupted_run_has_scaled_otherwise_is_made_anew(self, make_folder, decode_folder, monkeypatch):
+        monkeypatch.setattr(images, "SHARD_BYTES", 2 * SIZE * SIZE * 3)
+        root = make_folder({"cats": 4})
+        self.write(root / "cats/1.png", 4095)
+        self.write(root / "cats/3.png", 1023)
+        whole, _ = decode_folder(root)
+        pixels = rows(whole)
+        # As a run leaves it that was killed before it came to the second round.
+        (whole.folder / "index.json").unlink()
+        record = json.loads((whole.folder / "00000.json").read_text())
+        (whole.folder / "00000.json").write_text(json.dumps({**record, "depth": 16}))
+
+        assert decode_folder(root)[0] == whole
+        assert np.array_equal(rows(whole), pixels)
+
+    def test_none_has_no_depth(self, make_folder, decode_folder):
+        decoded, _ = decode_folder(make_folder({"cats": 2}))
+        assert (decoded.depth, depth_of(decoded.folder)) == (0, 16)
+
+
 def test_what_is_recorded_is_plain_json(make_folder, decode_folder):
     decoded, _ = decode_folder(make_folder({"cats": 1}))
     record = json.loads((decoded.folder / "00000.json").read_text())
 
     assert (record["digests"], record["reasons"]) == ([*decoded.digests], [None])
-    assert json.loads((decoded.folder / "index.json").read_text()) == {"size": SIZE, "rows": [1]}
+    assert json.loads((decoded.folder / "index.json").read_text()) == {"size": SIZE, "rows": [1], "depth": 0}

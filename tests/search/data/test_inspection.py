@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 from PIL import Image
 
+from tlsearch.reports.words.inspection import warnings
 from tlsearch.search.data.inspection import inspect_folder
 from tlsearch.spaces.errors import DataError
 
@@ -68,3 +70,17 @@ def test_no_images_are_an_error(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError):
         inspect_folder(tmp_path / name, size=32)
+
+
+def test_odd_pictures_are_remarked_on_and_used(make_folder, tmp_path):
+    root = make_folder({"cats": 5, "dogs": 5})
+    Image.new("RGB", (9, 9)).save(root / "cats/black.png")
+    Image.fromarray(np.arange(0, 4096, 64, dtype=np.uint16).reshape(8, 8)).save(root / "dogs/scan.png")
+    found = inspect_folder(root, size=8, cache_dir=tmp_path / "cache")
+
+    assert found.remarks == {"cats/black.png": "one colour only"}
+    assert (found.depth, found.skipped, found.problem) == (12, (), "")
+    assert [sentence for sentence in warnings(found) if "odd" in sentence or "bits" in sentence] == [
+        "1 picture used though odd: see below why.",
+        "The 16-bit greyscale images use 12 bits at most: 4,095 becomes white in all.",
+    ]

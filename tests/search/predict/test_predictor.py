@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlsearch.search.data.formats import reads_heif
 from tlsearch.search.export import parity as parity_room
 from tlsearch.search.export.parity import OriginalParity, Parity, held_out, measure, measure_originals
 from tlsearch.search.predict import predictor as room
@@ -60,21 +61,60 @@ def test_files_and_folders_in_the_order_given(make, photos):
         ("1.png", "light"),
         ("2.png", "dark"),
         ("3.jpg", None),
+        ("notes.txt", None),
         ("missing.png", None),
         ("a.png", "light"),
         ("notes.txt", None),
     ]
     assert results[0].probability == pytest.approx(250 / 255, abs=1e-5)
     assert [result.reason for result in results if isinstance(result, Unreadable)] == [
-        "not an image, or a damaged one",
+        "not an image",
+        "not an image file",
         "no such file",
-        "not an image, or a damaged one",
+        "not an image",
     ]
+
+
+def test_every_file_of_a_folder_is_named_but_clutter(tmp_path, photos):
+    (photos / "b" / "Thumbs.db").write_bytes(b"x")
+    (photos / "@eaDir").mkdir()
+    (photos / "@eaDir" / "a.png").write_bytes(b"x")
+    (photos / "b" / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (photos / "b" / "photo.nef").write_bytes(b"II*\0")
+    (photos / "b" / "empty.png").touch()
+    (photos / "c").symlink_to(photos / "b")
+    (photos / "d.png").symlink_to(photos / "nowhere")
+    (photos / "scan").write_bytes((photos / "a.png").read_bytes())
+
+    found = [(item.path, item.reason) if isinstance(item, Unreadable) else (item, "") for item in list_images([photos])]
+    told = {path.relative_to(photos).as_posix(): reason for path, reason in found}
+    heic = told.pop("b/photo.heic")
+    assert ("heic" in heic) != reads_heif()
+    assert list(told.items()) == [
+        ("a.png", ""),
+        ("c", "a link to a folder: name the folder itself"),
+        ("d.png", "cannot be read (No such file or directory)"),
+        ("scan", ""),
+        ("b/1.png", ""),
+        ("b/2.png", ""),
+        ("b/3.jpg", ""),
+        ("b/empty.png", "an empty file"),
+        ("b/notes.txt", "not an image file"),
+        ("b/photo.nef", "NEF images are not read: convert them to JPEG or PNG"),
+    ]
+
+
+def test_16_bits_are_scaled_as_the_export_says(make, tmp_path):
+    values = np.full((8, 8), 4095, np.uint16)
+    Image.fromarray(values).save(tmp_path / "scan.png")
+    for about, light in ((ABOUT, 4095 / 65535), ({**ABOUT, "input": {"size": 32, "depth": 12}}, 1)):
+        (prediction,) = make(about=about).predict_files([tmp_path / "scan.png"])
+        assert prediction.probabilities[1] == pytest.approx(light, abs=0.003)
 
 
 def test_batches_are_what_was_asked_for_and_hold_readable_images_only(make, photos):
     predictor = make()
-    results = list(predictor.predict_files([photos] * 3, batch_size=4))
+    results = list(predictor.predict_files([photos] * 3, batch_size=5))
     assert sum(isinstance(result, Prediction) for result in results) == 9
     assert predictor._runtime.batches == [3, 3, 3]
     assert list(make().predict_files([])) == []
@@ -127,6 +167,8 @@ def test_originals_are_read_as_anyone_reads_them(make, photos, monkeypatch):
         ("[]", "metadata cannot be read"),
         ({**ABOUT, "classes": "ab"}, "metadata cannot be read"),
         ({**ABOUT, "input": {"size": 10**9}}, "metadata cannot be read"),
+        ({**ABOUT, "input": {"size": 32, "depth": 99}}, "metadata cannot be read"),
+        ({**ABOUT, "input": [32]}, "metadata cannot be read"),
         ({**ABOUT, "schema": 2}, "later version"),
     ],
 )
