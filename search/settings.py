@@ -73,6 +73,7 @@ class DataSettings:
             and ``test`` are all images: each is tested by one fold.
         drawn: Whether the splits were drawn, not given.
         layout_options: How the files were said to be understood.
+        lookalikes: Whether pictures that look alike were kept on one side of the splits; earlier versions did not.
         remarks: What should be known of how they were understood, in sentences.
         in_memory: Whether the images were arrays, so that ``path`` leads to none of them.
     """
@@ -90,8 +91,14 @@ class DataSettings:
     folds: int = 1
     drawn: bool = False
     layout_options: LayoutOptions = dataclasses.field(default_factory=LayoutOptions)
+    lookalikes: bool = False
     remarks: tuple[str, ...] = ()
     in_memory: bool = False
+
+    @property
+    def understood(self) -> LayoutOptions:
+        """How its files are understood when it is opened again."""
+        return self.layout_options if self.lookalikes else {"group_by": "none", **self.layout_options}
 
     @property
     def images(self) -> int:
@@ -206,6 +213,8 @@ def differences(stored: StudySettings, wanted: StudySettings) -> list[str]:
     elif stored.data.fingerprint != wanted.data.fingerprint:
         was, now = (f"{d.train} + {d.val} + {d.test} images" for d in (stored.data, wanted.data))
         found.append(f"the images or their split have changed ({was}, now {now})")
+        if wanted.data.lookalikes and not stored.data.lookalikes:
+            found.append("look-alikes were parted, now they are kept together (group_by none parts them)")
     if wanted.warm_start is not None and stored.warm_start != wanted.warm_start:
         was = ", ".join(stored.warm_start.studies) if stored.warm_start else "no other study"
         now = ", ".join(wanted.warm_start.studies)

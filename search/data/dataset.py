@@ -127,6 +127,7 @@ class Dataset:
             folds=len(self.folds) or 1,
             drawn=self.drawn,
             layout_options=self.layout_options,
+            lookalikes=self.layout_options.get("group_by") != "none",
             remarks=self.remarks,
             in_memory=self.in_memory,
         )

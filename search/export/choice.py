@@ -106,7 +106,7 @@ def study_data(
             name=name,
             labels=settings.data.labels or None,
             folds=settings.data.folds,
-            **settings.data.layout_options,
+            **settings.data.understood,
         )
     if data.fingerprint != settings.data.fingerprint:
         raise StudyError(

@@ -112,14 +112,22 @@ class Plan:
         demo = self.options.demo
         return write_demo(demo, cache_root(self.search.cache_dir)), f"demo:{demo}"
 
+    def _parts_lookalikes(self) -> bool:
+        """Whether pictures that look alike need not stay on one side of a split.
+
+        The drawings of the built-in set are different ones; and a study that was begun so, as all were in earlier versions,
+        goes on so.
+        """
+        goes_on = not self.options.fresh and not self.options.layout_options.get("group_by") and self.study.exists()
+        return self.folder is None or (goes_on and not self.study.settings().data.lookalikes)
+
     def _reading(self) -> Reading:
         options = self.options
         return {
             "size": self.search.backbone.size,
             "labels": options.labels,
             **options.layout_options,
-            # The drawings of the built-in set are different ones, however alike.
-            **({"group_by": "none"} if self.folder is None else {}),
+            **({"group_by": "none"} if self._parts_lookalikes() else {}),
             "folds": options.folds,
         }
 

@@ -31,7 +31,7 @@ def test_of_many_the_first_are_named(make_folder):
 
 def test_a_class_of_which_nothing_can_be_read_is_named_with_the_remedy(make_folder):
     root = make_folder({"cats": 4, "dogs": 4, "birds": 0})
-    (root / "birds" / "0.heic").write_bytes(b"x")
+    (root / "birds" / "0.nef").write_bytes(b"x")
     with pytest.raises(DataError, match=r"class 'birds' in .*\(1 skipped, such as .*--skip-class birds$"):
         open_folder(root, size=32)
 
@@ -48,7 +48,7 @@ class TestSkipClass:
 
     def test_one_of_which_nothing_can_be_read(self, make_folder):
         root = make_folder({"cats": 4, "dogs": 4, "birds": 0})
-        (root / "birds" / "0.heic").write_bytes(b"x")
+        (root / "birds" / "0.nef").write_bytes(b"x")
         assert open_folder(root, size=32, skip_class=("birds",)).classes == ("cats", "dogs")
 
     def test_one_of_a_file_of_labels(self, make_folder, tmp_path):

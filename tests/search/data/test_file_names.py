@@ -86,7 +86,7 @@ def test_layouts(make_folder, paths, expected, skipped):
 
 def test_an_image_that_is_not_read_counts_for_its_class(make_folder):
     root = named(make_folder({".": 1}), "cat.1.png")
-    for name in ("dog.1.heic", "nameless.heic"):
+    for name in ("dog.1.nef", "nameless.nef"):
         (root / name).write_bytes(b"x")
     assert scan(root, label_from_name=KAGGLE).unread == {"dog"}
 

@@ -97,7 +97,7 @@ def test_a_model_with_the_resize_takes_photographs_as_they_are(made, tmp_path, n
             np.testing.assert_allclose(predictor.predict(pixels, batch_size=4), expected, atol=off)
     large[0].save(tmp_path / "large.png")
     (found,) = predictor.predict_files([tmp_path / "large.png"])
-    pixels, _ = decode(tmp_path / "large.png", 32)
+    pixels = decode(tmp_path / "large.png", 32).pixels
     np.testing.assert_allclose(found.probabilities, trained.predict_on_batch(pixels[None])[0], atol=largest)
 
 
