@@ -109,11 +109,11 @@ def main() -> None:
         began = time.perf_counter()
         clean = find_lookalikes(own)
         seconds = (time.perf_counter() - began) / len(images) * 1000
-        pairs = set(find_lookalikes(np.concatenate([own, squashed(twins)])))
+        pairs = {(one, other) for one, other, _ in find_lookalikes(np.concatenate([own, squashed(twins)]))}
         hits = Counter(
             kind for place, (kind, of) in enumerate(zip(kinds, originals, strict=True)) if (of, len(images) + place) in pairs
         )
-        alike = len({row for pair in clean for row in pair})
+        alike = len({row for *pair, _ in clean for row in pair})
         print(f"{folder.name:16} {len(images):5} pictures, {alike:4} with a look-alike, {seconds:4.1f} s a thousand; "
               + ", ".join(f"{kind} {hits[kind]}" for kind in KINDS), flush=True)  # fmt: skip
         planted += asked.each

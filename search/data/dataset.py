@@ -252,7 +252,7 @@ def assemble(
     labels_of = np.array([number[file.label] for file in files], np.int64)
     options = _layout_options(reading)
     check_parted(layout, [files[row] for row in usable])
-    likely = () if options.get("group_by") == "none" else lookalikes_of(decoded.folder)
+    likely = () if options.get("group_by") == "none" else lookalikes_of(decoded.folder, [file.label for file in files])
     groups = group_rows(len(files), (*alike(pixels), *alike([file.group for file in files]), *likely))
     keys = keys_of(groups, digests)
     folds = folds_of(layout, files, keys, usable, seed, reading.get("folds", 1))

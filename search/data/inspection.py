@@ -146,7 +146,7 @@ def inspect_folder(
     except DataError as error:
         problem = str(error)
     usable = [(file, digest) for file, digest in zip(held.candidates, decoded.pixels, strict=True) if digest is not None]
-    pairs = () if reading.get("group_by") == "none" else lookalikes_of(decoded.folder)
+    pairs = () if reading.get("group_by") == "none" else lookalikes_of(decoded.folder, [file.label for file, _ in usable])
     unreadable = [
         SkippedFile(printable(file.path), reason)
         for file, reason in zip(held.candidates, decoded.reasons, strict=True)

@@ -12,6 +12,8 @@ handwritten digits or cells have little detail to differ in. `docs/leaks.md` say
 from __future__ import annotations
 
 import contextlib
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,9 @@ ROUGH = 0.9
 LEAST, MOST = 0.8, 0.97
 """Correlation of fine detail that makes a pair, at least, and where chance alone comes near to it."""
 
+ACROSS = 0.003
+"""Of the pictures: as many may have a look-alike in another class."""
+
 _RANDOM_PAIRS = 1000
 
 _BLOCK = 1024
@@ -58,25 +63,37 @@ _FURTHEST = np.array([[0.35, 0.25, 0.3], [0.25, 0.35, 0.3]], np.float32)
 """Of a laid-over picture from its place: stretched, sheared, shifted, as parts of half a side."""
 
 
-def lookalikes_of(folder: Path) -> list[tuple[int, int]]:
-    """What `find_lookalikes` finds among the decoded images of a folder, kept there for the next time.
+def lookalikes_of(folder: Path, labels: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of rows that show the same, the smaller first, in order.
+
+    Few pictures have a look-alike in another class. Where many seem to, as signs or digits of few pixels do, they only look the
+    same: then so much is asked for that no more than `ACROSS` of the pictures have one.
+
+    Args:
+        folder: Of the decoded images, where what `find_lookalikes` finds is kept for the next time.
+        labels: The class of each image.
 
     Raises:
         DataError: The decoded images are gone.
     """
     kept = folder / f"lookalikes-{VERSION}.json"
     try:
-        return read_json(kept, list[tuple[int, int]])
+        found = read_json(kept, list[tuple[int, int, float]])
     except (OSError, ValueError):
         found = find_lookalikes(open_images(folder))
         with contextlib.suppress(OSError):
             # It can be found again.
             write_json(kept, found)
-        return found
+    across = sorted((agreement for one, other, agreement in found if labels[one] != labels[other]), reverse=True)
+    allowed = math.ceil(ACROSS * len(labels))
+    least = across[allowed] if len(across) > allowed else 0.0
+    return [(one, other) for one, other, agreement in found if agreement > least]
 
 
-def find_lookalikes(images: Shards) -> list[tuple[int, int]]:
-    """Pairs of rows that show the same, the smaller first, in order; none among fewer than 2 or more than `MOST_IMAGES`.
+def find_lookalikes(images: Shards) -> list[tuple[int, int, float]]:
+    """Pairs of rows that may show the same, the smaller first, in order, and how their fine detail correlates.
+
+    There are none among fewer than 2 or more than `MOST_IMAGES`.
 
     Args:
         images: ``(n, size, size, 3)`` uint8.
@@ -88,15 +105,17 @@ def find_lookalikes(images: Shards) -> list[tuple[int, int]]:
     mean, spread = plain.mean(axis=0), plain.std(axis=0) + 1e-3
     plain, mirrored = (_unit((one - mean) / spread) for one in (plain, mirrored))
     needed = _needed(grey)
-    found: set[tuple[int, int]] = set()
+    found: dict[tuple[int, int], float] = {}
     for other, turned in ((plain, False), (mirrored, True)):
         pairs = _candidates(plain, other)
         for start in range(0, len(pairs), _PAIRS):
             first, second = pairs[start : start + _PAIRS].T
             there = grey[second][:, :, ::-1] if turned else grey[second]
-            same = _agreement(grey[first], there, give_up=ROUGH) >= needed
-            found |= set(zip(first[same].tolist(), second[same].tolist(), strict=True))
-    return sorted(found)
+            agreement = _agreement(grey[first], there, give_up=ROUGH)
+            for one, other, much in zip(first.tolist(), second.tolist(), agreement.tolist(), strict=True):
+                if much >= needed:
+                    found[one, other] = max(round(much, 4), found.get((one, other), 0))
+    return [(one, other, found[one, other]) for one, other in sorted(found)]
 
 
 def _needed(grey: NDArray[np.uint8]) -> float:
