@@ -15,7 +15,7 @@ from typing import Literal, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import OptionError
+from ...spaces.errors import DataError, OptionError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
@@ -23,11 +23,11 @@ from ..settings import DataSettings, LayoutOptions, SkippedFile, TiedImages
 from .checks import check_classes, excluded_rows, without_classes
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
-from .groups import alike, check_parted, group_rows, grouped, keys_of
+from .groups import PARTED, alike, check_parted, draw, group_rows, grouped, keys_of
 from .images import Decoded, decode_all, open_images
 from .labels import read_layout
 from .lookalikes import lookalikes_of
-from .split import FLAT_SHARES, Fold, count_folds, folds_of, split, split_folder
+from .split import Fold, count_folds
 
 SIZE = 160
 """Side of the images, pixels, unless another one is asked for."""
@@ -252,17 +252,17 @@ def assemble(
     labels_of = np.array([number[file.label] for file in files], np.int64)
     options = _layout_options(reading)
     check_parted(layout, [files[row] for row in usable])
-    likely = () if options.get("group_by") == "none" else lookalikes_of(decoded.folder, [file.label for file in files])
-    groups = group_rows(len(files), (*alike(pixels), *alike([file.group for file in files]), *likely))
-    keys = keys_of(groups, digests)
-    folds = folds_of(layout, files, keys, usable, seed, reading.get("folds", 1))
-    if folds:
-        parts = {f"fold {place}": fold.test for place, fold in enumerate(folds)}
-        train = test = np.array(usable, np.int64)
-        val = train[split([keys[row] for row in train], labels_of[train], FLAT_SHARES[:1], seed)[0]]
-    else:
-        train, val, test = split_folder(layout, files, keys, usable, seed)
-        parts = {"train": train, "val": val, "test": test}
+    likely = [] if options.get("group_by") == "none" else lookalikes_of(decoded.folder, [file.label for file in files])
+    known = [*alike(pixels), *alike([file.group for file in files])]
+    remarks, wanted = layout.remarks, reading.get("folds", 1)
+    groups = group_rows(len(files), known + likely)
+    try:
+        folds, (train, val, test) = draw(layout, files, keys_of(groups, digests), usable, seed, wanted)
+    except DataError:
+        groups = group_rows(len(files), known)
+        folds, (train, val, test) = draw(layout, files, keys_of(groups, digests), usable, seed, wanted)
+        remarks += (PARTED,)
+    parts = {f"fold {place}": fold.test for place, fold in enumerate(folds)} or {"train": train, "val": val, "test": test}
     return Dataset(
         path=path,
         classes=classes,
@@ -282,7 +282,7 @@ def assemble(
         drawn="all" in layout.splits,
         groups=groups,
         layout_options=options,
-        remarks=layout.remarks,
+        remarks=remarks,
     )
 
 

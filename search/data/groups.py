@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,13 @@ from numpy.typing import NDArray
 from ...spaces.errors import DataError, OptionError
 from .checks import SPLIT_WORDS
 from .folder import Candidate, Layout
+from .split import FLAT_SHARES, Fold, folds_of, split, split_folder
+
+PARTED = (
+    "So many pictures of a class look alike that no split can keep them on one side: they are parted. If they show the same, "
+    "the test scores prove little."
+)
+"""What is remarked on where a class has too few groups."""
 
 _SHOWN = 3
 
@@ -91,6 +99,23 @@ def keys_of(groups: NDArray[np.int64], digests: Sequence[str]) -> list[str]:
     for group, digest in zip(groups.tolist(), digests, strict=True):
         keys[group] = min(digest, keys.get(group, digest))
     return [keys[group] for group in groups.tolist()]
+
+
+def draw(
+    layout: Layout,
+    files: Sequence[Candidate],
+    keys: Sequence[str],
+    usable: Sequence[int],
+    seed: int,
+    folds: int | Literal["auto"],
+) -> tuple[tuple[Fold, ...], tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """The folds, if any, and rows of training, validation and test; arguments and errors as of `folds_of`."""
+    found = folds_of(layout, files, keys, usable, seed, folds)
+    if not found:
+        return (), split_folder(layout, files, keys, usable, seed)
+    rows = np.array(usable, np.int64)
+    labels = np.unique([files[row].label for row in usable], return_inverse=True)[1]
+    return found, (rows, rows[split([keys[row] for row in usable], labels, FLAT_SHARES[:1], seed)[0]], rows)
 
 
 def check_parted(layout: Layout, files: Sequence[Candidate]) -> None:

@@ -126,3 +126,13 @@ def test_where_many_have_one_in_another_class_only_the_most_alike_count(tmp_path
     # Two across classes, of which one in eight pictures may have one; kept from before.
     monkeypatch.setattr(room, "find_lookalikes", lambda images: pytest.fail("asked again"))
     assert lookalikes_of(tmp_path, ["cat", "cat", "cat", "dog", "cat", "dog", "cat", "cat"]) == [(0, 1), (4, 5)]
+
+
+def test_a_class_whose_pictures_all_look_alike_is_parted_with_a_remark(photos):
+    for file in (photos / "cats").iterdir():
+        file.unlink()
+    for shade in range(8):
+        ImageEnhance.Brightness(scene(0)).enhance(1 - shade / 20).save(photos / "cats" / f"{shade}.png")
+    data = open_folder(photos, size=SIDE)
+    assert "look alike" in " ".join(data.remarks) and len(sides(data)) == 31
+    assert data.settings().remarks == data.remarks
