@@ -78,6 +78,11 @@ def file_size(number: float) -> str:
     return filesize.decimal(int(number))
 
 
+def looks(number: int) -> str:
+    """The verb of so many."""
+    return "looks" if number == 1 else "look"
+
+
 def count(number: int, noun: str) -> str:
     """``1 seed``, ``2 seeds``, ``2 classes``."""
     if number == 1:

@@ -44,16 +44,21 @@ def render_contact(found: Inspection, similarity: Similarity | None) -> str:
             "facts": [(label, value) for label, value in inspection_facts(found, similarity) if "(" not in label],
             "figures_shown": figures,
             "duplicates": _duplicates(found),
-            "duplicates_note": f"The first {MOST_DUPLICATES} of {groups:,} are shown." if groups > MOST_DUPLICATES else "",
+            "duplicates_note": _first_of(groups),
             "doubts": [
                 (literal(one.file), told := f"{literal(one.label)}, or {literal(one.likely)}?", picture(root, one.file, told))
                 for one in (found.doubts or ())[:MOST_DUPLICATES]
             ],
+            "doubts_note": _first_of(len(found.doubts or ())),
             "skipped": Sheet(("file", "reason"), [(file.path, file.reason) for file in found.skipped]),
             "samples": samples,
             "samples_note": f"{len(samples)} of {count(len(classes), 'class')}" if len(samples) < len(classes) else "",
         },
     )
+
+
+def _first_of(number: int) -> str:
+    return f"The first {MOST_DUPLICATES} of {number:,} are shown." if number > MOST_DUPLICATES else ""
 
 
 def _balance(found: Inspection) -> Figure:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
+from ...search.data.groups import PARTED
 from ...search.data.inspection import Duplicates, Inspection, Kind
 from ..answer.dataset import imbalance, imbalance_sentence, rule_of_thumb
 from ..answer.insight import Similarity
-from ..text import and_more, count, file_size, listed, literal
+from ..text import and_more, count, file_size, listed, literal, looks
 
 SHOWN = 8
 """Duplicates and skipped files: so many of them are named."""
@@ -25,7 +26,8 @@ def headline(found: Inspection) -> str:
 
 def warnings(found: Inspection) -> list[str]:
     """What one should look at, in sentences, the worst first."""
-    sentences = [literal(remark) for remark in found.layout.remarks]
+    remarks = found.dataset.remarks if found.dataset else found.layout.remarks
+    sentences = [literal(remark) for remark in remarks]
     labels, leaks, copies = (_of_kind(found.duplicates, kind) for kind in get_args(Kind))
     if labels:
         sentences.append(
@@ -38,15 +40,15 @@ def warnings(found: Inspection) -> list[str]:
         )
     if copies:
         sentences.append(f"{count(len(copies), 'picture')} more than once within a split: each is kept to one side of a split.")
-    mixed, known, similar = (_of_kind(found.lookalikes, kind) for kind in get_args(Kind))
+    mixed, _, similar = (_of_kind(found.lookalikes, kind) for kind in get_args(Kind))
     if mixed:
         sentences.append(f"{count(len(mixed), 'picture')} with look-alikes in another class: see whether the labels are right.")
-    if known and (tied := found.dataset and found.dataset.tied_images()) and tied.seen:
+    if (tied := found.dataset and found.dataset.tied_images()) and tied.seen:
         sentences.append(
-            f"{count(len(tied.seen), 'test image')} look like trained ones: a score on them proves little. The report also "
-            "gives the scores without them."
+            f"{count(len(tied.seen), 'test image')} {looks(len(tied.seen))} like trained ones: a score on them proves little. "
+            "The report also gives the scores without them."
         )
-    if similar or mixed:
+    if (similar or mixed) and PARTED not in remarks:
         number = sum(len(group.files) for group in (*similar, *mixed))
         sentences.append(f"{count(number, 'image')} look like another one: a split that is drawn keeps them on one side.")
     if found.doubts:

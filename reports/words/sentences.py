@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...search.events import NodeState, Phase
-from ..text import count, duration, in_words, listed, literal, metric_name, score
+from ..text import count, duration, in_words, listed, literal, looks, metric_name, score
 
 if TYPE_CHECKING:
     from ...search.settings import DataSettings
@@ -88,9 +88,8 @@ def lookalikes(summary: Summary) -> str:
     seen, metric = summary.lookalikes, summary.settings.metric
     if seen is None:
         return ""
-    sentence = (
-        f"{count(seen.images, 'test image')} of {summary.settings.data.test:,} look like one that was trained or validated on"
-    )
+    images = f"{count(seen.images, 'test image')} of {summary.settings.data.test:,}"
+    sentence = f"{images} {looks(seen.images)} like one that was trained or validated on"
     if not seen.scores:
         return f"{sentence}: the test scores prove nothing."
     parts = [

@@ -14,6 +14,9 @@ from .spellings import composed
 ReadName = Callable[[str], str | None]
 """From the name of a file to its class; None where it tells none."""
 
+EXPRESSION_ERRORS = (re.error, RecursionError, OverflowError)
+"""What is raised for what a user takes for a regular expression."""
+
 BEFORE_DIGITS = r"^(\D+?)[ ._(-]*\d"
 """What is proposed: all before the first digit, and before what separates it."""
 
@@ -34,7 +37,7 @@ def name_reader(expression: str) -> ReadName:
     """
     try:
         pattern = re.compile(expression)
-    except (re.error, RecursionError, OverflowError) as error:
+    except EXPRESSION_ERRORS as error:
         raise OptionError(
             f"--label-from-name must be a regular expression, got {expression} ({error}). Such as '{BEFORE_DIGITS}'."
         ) from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import DataError, OptionError
 from .checks import SPLIT_WORDS
+from .file_names import EXPRESSION_ERRORS
 from .folder import Candidate, Layout
 from .split import FLAT_SHARES, Fold, folds_of, split, split_folder
 
@@ -42,7 +43,7 @@ def grouped(layout: Layout, group_by: str) -> Layout:
         return layout
     try:
         expression = re.compile(group_by)
-    except re.error as error:
+    except EXPRESSION_ERRORS as error:
         raise OptionError(
             f"--group-by must be folder, none or a regular expression, got {group_by!r} ({error}). Put it in quotes."
         ) from error

@@ -27,6 +27,7 @@ from ..machine.paths import atomic_write, cache_root, write_json
 from ..machine.shards import map_shard
 from ..settings import SkippedFile
 from .checks import check_classes
+from .colours import resizable, to_rgb
 from .dataset import SIZE, Dataset, assemble
 from .folder import Candidate, Layout
 from .images import INDEX, SHARD_BYTES, Decoded, Index, open_images, pixels_file
@@ -241,13 +242,7 @@ def _digest(pixels: NDArray[np.uint8]) -> str:
 
 def _opaque(image: Image.Image) -> Image.Image:
     """In RGB, transparent parts white; as it is where its values are no bytes."""
-    if image.mode.startswith(("I", "F")):
-        return image
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image.convert("RGBA"))
-        image = white
-    return image.convert("RGB")
+    return image if image.mode.startswith(("I", "F")) else to_rgb(resizable(image), 16)
 
 
 def _fail(rule: str, got: str) -> NoReturn:

@@ -29,7 +29,7 @@ from ...spaces.files import find_file
 from ..settings import LayoutOptions, SkippedFile
 from .folder import LEAVES, Candidate, Layout, printable, scan, summary
 from .formats import unfit
-from .listing import entries, is_picture
+from .listing import entries, files_below, is_picture
 from .spellings import plain
 from .splits import Split, split_of
 from .table import COLUMNS, Row, fail, read_rows
@@ -241,14 +241,5 @@ def count_unnamed(layout: Layout) -> int:
     if layout.labels is None:
         return 0
     named = {printable(candidate.path) for candidate in layout.candidates} | {file.path for file in layout.skipped}
-    count, folders = 0, [""]
-    while folders:
-        folder = folders.pop()
-        # One that cannot be read has no pictures that could be named.
-        with contextlib.suppress(OSError):
-            for entry in entries(layout.root / folder):
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{folder}{entry.name}/")
-                else:
-                    count += is_picture(entry) and printable(folder + entry.name) not in named
-    return count
+    pictures = (Path(entry.path) for entry in files_below(layout.root) if is_picture(entry))
+    return sum(printable(picture.relative_to(layout.root).as_posix()) not in named for picture in pictures)

@@ -18,7 +18,7 @@ from ...spaces.errors import DataError
 from ..settings import LayoutName
 from .file_names import ReadName, tells_classes
 from .hints import probably_meant
-from .listing import entries, is_folder, is_picture
+from .listing import entries, is_folder, is_picture, readable_entries
 from .spellings import plain
 
 Split = Literal["train", "val", "test", "all"]
@@ -151,7 +151,7 @@ class _Folder:
 
     @classmethod
     def of(cls, root: Path, name: str, split: Split | None) -> _Folder:
-        within = _within(root / name)
+        within = readable_entries(root / name)
         folders = [one for one in within if is_folder(one)]
         pictures = any(map(is_picture, within))
         if split is not None and len(folders) == 1 and not pictures and not folders[0].is_symlink():
@@ -160,13 +160,6 @@ class _Folder:
                 inside = cls.of(root / name, again, split)
                 return replace(inside, name=name, path=f"{name}/{inside.path}")
         return cls(name, name, split, frozenset(plain(one.name) for one in folders), pictures)
-
-
-def _within(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        return entries(folder)
-    except OSError:
-        return []
 
 
 def _shared_words(names: Sequence[str]) -> str:

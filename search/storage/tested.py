@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from ...spaces.recipe import Technique
-from ..statistics.bootstrap import Ties
+from ..statistics.bootstrap import NO_TIES, Ties
 from ..trial import Confirmation
 from .store import StudyStore
 
@@ -33,6 +33,8 @@ def confirmed(store: StudyStore) -> dict[Technique, tuple[Confirmation, ...]]:
 
 def ties_of(store: StudyStore, confirmations: Sequence[Confirmation]) -> Ties:
     """What ties the images of `StudyStore.stacked` together."""
+    if store.settings.data.folds == 1 and store.notes.tied_images() is None:
+        return NO_TIES
     first = {confirmation.fold: confirmation for confirmation in confirmations}
     counts = {fold: len(store.predictions(first[fold])[1]) for fold in sorted(first)}
     folds = np.concatenate([np.full(images, fold) for fold, images in counts.items()])

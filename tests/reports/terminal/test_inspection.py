@@ -1,14 +1,18 @@
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
+from PIL import ImageEnhance
 
 from tlsearch.reports.look import look, render
 from tlsearch.reports.terminal.inspection import InspectionReport
 from tlsearch.reports.words.inspection import SHOWN, warnings
-from tlsearch.search.data.inspection import inspect_folder
+from tlsearch.search.data.groups import PARTED
+from tlsearch.search.data.inspection import Doubt, inspect_folder
 from tlsearch.spaces.errors import TlsearchError
 
+from ...search.data.test_lookalikes import scene, shaken
 from ..factory import PROFILE, rendered
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -94,3 +98,48 @@ def test_the_contact_sheet_shows_pictures_and_duplicates(found, similarity):
 def test_weights_that_cannot_be_found_are_refused_before_anything_is_decoded(photos, tmp_path):
     with pytest.raises(TlsearchError, match="no-such"):
         look(photos, size=32, seed=0, similarity=(0.35, str(tmp_path / "no-such.h5")), cache_dir=None, listener=print)
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Two classes of different scenes."""
+    for place, label in enumerate(("cats", "dogs")):
+        (tmp_path / label).mkdir()
+        for number in range(12):
+            scene(100 * place + number).save(tmp_path / label / f"{number}.png")
+    return tmp_path
+
+
+def test_lookalikes_of_test_images_are_told_whatever_their_classes(scenes):
+    for place, label in enumerate(("cats", "dogs")):
+        (scenes / "test" / label).mkdir(parents=True)
+        (scenes / "train").mkdir(exist_ok=True)
+        scene(500 + place).save(scenes / "test" / label / "new.png")
+        (scenes / label).rename(scenes / "train" / label)
+    shaken(scene(3)).save(scenes / "test" / "dogs" / "cat.png")
+    found = inspect_folder(scenes, size=96)
+    assert [(group.kind, len(group.files)) for group in found.lookalikes] == [("across classes", 2)]
+    said = warnings(found)
+    assert any(sentence.startswith("1 test image looks like trained ones") for sentence in said)
+    assert any(sentence.startswith("1 picture with look-alikes in another class") for sentence in said)
+    page = render(found, None, "html")
+    assert "across classes, look-alikes" in page and json.loads(render(found, None, "json"))["lookalikes"][0]["classes"] == [
+        "cats",
+        "dogs",
+    ]
+
+
+def test_where_a_class_is_nothing_but_lookalikes_none_are_said_to_stay_together(scenes):
+    for number in range(12):
+        ImageEnhance.Brightness(scene(0)).enhance(1 - number / 30).save(scenes / "cats" / f"{number}.png")
+    said = warnings(inspect_folder(scenes, size=96))
+    assert PARTED in said and not any("on one side." in sentence for sentence in said)
+
+
+def test_labels_in_doubt_are_shown(found):
+    doubted = dataclasses.replace(found, doubts=(Doubt("train/cats/0.png", "cats", "dogs", 0.98),))
+    assert "1 label may be wrong: look at these images." in warnings(doubted)
+    assert "train/cats/0.png (cats; dogs 98%)" in " ".join(rendered(InspectionReport(doubted), 200).split())
+    assert "cats, or dogs?" in render(doubted, None, "html")
+    assert json.loads(render(doubted, None, "json"))["doubtful_labels"][0]["likely"] == "dogs"
+    assert json.loads(render(found, None, "json"))["doubtful_labels"] is None

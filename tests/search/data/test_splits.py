@@ -170,16 +170,16 @@ def test_what_lies_beside_nested_classes_is_listed(make_folder):
 
 
 def test_a_folder_that_cannot_be_looked_into_is_no_split(make_folder, monkeypatch):
-    from tlsearch.search.data import splits
+    from tlsearch.search.data import listing
 
-    entries = splits.entries
+    entries = listing.entries
 
     def deny(folder):
         if Path(folder).name == "train":
             raise PermissionError(13, "Permission denied", str(folder))
         return entries(folder)
 
-    monkeypatch.setattr(splits, "entries", deny)
+    monkeypatch.setattr(listing, "entries", deny)
     assert find_splits(make_folder({"train/cats": 1, "boat": 1})).folders == {"all": "."}
 
 
