@@ -36,10 +36,17 @@ def lookalikes_of(
     tied = store.notes.tied_images()
     if labels is None or tied is None or not tied.seen or len(tied.numbers) != len(labels):
         return None
-    new = np.setdiff1d(np.arange(len(labels)), tied.seen)
-    without = {
-        technique: fmean(scores(one[new], labels[new])[metric] for one in own.probabilities)
+    return Lookalikes(len(tied.seen), scores_without(predictions, labels, metric, np.array(tied.seen)))
+
+
+def scores_without(
+    predictions: Mapping[Technique, Predictions], labels: NDArray[np.int64], metric: Metric, images: NDArray[np.int64]
+) -> dict[Technique, float]:
+    """Each technique's score, mean over seeds, on the test images that are not among ``images``; empty where all are."""
+    rest = np.setdiff1d(np.arange(len(labels)), images)
+    if not len(rest):
+        return {}
+    return {
+        technique: fmean(scores(one[rest], labels[rest])[metric] for one in own.probabilities)
         for technique, own in predictions.items()
-        if len(new)
     }
-    return Lookalikes(len(tied.seen), without)

@@ -18,13 +18,14 @@ from ...search.storage.models import kept_bytes
 from ...search.storage.notes import RunNote
 from ...search.storage.store import StudyStore
 from ...search.storage.tested import confirmed as confirmed_of
-from ...search.storage.tested import ties_of
+from ...search.storage.tested import test_files, ties_of
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
 from .baseline import Baseline, baseline_of
 from .cost import cost_sentence, pareto_front
 from .dataset import RuleOfThumb, rule_of_thumb
+from .doubts import Doubts, doubts_of
 from .insight import Confusion, Similarity, confusion_of, similarity_of
 from .lookalikes import Lookalikes, lookalikes_of
 from .technique import TechniqueSummary, TestScore
@@ -44,6 +45,7 @@ class Summary:
         similarity: Of the images to those of the weights; None where it was not measured.
         confusion: Of the recommended technique on the test split; None where nothing was confirmed.
         lookalikes: Test images that look like trained ones; None where there are none, or nothing was confirmed.
+        doubts: Test images whose labels are probably wrong; None where there are none, or nothing was confirmed.
         damage: What of a damaged study could not be read; empty for a sound one.
         weights_file: Name of the file of the pretrained weights, and whether Keras downloaded it for this study.
         runs: What each run of its search trained on; none where that was not recorded.
@@ -62,6 +64,7 @@ class Summary:
     similarity: Similarity | None = None
     confusion: Confusion | None = None
     lookalikes: Lookalikes | None = None
+    doubts: Doubts | None = None
     damage: str = ""
     weights_file: tuple[str, bool] = ("", False)
     runs: tuple[RunNote, ...] = ()
@@ -210,6 +213,9 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
         similarity=similarity,
         confusion=confusion,
         lookalikes=lookalikes_of(store, predictions, labels, settings.metric),
+        doubts=doubts_of(
+            predictions, labels, settings.metric, ties=ties, care=care, seed=settings.seed, files=_files(store, confirmed)
+        ),
         damage=store.damage,
         weights_file=store.notes.weights_file(),
         runs=store.notes.runs(),
@@ -228,6 +234,11 @@ def _predictions(
         predictions[technique] = Predictions(probabilities, float(np.mean([c.seconds for c in confirmations])))
     # All were tested on the same images.
     return predictions, labels, ties_of(store, next(iter(confirmed.values()))) if confirmed else NO_TIES
+
+
+def _files(store: StudyStore, confirmed: Mapping[Technique, tuple[Confirmation, ...]]) -> tuple[str, ...]:
+    """The files of the test images; empty where the study does not record them."""
+    return test_files(store, {confirmation.fold for own in confirmed.values() for confirmation in own})
 
 
 def _accuracy_intervals(

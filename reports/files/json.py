@@ -10,6 +10,7 @@ from typing import Any
 from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from ...spaces.recipe import Technique
 from ..answer.dataset import imbalance
+from ..answer.doubts import Doubts
 from ..answer.insight import Similarity
 from ..answer.summary import Summary
 from ..answer.technique import TechniqueSummary, TestScore
@@ -43,6 +44,7 @@ def study_json(summary: Summary) -> str:
             **picked(summary.rule, "size", "similarity"),
             **_similarity(summary.similarity),
             "imbalance": imbalance(data),
+            "doubtful_labels": _doubts(summary.doubts),
             "lookalikes": dataclasses.asdict(summary.lookalikes) if summary.lookalikes else None,
         },
         "verdict": {
@@ -81,6 +83,16 @@ def _similarity(similarity: Similarity | None) -> dict[str, Any]:
         "knn": {"accuracy": profile.knn_accuracy, **picked(profile, "corrected", "chance", "images")},
         "depth_profile": [dataclasses.asdict(point) for point in profile.points],
         "suggested_cut": profile.suggested_cut,
+    }
+
+
+def _doubts(doubts: Doubts | None) -> dict[str, Any] | None:
+    if doubts is None:
+        return None
+    return {
+        "images": len(doubts.images),
+        **picked(doubts, "files", "scores"),
+        "verdict": picked(doubts.verdict, "decision", "winner", "recommended", "reason"),
     }
 
 

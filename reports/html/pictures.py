@@ -62,12 +62,14 @@ class Mistake:
         place: Index in the test split.
         true, predicted: Labels.
         confidence: Mean probability of the predicted class over the training seeds.
+        doubtful: Whether the label is probably wrong.
     """
 
     place: int
     true: int
     predicted: int
     confidence: float
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ def album(summary: Summary) -> Album:
     if len(samples) < len(data.classes):
         missing.append(f"Samples of {len(samples)} of the {len(data.classes):,} classes are shown.")
     store = StudyStore.open(summary.path)
-    wrong = mistakes(store, summary.recommended.confirmations if summary.recommended else ())
     confirmations = summary.recommended.confirmations if summary.recommended else ()
+    wrong = mistakes(store, confirmations, doubtful=summary.doubts.images if summary.doubts else ())
     files = test_files(store, {confirmation.fold for confirmation in confirmations})
     if wrong and not files:
         missing.append("Which test images are taken for another class is not shown: the study does not record their names.")
@@ -118,8 +120,10 @@ def album(summary: Summary) -> Album:
     return Album(samples, tuple(pictures), tuple(missing))
 
 
-def mistakes(store: StudyStore, confirmations: Sequence[Confirmation], most: int = MISTAKES) -> tuple[Mistake, ...]:
-    """Test images that the mean prediction over seeds gets wrong, the most confident first."""
+def mistakes(
+    store: StudyStore, confirmations: Sequence[Confirmation], most: int = MISTAKES, doubtful: Sequence[int] = ()
+) -> tuple[Mistake, ...]:
+    """Test images that the mean prediction over seeds gets wrong: those of ``doubtful`` labels, then the most confident."""
     if not confirmations:
         return ()
     probabilities, labels = store.stacked(confirmations)
@@ -127,8 +131,12 @@ def mistakes(store: StudyStore, confirmations: Sequence[Confirmation], most: int
     predicted = mean.argmax(axis=1)
     confidence = mean.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    return tuple(Mistake(int(row), int(labels[row]), int(predicted[row]), float(confidence[row])) for row in wrong)
+    known = ~np.isin(wrong, doubtful)
+    order = np.lexsort((-confidence[wrong], known))[:most]
+    return tuple(
+        Mistake(int(row), int(labels[row]), int(predicted[row]), float(confidence[row]), not sure)
+        for row, sure in zip(wrong[order], known[order], strict=True)
+    )
 
 
 def class_samples(
@@ -175,4 +183,5 @@ def _samples(root: Path, files: Sequence[Candidate], each: int) -> Iterable[Pict
 
 def _mistake(root: Path, name: str, mistake: Mistake, classes: Sequence[str]) -> Picture | None:
     true, predicted = literal(classes[mistake.true]), literal(classes[mistake.predicted])
-    return picture(root, name, f"{true}, taken for {predicted} ({percent(mistake.confidence)})")
+    doubt = "; the label may be wrong" if mistake.doubtful else ""
+    return picture(root, name, f"{true}, taken for {predicted} ({percent(mistake.confidence)}){doubt}")

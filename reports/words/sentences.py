@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from ...search.settings import DataSettings
 
     # A log of a search's progress takes its words from here before anything has read a study.
+    from ...spaces.recipe import Technique
     from ..answer.summary import Summary
+    from ..answer.verdict import Verdict
 
 PHASES: dict[Phase, str] = {
     "decode": "decoding",
@@ -64,9 +66,11 @@ def standing(summary: Summary) -> Literal["win", "tie", "insufficient"]:
 
 def headline(summary: Summary) -> str:
     """The verdict in a few words."""
-    verdict = summary.verdict
-    if summary.useless:
-        return "Nothing learned"
+    return "Nothing learned" if summary.useless else answer(summary.verdict)
+
+
+def answer(verdict: Verdict) -> str:
+    """A verdict in a few words."""
     if verdict.proven:
         return f"{verdict.winner} wins"
     if verdict.decision != "insufficient":
@@ -85,18 +89,37 @@ def baseline(summary: Summary) -> str:
 
 def lookalikes(summary: Summary) -> str:
     """What the techniques score without the test images that look like trained ones; empty where there are none."""
-    seen, metric = summary.lookalikes, summary.settings.metric
+    seen = summary.lookalikes
     if seen is None:
         return ""
     images = f"{count(seen.images, 'test image')} of {summary.settings.data.test:,}"
     sentence = f"{images} {looks(seen.images)} like one that was trained or validated on"
     if not seen.scores:
         return f"{sentence}: the test scores prove nothing."
+    return f"{sentence}; {_without_them(summary, seen.scores)}."
+
+
+def doubtful_labels(summary: Summary) -> str:
+    """What the verdict is without the test images whose labels are probably wrong; empty where there are none."""
+    doubts = summary.doubts
+    if doubts is None:
+        return ""
+    images = f"{count(len(doubts.images), 'test image')} of {summary.settings.data.test:,}"
+    was, then = answer(summary.verdict), answer(doubts.verdict)
+    outcome = "the verdict stays the same" if was == then else f"the verdict would be: {then}"
+    return (
+        f"every technique is sure that {images} {'is' if len(doubts.images) == 1 else 'are'} of another class than labelled; "
+        f"{_without_them(summary, doubts.scores)}, and {outcome}."
+    )
+
+
+def _without_them(summary: Summary, scores: Mapping[Technique, float]) -> str:
+    metric = summary.settings.metric
     parts = [
         f"{technique} {score(without, metric)} ({score(summary.tests[technique].mean, metric)} on all)"
-        for technique, without in seen.scores.items()
+        for technique, without in scores.items()
     ]
-    return f"{sentence}; without them the techniques score: {listed(parts)}."
+    return f"without them the techniques score: {listed(parts)}"
 
 
 def nothing_learned(summary: Summary) -> str:

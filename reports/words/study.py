@@ -10,7 +10,17 @@ from ...search.settings import DataSettings
 from ..answer.dataset import rare_classes
 from ..answer.summary import Summary
 from ..text import and_more, count, describe, file_size, gap_number, listed, literal
-from .sentences import baseline, lookalikes, luck, rule_of_thumb, split_of, started_from, time_spent, trained_on
+from .sentences import (
+    baseline,
+    doubtful_labels,
+    lookalikes,
+    luck,
+    rule_of_thumb,
+    split_of,
+    started_from,
+    time_spent,
+    trained_on,
+)
 
 SHOWN = 5
 """Skipped files, failed trials: so many of them are named."""
@@ -75,6 +85,8 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Baseline", baseline(summary)
     if seen := lookalikes(summary):
         yield "Look-alikes", seen
+    if doubts := doubtful_labels(summary):
+        yield "Doubtful labels", doubts
     if rare := rare_classes(data, settings.metric):
         yield "Rare classes", rare
     if data.labels:

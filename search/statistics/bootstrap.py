@@ -69,6 +69,11 @@ class Ties:
     folds: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
 
+    def of(self, images: NDArray[np.int64]) -> Ties:
+        """The ties between some of the images, given by their places."""
+        folds, groups = (None if one is None else one[images] for one in (self.folds, self.groups))
+        return Ties(folds, groups)
+
 
 NO_TIES = Ties()
 
