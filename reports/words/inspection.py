@@ -48,7 +48,7 @@ def warnings(found: Inspection) -> list[str]:
             f"{count(len(tied.seen), 'test image')} {looks(len(tied.seen))} like trained ones: a score on them proves little. "
             "The report also gives the scores without them."
         )
-    if (similar or mixed) and PARTED not in remarks:
+    if (similar or mixed) and not any(PARTED in remark for remark in remarks):
         number = sum(len(group.files) for group in (*similar, *mixed))
         sentences.append(f"{count(number, 'image')} look like another one: a split that is drawn keeps them on one side.")
     if found.doubts:

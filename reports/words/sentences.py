@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PHASES: dict[Phase, str] = {
     "decode": "decoding",
+    "compare": "looking for look-alikes",
     "extract": "frozen features",
     "profile": "depth profile",
     "search": "search",

@@ -15,7 +15,7 @@ from typing import Literal, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import DataError, OptionError
+from ...spaces.errors import OptionError
 from ..events import Listener, ignore
 from ..machine.paths import cache_root
 from ..machine.shards import Shards
@@ -23,10 +23,9 @@ from ..settings import DataSettings, LayoutOptions, SkippedFile, TiedImages
 from .checks import check_classes, excluded_rows, without_classes
 from .decode import VERSION
 from .folder import Candidate, Layout, printable
-from .groups import PARTED, alike, check_parted, draw, group_rows, grouped, keys_of
+from .groups import alike, check_parted, draw, grouped, likely_pairs
 from .images import Decoded, decode_all, open_images
 from .labels import read_layout
-from .lookalikes import lookalikes_of
 from .split import Fold, count_folds
 
 SIZE = 160
@@ -206,9 +205,10 @@ def open_folder(
     cache = cache_root(cache_dir) / "images"
     began = time.monotonic()
     decoded = decode_all(layout.root, layout.candidates, size, cache, processes, listener)
-    decode_seconds = time.monotonic() - began
+    seconds = time.monotonic() - began
+    what = name or str(path)
     return assemble(
-        layout, decoded, name or str(path), seed=seed, expected=expected, decode_seconds=decode_seconds, reading=reading
+        layout, decoded, what, seed=seed, expected=expected, decode_seconds=seconds, reading=reading, listener=listener
     )
 
 
@@ -221,6 +221,7 @@ def assemble(
     expected: Collection[str],
     decode_seconds: float,
     reading: Reading,
+    listener: Listener = ignore,
 ) -> Dataset:
     """The data set of decoded images, checked and split.
 
@@ -232,6 +233,7 @@ def assemble(
         expected: Classes that must still be there.
         decode_seconds: Wall time of decoding.
         reading: How they were read.
+        listener: Receives the progress of looking for look-alikes.
 
     Raises:
         DataError, OptionError: As of `open_folder`.
@@ -252,16 +254,11 @@ def assemble(
     labels_of = np.array([number[file.label] for file in files], np.int64)
     options = _layout_options(reading)
     check_parted(layout, [files[row] for row in usable])
-    likely = [] if options.get("group_by") == "none" else lookalikes_of(decoded.folder, [file.label for file in files])
     known = [*alike(pixels), *alike([file.group for file in files])]
-    remarks, wanted = layout.remarks, reading.get("folds", 1)
-    groups = group_rows(len(files), known + likely)
-    try:
-        folds, (train, val, test) = draw(layout, files, keys_of(groups, digests), usable, seed, wanted)
-    except DataError:
-        groups = group_rows(len(files), known)
-        folds, (train, val, test) = draw(layout, files, keys_of(groups, digests), usable, seed, wanted)
-        remarks += (PARTED,)
+    ties = known, likely_pairs(decoded.folder, files, options, listener)
+    folds, (train, val, test), groups, remarks = draw(
+        layout, files, digests, ties, usable, seed=seed, folds=reading.get("folds", 1)
+    )
     parts = {f"fold {place}": fold.test for place, fold in enumerate(folds)} or {"train": train, "val": val, "test": test}
     return Dataset(
         path=path,
@@ -282,7 +279,7 @@ def assemble(
         drawn="all" in layout.splits,
         groups=groups,
         layout_options=options,
-        remarks=remarks,
+        remarks=(*layout.remarks, *remarks),
     )
 
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.errors import DataError, OptionError
+from ..events import Listener
+from ..settings import LayoutOptions
 from .checks import SPLIT_WORDS
 from .file_names import EXPRESSION_ERRORS
 from .folder import Candidate, Layout
-from .split import FLAT_SHARES, Fold, folds_of, split, split_folder
+from .lookalikes import lookalikes_of
+from .split import FLAT_SHARES, Fold, TooFewOfClassError, folds_of, split, split_folder
 
 PARTED = (
-    "So many pictures of a class look alike that no split can keep them on one side: they are parted. If they show the same, "
-    "the test scores prove little."
+    "look alike that no split can keep them on one side: they are parted. If they show the same, the test scores prove little."
 )
-"""What is remarked on where a class has too few groups."""
+"""How it is remarked on that a class has too few groups."""
 
 _SHOWN = 3
 
@@ -76,6 +78,20 @@ def _match(expression: re.Pattern[str], path: str) -> str:
     return "" if found is None else found[1 if expression.groups else 0] or ""
 
 
+def likely_pairs(folder: Path, files: Sequence[Candidate], options: LayoutOptions, listener: Listener) -> list[tuple[int, int]]:
+    """Pairs of rows that look alike, the smaller first, in order; none where ``--group-by none`` parts them.
+
+    Args:
+        folder: Of the decoded images.
+        files: The file of each row.
+        options: How the folder was read.
+        listener: Receives progress events.
+    """
+    if options.get("group_by") == "none":
+        return []
+    return lookalikes_of(folder, [file.label for file in files], listener)
+
+
 def group_rows(rows: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
     """The number of each row's group, ``(rows,)``, where those of a pair, and of a chain of pairs, are in one."""
     from scipy.sparse import coo_array
@@ -102,7 +118,61 @@ def keys_of(groups: NDArray[np.int64], digests: Sequence[str]) -> list[str]:
     return [keys[group] for group in groups.tolist()]
 
 
+class Drawn(NamedTuple):
+    """What was drawn of a folder's images.
+
+    Attributes:
+        folds: If any.
+        parts: Rows of training, validation and test; of folds those of the model of all.
+        groups: Number of each row's group.
+        remarks: On look-alikes that could not be kept together.
+    """
+
+    folds: tuple[Fold, ...]
+    parts: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    groups: NDArray[np.int64]
+    remarks: tuple[str, ...]
+
+
 def draw(
+    layout: Layout,
+    files: Sequence[Candidate],
+    digests: Sequence[str],
+    ties: tuple[Iterable[tuple[int, int]], Iterable[tuple[int, int]]],
+    usable: Sequence[int],
+    *,
+    seed: int,
+    folds: int | Literal["auto"],
+) -> Drawn:
+    """Draws folds or splits that part no group, but the look-alikes of a class that is nothing else.
+
+    Args:
+        layout: Of the folder.
+        files: Of each row.
+        digests: Of each row's content.
+        ties: Pairs of rows that belong together for certain, and those that only look alike.
+        usable: Rows that may be used.
+        seed: Of the draw.
+        folds: As of `folds_of`; so are the errors.
+    """
+    known, likely = map(list, ties)
+    parted: list[str] = []
+    while True:
+        groups = group_rows(len(files), known + likely)
+        try:
+            found, parts = _draw(layout, files, keys_of(groups, digests), usable, seed, folds)
+        except TooFewOfClassError as error:
+            apart = [pair for pair in likely if all(files[row].label != error.label for row in pair)]
+            if len(apart) == len(likely):
+                raise
+            likely = apart
+            parted.append(error.label)
+        else:
+            names = f"So many pictures of {' and '.join(map(repr, sorted(parted)))} {PARTED}"
+            return Drawn(found, parts, groups, (names,) if parted else ())
+
+
+def _draw(
     layout: Layout,
     files: Sequence[Candidate],
     keys: Sequence[str],
@@ -110,7 +180,6 @@ def draw(
     seed: int,
     folds: int | Literal["auto"],
 ) -> tuple[tuple[Fold, ...], tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """The folds, if any, and rows of training, validation and test; arguments and errors as of `folds_of`."""
     found = folds_of(layout, files, keys, usable, seed, folds)
     if not found:
         return (), split_folder(layout, files, keys, usable, seed)

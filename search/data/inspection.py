@@ -14,10 +14,9 @@ from ..machine.paths import cache_root
 from ..settings import SkippedFile
 from .dataset import SIZE, Dataset, Reading, open_folder, read_as
 from .folder import Candidate, Layout, printable
-from .groups import group_rows
+from .groups import group_rows, likely_pairs
 from .images import decode_all
 from .labels import count_unnamed
-from .lookalikes import lookalikes_of
 from .readers import UnreadableImageError, open_image
 from .splits import Split
 
@@ -129,7 +128,7 @@ def inspect_folder(
         path: The folder.
         seed: Of the split, where the folder leaves one to be made.
         cache_dir: Folder of the caches, as in `open_folder`.
-        listener: Receives progress events of decoding.
+        listener: Receives progress events.
         **reading: See `Reading` and `LayoutOptions`.
 
     Raises:
@@ -142,11 +141,11 @@ def inspect_folder(
     )
     dataset, problem = None, ""
     try:
-        dataset = open_folder(path, seed=seed, cache_dir=cache_dir, **reading)
+        dataset = open_folder(path, seed=seed, cache_dir=cache_dir, listener=listener, **reading)
     except DataError as error:
         problem = str(error)
     usable = [(file, digest) for file, digest in zip(held.candidates, decoded.pixels, strict=True) if digest is not None]
-    pairs = () if reading.get("group_by") == "none" else lookalikes_of(decoded.folder, [file.label for file, _ in usable])
+    pairs = likely_pairs(decoded.folder, [file for file, _ in usable], reading, listener)
     unreadable = [
         SkippedFile(printable(file.path), reason)
         for file, reason in zip(held.candidates, decoded.reasons, strict=True)

@@ -81,7 +81,7 @@ def split_folder(
     def cut(source: Split, *shares: float) -> list[NDArray[np.int64]]:
         rows = given(source)
         classes, labels = np.unique([files[row].label for row in rows], return_inverse=True)
-        with _naming(classes, layout, source, "Add some, or take the class away."):
+        with _naming(classes, layout, source, "Add some, or go on without it: --skip-class."):
             return [rows[part] for part in split([keys[row] for row in rows], labels, shares, seed)]
 
     if "all" in layout.splits:
@@ -165,6 +165,14 @@ def count_folds(layout: Layout, images: int, wanted: int | Literal["auto"]) -> i
     return wanted
 
 
+class TooFewOfClassError(DataError):
+    """A class has too few different images to be split; ``label`` is its name."""
+
+    def __init__(self, message: str, label: str) -> None:
+        super().__init__(message)
+        self.label = label
+
+
 @contextmanager
 def _naming(classes: Iterable[str], layout: Layout, source: Split, remedy: str) -> Iterator[None]:
     """Says which class has too few pictures."""
@@ -172,10 +180,11 @@ def _naming(classes: Iterable[str], layout: Layout, source: Split, remedy: str) 
         yield
     except TooFewImagesError as error:
         label = str([*classes][error.label])
-        raise DataError(
+        message = (
             f"a class must have at least {error.needed} different images to be split, got {error.found} of class "
             f"{label!r} in {layout.place(source, label)}. {remedy}"
-        ) from error
+        )
+        raise TooFewOfClassError(message, label) from error
 
 
 def deal(keys: Sequence[str], labels: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:

@@ -134,12 +134,13 @@ def test_the_cache_is_where_it_is_asked_for(root, tmp_path, own_cache):
     assert not list(own_cache.iterdir())
 
 
-def test_decoding_is_told_of_once(root):
+def test_what_is_found_out_once_is_told_of_once(root):
     events: list[object] = []
     for _ in range(2):
         open_folder(root, size=8, listener=events.append)
 
-    assert [type(event) for event in events if isinstance(event, PhaseStarted | PhaseEnded)] == [PhaseStarted, PhaseEnded]
+    told = [(event.phase, type(event)) for event in events if isinstance(event, PhaseStarted | PhaseEnded)]
+    assert told == [(phase, event) for phase in ("decode", "compare") for event in (PhaseStarted, PhaseEnded)]
 
 
 class TestSameSplit:

@@ -65,6 +65,15 @@ def test_where_all_pictures_are_nearly_the_same_only_more_than_that_counts():
     assert [pair for *pair, _ in find_lookalikes(np.stack([*own, own[3]]).astype(np.uint8))] == [[3, 59]]
 
 
+def test_progress_comes_to_an_end():
+    events = []
+    find_lookalikes(pixels([scene(seed) for seed in range(40)]), events.append)
+    first, *between, last = events
+    done = [event.done for event in between]
+    assert (first.phase, first.total, last.phase) == ("compare", 40, "compare")
+    assert done == sorted(done) and done[-1] == 40
+
+
 @pytest.mark.parametrize("images", [0, 1, 2])
 def test_few_or_plain_pictures_have_no_lookalikes(images):
     assert find_lookalikes(np.zeros((images, 32, 32, 3), np.uint8)) == []
@@ -121,11 +130,13 @@ def test_a_given_split_that_does_is_told(photos):
 def test_where_many_have_one_in_another_class_only_the_most_alike_count(tmp_path, monkeypatch):
     pairs = [(0, 1, 0.99), (2, 3, 0.9), (4, 5, 0.95), (6, 7, 0.85)]
     monkeypatch.setattr(room, "open_images", lambda folder: None)
-    monkeypatch.setattr(room, "find_lookalikes", lambda images: pairs)
+    monkeypatch.setattr(room, "find_lookalikes", lambda images, listener: pairs)
     assert lookalikes_of(tmp_path, ["cat"] * 8) == [(0, 1), (2, 3), (4, 5), (6, 7)]
     # Two across classes, of which one in eight pictures may have one; kept from before.
-    monkeypatch.setattr(room, "find_lookalikes", lambda images: pytest.fail("asked again"))
+    monkeypatch.setattr(room, "find_lookalikes", lambda images, listener: pytest.fail("asked again"))
     assert lookalikes_of(tmp_path, ["cat", "cat", "cat", "dog", "cat", "dog", "cat", "cat"]) == [(0, 1), (4, 5)]
+    # One, which is less alike than is asked for across classes.
+    assert lookalikes_of(tmp_path, ["cat"] * 7 + ["dog"]) == [(0, 1), (2, 3), (4, 5)]
 
 
 def test_a_class_whose_pictures_all_look_alike_is_parted_with_a_remark(photos):
@@ -134,5 +145,9 @@ def test_a_class_whose_pictures_all_look_alike_is_parted_with_a_remark(photos):
     for shade in range(8):
         ImageEnhance.Brightness(scene(0)).enhance(1 - shade / 20).save(photos / "cats" / f"{shade}.png")
     data = open_folder(photos, size=SIDE)
-    assert "look alike" in " ".join(data.remarks) and len(sides(data)) == 31
+    assert "pictures of 'cats' look alike" in " ".join(data.remarks) and len(sides(data)) == 31
+    numbers = dict(zip(data.files, data.groups.tolist(), strict=True))
+    dogs = [[file for file in numbers if file.startswith("dogs") and numbers[file] == group] for group in set(numbers.values())]
+    # Those of the other class stay together.
+    assert sorted(map(len, dogs))[-3:] == [2, 2, 2] and len({numbers[file] for file in numbers if file.startswith("cats")}) == 8
     assert data.settings().remarks == data.remarks
