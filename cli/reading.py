@@ -84,6 +84,7 @@ def inspect(  # noqa: PLR0913 - the options of the command
     """Say what is in a folder of images, what is wrong with it, how large and how similar it is."""
     from ..reports.look import look, render
     from ..reports.terminal.inspection import InspectionReport
+    from ..spaces.backbone.spec import BackboneSpec
 
     if data is None:
         if labels is None:
@@ -94,8 +95,9 @@ def inspect(  # noqa: PLR0913 - the options of the command
             data,
             size=size,
             seed=seed,
-            similarity=(alpha, weights) if similarity else None,
-            doubts=(alpha, weights) if labels_check else None,
+            backbone=BackboneSpec(alpha=alpha, size=size, weights=weights) if similarity or labels_check else None,
+            similarity=similarity,
+            doubts=labels_check,
             cache_dir=cache_dir,
             listener=listener,
             labels=labels,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from ..search.data.dataset import SIZE, Reading
+from ..search.data.dataset import Reading
 from ..search.data.inspection import Inspection, inspect_folder
 from ..search.events import Listener
 from .answer.insight import Similarity, similarity_of
@@ -14,13 +14,17 @@ from .files.inspection import inspection_json
 from .terminal.drawing import plain
 from .terminal.inspection import InspectionReport
 
+if TYPE_CHECKING:
+    from ..spaces.backbone.spec import BackboneSpec
+
 
 def look(
     path: Path | str,
     *,
     seed: int,
-    similarity: tuple[float, str] | None,
-    doubts: tuple[float, str] | None = None,
+    backbone: BackboneSpec | None,
+    similarity: bool,
+    doubts: bool,
     cache_dir: Path | None,
     listener: Listener,
     **reading: Unpack[Reading],
@@ -30,8 +34,9 @@ def look(
     Args:
         path: The folder.
         seed: Of the split.
-        similarity: Width multiplier and weights to measure it with; None to leave it.
-        doubts: The same to check the labels with.
+        backbone: What the similarity is measured and the labels are checked with; None to do neither.
+        similarity: Whether it is measured.
+        doubts: Whether the labels are checked.
         cache_dir: Folder of the caches.
         listener: Receives progress events.
         **reading: See `Reading` and `LayoutOptions`.
@@ -41,20 +46,16 @@ def look(
         OptionError: An option is out of its range.
         WeightsError: The weights cannot be found.
     """
-    from ..spaces.backbone.spec import BackboneSpec
-
-    size, asked = reading.get("size", SIZE), similarity or doubts
-    backbone = BackboneSpec(alpha=asked[0], size=size, weights=asked[1]) if asked else None
-    if backbone:
+    if backbone is not None:
         backbone.locate()
     found = inspect_folder(path, seed=seed, cache_dir=cache_dir, listener=listener, **reading)
-    if backbone is None or found.dataset is None:
+    dataset = found.dataset
+    if dataset is None or backbone is None:
         return found, None
     # Bring scikit-learn and the workers, which a mere look does without.
     from ..search.phases.label_check import check_labels
     from ..search.phases.profile import profile_alone
 
-    dataset = found.dataset
     if doubts:
         checked = check_labels(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
         found = dataclasses.replace(found, doubts=checked)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...spaces.errors import DataError, OptionError
+from ..events import Listener, ignore
 from ..machine.paths import atomic_write, cache_root, write_json
 from ..machine.shards import map_shard
 from ..settings import SkippedFile
@@ -53,6 +54,7 @@ class ArrayOptions(TypedDict, total=False):
         folds: As of `open_folder`.
         cache_dir: Folder of the caches, as of `open_folder`.
         name: What reports call the data set, instead of ``arrays``.
+        listener: Receives the progress of looking for look-alikes.
     """
 
     size: int
@@ -60,6 +62,7 @@ class ArrayOptions(TypedDict, total=False):
     folds: int | Literal["auto"]
     cache_dir: Path | None
     name: str
+    listener: Listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,7 @@ def open_pictures(pictures: Sequence[Picture], scale: Scale, options: ArrayOptio
         expected=expected,
         decode_seconds=time.monotonic() - began,
         reading={"size": size, "folds": options.get("folds", 1)},
+        listener=options.get("listener", ignore),
     )
     return dataclasses.replace(dataset, in_memory=True)
 
