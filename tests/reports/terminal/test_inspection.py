@@ -10,6 +10,7 @@ from tlsearch.reports.terminal.inspection import InspectionReport
 from tlsearch.reports.words.inspection import SHOWN, warnings
 from tlsearch.search.data.groups import PARTED
 from tlsearch.search.data.inspection import Doubt, inspect_folder
+from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import TlsearchError
 
 from ...search.data.test_lookalikes import scene, shaken
@@ -96,8 +97,9 @@ def test_the_contact_sheet_shows_pictures_and_duplicates(found, similarity):
 
 
 def test_weights_that_cannot_be_found_are_refused_before_anything_is_decoded(photos, tmp_path):
+    none = BackboneSpec(alpha=0.35, size=32, weights=str(tmp_path / "no-such.h5"))
     with pytest.raises(TlsearchError, match="no-such"):
-        look(photos, size=32, seed=0, similarity=(0.35, str(tmp_path / "no-such.h5")), cache_dir=None, listener=print)
+        look(photos, size=32, seed=0, backbone=none, similarity=True, doubts=False, cache_dir=None, listener=print)
 
 
 @pytest.fixture
