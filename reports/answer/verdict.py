@@ -91,8 +91,8 @@ class Verdict:
 
     Attributes:
         winner: Of a ``win``.
-        recommended: The quickest to train of the techniques whose expected regret is at most ``care``, or else the one with the
-            least; where there is too little to say, the best score. None where nothing was confirmed.
+        recommended: The quickest to train of the techniques whose expected regret is at most ``care``, or hardly more than the
+            least one; where there is too little to say, the best score. None where nothing was confirmed.
         comparisons: Of each pair, in the order of `Technique`.
         intervals: 95% interval of each technique's own score.
         reason: One plain sentence.
@@ -259,7 +259,8 @@ def _of_a_choice(
     costs = listed([f"{technique} {gap(chances[technique].expected_regret, metric)}" for technique in others])
     taking = f"taking it costs {gap(own.expected_regret, metric)} in expectation"
     if any(chances[technique].expected_regret < own.expected_regret for technique in others):
-        return f"{chosen} is the quickest to train of those that cost at most {gap(care, metric)}: {taking}, {costs}."
+        little = f"at most {gap(care, metric)}" if own.expected_regret <= care else "about the least"
+        return f"{chosen} is the quickest to train of those that cost {little}: {taking}, {costs}."
     also = any(chances[technique].expected_regret <= care for technique in others)
     quickest = f", and the quickest to train of those that cost at most {gap(care, metric)}" if also else ""
     best = f"{chosen} is the best of the {_NUMBERS[len(ranked)]} with a probability of {likely(own.probability_best)}"

@@ -36,6 +36,10 @@ from .bootstrap import Resampled
 CARE = 0.005
 """Difference in score that matters, unless the user says otherwise: half a point."""
 
+NEGLIGIBLE = 0.1
+"""Of the difference that matters: techniques whose regrets are no further apart cost the same. Those of two techniques with the
+same test predictions, as where no epoch was better than the head that it began with, differ by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prior:
@@ -150,7 +154,7 @@ class Belief:
 def choose(
     ranked: Sequence[Technique], seconds: Mapping[Technique, float], chances: Mapping[Technique, Chance], care: float
 ) -> Technique:
-    """The technique to take: the quickest to train whose expected regret is at most ``care``, or else the one with the least.
+    """The technique to take: the quickest to train whose expected regret is at most ``care``, or hardly more than the least.
 
     Args:
         ranked: By score, the best first.
@@ -158,10 +162,9 @@ def choose(
         chances: Of each technique.
         care: Difference that matters, in the metric's unit.
     """
-    affordable = [technique for technique in ranked if chances[technique].expected_regret <= care]
-    if affordable:
-        return min(affordable, key=seconds.__getitem__)
-    return min(ranked, key=lambda technique: chances[technique].expected_regret)
+    least = min(chances[technique].expected_regret for technique in ranked)
+    allowed = max(care, least + NEGLIGIBLE * care)
+    return min((t for t in ranked if chances[t].expected_regret <= allowed), key=seconds.__getitem__)
 
 
 def _share(more: float, seeds: int) -> float:

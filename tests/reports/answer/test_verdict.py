@@ -67,10 +67,10 @@ def compared(a, b, real, detectable=0.03):
 CHANCES = {FROZEN: Chance(0.6, 0.002, 0.8), FINE_TUNE: Chance(0.3, 0.006, 0.5), FULL: Chance(0.1, 0.012, 0.2)}
 
 
-def decided(real, chosen=FROZEN):
+def decided(real, chosen=FROZEN, care=0.005):
     """The decision where frozen scored best and full worst, and the pairs in ``real`` differ for real."""
     comparisons = tuple(compared(a, b, (a, b) in real) for a, b in itertools.combinations(Technique, 2))
-    return decide(list(Technique), chosen, comparisons, {}, "accuracy", CHANCES)
+    return decide(list(Technique), chosen, comparisons, {}, "accuracy", CHANCES, care)
 
 
 def test_what_is_recommended_says_how_likely_it_is_the_best_and_what_it_costs():
@@ -78,10 +78,9 @@ def test_what_is_recommended_says_how_likely_it_is_the_best_and_what_it_costs():
         "frozen is the best of the three with a probability of 60%; taking it costs 0.2 points in expectation, fine-tune 0.6 "
         "points and full 1.2 points."
     )
-    quickest = (
-        "full is the quickest to train of those that cost at most 0.5 points: taking it costs 1.2 points in expectation, frozen"
-    )
-    assert decided(set(), chosen=FULL).reason.startswith(quickest)
+    quickest = "full is the quickest to train of those that cost at most 2.0 points: taking it costs 1.2 points in expectation"
+    assert decided(set(), chosen=FULL, care=0.02).reason.startswith(quickest)
+    assert decided(set(), chosen=FULL).reason.startswith("full is the quickest to train of those that cost about the least: ")
 
 
 def test_a_winner_that_is_hardly_better_is_not_recommended():
@@ -110,15 +109,25 @@ def test_a_win_needs_to_beat_all_others(real, chosen):
 
 
 @given(st.lists(st.floats(0, 0.02), min_size=3, max_size=3), st.permutations([1.0, 2.0, 3.0]), st.floats(0, 0.03))
-def test_the_quickest_is_taken_of_those_whose_regret_does_not_matter_else_that_of_least_regret(regrets, seconds, care):
+def test_the_quickest_is_taken_of_those_whose_regret_does_not_matter_else_hardly_differs_from_the_least(regrets, seconds, care):
     cost = dict(zip(Technique, seconds, strict=True))
     known = {technique: Chance(0.3, regret, 0.5) for technique, regret in zip(Technique, regrets, strict=True)}
     chosen = choose(list(Technique), cost, known, care)
-    affordable = [technique for technique in Technique if known[technique].expected_regret <= care]
-    if affordable:
-        assert chosen in affordable and cost[chosen] == min(cost[technique] for technique in affordable)
-    else:
-        assert known[chosen].expected_regret == min(regrets)
+    allowed = care if min(regrets) <= 0.9 * care else max(care, min(regrets) + care / 10)
+    affordable = [technique for technique in Technique if known[technique].expected_regret <= allowed]
+    assert chosen in affordable and cost[chosen] == min(cost[technique] for technique in affordable)
+
+
+def test_of_two_that_predict_the_same_the_quicker_is_taken():
+    labels = np.arange(120) % 2
+    rng = np.random.default_rng(0)
+    right, worse = (np.where(rng.random((2, 120, 1)) < skill, np.eye(2)[labels], np.eye(2)[1 - labels]) for skill in (0.6, 0.5))
+    predictions = {FROZEN: Predictions(right, 1.0), FINE_TUNE: Predictions(worse, 5.0), FULL: Predictions(right, 10.0)}
+    for seed in range(5):
+        found = judge(predictions, labels, "accuracy", seed=seed)
+        assert found.recommended is FROZEN and is_one_sentence(found.reason)
+        found = judge(predictions, labels, "accuracy", seed=seed, care=0.003)
+        assert found.recommended is FROZEN and found.chances[FROZEN].expected_regret > found.care
 
 
 UNSURE = np.full((3, 100, 2), 0.5, np.float32)
