@@ -20,10 +20,10 @@ from ..spaces.errors import StudyError, UnusedStudyError
 from ..spaces.space import SearchSpace
 from .context import Context
 from .data.dataset import Dataset
-from .events import FoldStarted, Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
+from .events import FoldStarted, Foreseen, Listener, Phase, PhaseEnded, PhaseStarted, Warned, ignore
 from .options import Budget, SearchKeywords, SearchOptions
 from .phases.confirm import Confirmer
-from .phases.confirmation_plan import ConfirmationPlan
+from .phases.confirmation_plan import ConfirmationPlan, foresee
 from .phases.extract import CacheFiller
 from .phases.profile import measure_profile
 from .phases.search import Progress, Searcher, check_success, count_done
@@ -202,6 +202,8 @@ class Study:
                 own = dataclasses.replace(conditions, limit=conditions.limit.share(len(plans) - place))
                 if not self._run_fold(pool, filler, trials, plan, own, prune=prune, test_seconds=test_seconds):
                     return
+                if self._context.dataset.folds and (prospect := foresee(self.store, plan.care)):
+                    listener(Foreseen(prospect.technique, prospect.regret))
 
     def _run_fold(
         self,

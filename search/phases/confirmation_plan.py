@@ -8,13 +8,14 @@ had not been.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from ...spaces.recipe import Technique
+from ..data.split import FEWEST_FOLDS
 from ..events import Listener, Warned
 from ..seeds import derive
 from ..selection import finalists
@@ -22,7 +23,7 @@ from ..statistics.bootstrap import resample
 from ..statistics.chances import CARE
 from ..statistics.seeds import FIRST, RESAMPLES, Prospect, look
 from ..storage.store import StudyStore
-from ..storage.tested import ties_of
+from ..storage.tested import confirmed, ties_of
 from ..trial import CompleteTrial, Confirmation, Trial
 from .time_limit import TimeLimit
 
@@ -160,16 +161,29 @@ class ConfirmationPlan:
             by_technique.setdefault(confirmation.recipe.technique, []).append(confirmation)
         if len(by_technique) < 2:
             return None
-        predictions = {}
-        for technique, own in by_technique.items():
-            predictions[technique], labels = self.store.stacked(own)
-        seconds = {technique: float(np.mean([c.seconds for c in own])) for technique, own in by_technique.items()}
-        settings = self.store.settings
-        resampled = resample(
-            predictions, labels, settings.metric, ties=ties_of(self.store, known), seed=settings.seed, resamples=RESAMPLES
-        )
-        self.prospect, more = look(resampled, len(labels), settings.metric, seconds, counts, self.care)
+        self.prospect, more = _looked(self.store, by_technique, counts, self.care)
         return more
+
+
+def foresee(store: StudyStore, care: float) -> Prospect | None:
+    """What the folds that are done say; None where they are too few to say anything."""
+    known = confirmed(store)
+    folds = {confirmation.fold for own in known.values() for confirmation in own}
+    if len(known) < 2 or len(folds) < FEWEST_FOLDS:
+        return None
+    return _looked(store, known, Counter(), care)[0]
+
+
+def _looked(
+    store: StudyStore, known: Mapping[Technique, Sequence[Confirmation]], counts: Counter[Technique], care: float
+) -> tuple[Prospect, Counter[Technique] | None]:
+    predictions = {}
+    for technique, own in known.items():
+        predictions[technique], labels = store.stacked(own)
+    seconds = {technique: float(np.mean([c.seconds for c in own])) for technique, own in known.items()}
+    ties, settings = ties_of(store, next(iter(known.values()))), store.settings
+    resampled = resample(predictions, labels, settings.metric, ties=ties, seed=settings.seed, resamples=RESAMPLES)
+    return look(resampled, len(labels), settings.metric, seconds, counts, care)
 
 
 def expected_seconds(runs: Sequence[CompleteTrial], workers: int) -> float:

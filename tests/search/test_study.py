@@ -8,7 +8,7 @@ import pytest
 import tlsearch.search.study as study_module
 from tlsearch.search.data.images import open_images
 from tlsearch.search.data.split import Fold
-from tlsearch.search.events import Confirmed, FoldStarted, PhaseEnded, PhaseStarted, Warned
+from tlsearch.search.events import Confirmed, FoldStarted, Foreseen, PhaseEnded, PhaseStarted, Warned
 from tlsearch.search.machine.devices import Device
 from tlsearch.search.settings import WarmStart
 from tlsearch.search.storage.models import kept_bytes
@@ -168,6 +168,7 @@ def test_a_study_in_folds_that_was_cut_off_goes_on_in_the_fold_where_it_was(tmp_
     heard = []
     cut = searched_in_folds(tmp_path / "cut", dataset, heard.append)
     assert [event.number for event in heard if isinstance(event, FoldStarted)] == [1, 2]
+    assert isinstance(heard[-1], Foreseen)
     assert what_was_found(cut) == what_was_found(whole)
     # One seed a fold repeats the training often enough; nothing is kept that has not seen all images.
     assert len(whole.confirmations()) == 3 * 2 and kept_bytes(whole.files) == 0

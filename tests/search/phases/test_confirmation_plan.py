@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
+from tlsearch.reports.answer.summary import summarize
 from tlsearch.search.events import Warned
-from tlsearch.search.phases.confirmation_plan import RESERVED_AT_MOST, ConfirmationPlan, expected_seconds
+from tlsearch.search.phases.confirmation_plan import RESERVED_AT_MOST, ConfirmationPlan, expected_seconds, foresee
 from tlsearch.search.statistics.seeds import FIRST, MOST
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import Confirmation
 from tlsearch.spaces.recipe import Technique
 
+from ...reports.factory import divided_study
 from ..factory import TRIALS, complete, measurement, searched
 from ..fakes import FakeClock
 
@@ -171,3 +173,12 @@ def test_a_time_limit_leaves_rounds_that_nobody_asked_for_to_the_next_run(tmp_pa
     due = planned.remaining()
     planned.fit(FakeClock().limit(5.0), 1, heard.append)
     assert due and heard == [] and planned.remaining() == due
+
+
+def test_folds_foresee_the_verdict_once_there_are_enough_of_them(tmp_path):
+    few = divided_study(tmp_path / "few", folds=4, unfinished=[(2, Technique.FULL), (3, Technique.FULL)])
+    assert foresee(few, 0.005) is None
+    whole = divided_study(tmp_path / "whole", folds=4)
+    found, verdict = foresee(whole, 0.005), summarize(whole.place).verdict
+    assert found.technique is verdict.recommended
+    assert found.regret == pytest.approx(verdict.chances[found.technique].expected_regret, abs=0.003)
