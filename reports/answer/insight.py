@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...search.depth_profile import NEIGHBOURS, SURE, DepthProfile
+from ...search.metrics import confusion_matrix
 from ...spaces.space import SearchSpace
 from ..text import count, percent
 
@@ -56,10 +57,8 @@ def confusion_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64], 
         labels: ``(n,)``.
         classes: How many there are.
     """
-    from sklearn.metrics import confusion_matrix
-
     predicted = probabilities.argmax(axis=2).ravel()
-    matrix = confusion_matrix(np.tile(labels, len(probabilities)), predicted, labels=np.arange(classes))
+    matrix = confusion_matrix(np.tile(labels, len(probabilities)), predicted, classes)
     totals = matrix.sum(axis=1)
     recall = np.divide(matrix.diagonal(), totals, out=np.full(classes, np.nan), where=totals > 0)
     pairs = [(int(row), int(column), int(matrix[row, column])) for row, column in np.argwhere(matrix) if row != column]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tlsearch.search.metrics import log_loss, scores, softmax
+from tlsearch.search.metrics import confusion_matrix, log_loss, scores, softmax
 from tlsearch.search.selection import better, maximized
 
 
@@ -23,6 +23,19 @@ def test_agrees_with_scikit_learn(sample):
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)  # scikit-learn insists
     assert found["log_loss"] == pytest.approx(sk.log_loss(labels, exact), abs=1e-6)
+
+
+def test_classes_that_are_not_tested_do_not_count(sample):
+    probabilities, labels = sample
+    rows = labels != 2
+    predicted, present = probabilities[rows].argmax(axis=1), [0, 1, 3]
+    found = scores(probabilities[rows], labels[rows])
+    assert found["balanced_accuracy"] == pytest.approx(
+        sk.recall_score(labels[rows], predicted, labels=present, average="macro")
+    )
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(labels[rows], predicted, labels=present, average="macro"))
+    expected = sk.confusion_matrix(labels[rows], predicted, labels=range(4))
+    np.testing.assert_array_equal(confusion_matrix(labels[rows], predicted, 4), expected)
 
 
 def test_a_certain_mistake_costs_a_finite_loss():
