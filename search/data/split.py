@@ -180,11 +180,9 @@ def _naming(classes: Iterable[str], layout: Layout, source: Split, remedy: str) 
         yield
     except TooFewImagesError as error:
         label = str([*classes][error.label])
-        message = (
-            f"a class must have at least {error.needed} different images to be split, got {error.found} of class "
-            f"{label!r} in {layout.place(source, label)}. {remedy}"
-        )
-        raise TooFewOfClassError(message, label) from error
+        least = f"a class must have at least {error.needed} different images to be split"
+        got = f"got {error.found} of class {label!r} in {layout.place(source, label)}"
+        raise TooFewOfClassError(f"{least}, {got}. {remedy}", label) from error
 
 
 def deal(keys: Sequence[str], labels: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:
