@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,33 +46,34 @@ def doubts_of(
     ties: Ties,
     care: float | None = None,
     seed: int = 0,
-    files: Sequence[str] = (),
+    files: Callable[[], Sequence[str]] = tuple,
 ) -> Doubts | None:
     """The doubtful labels of a study's test images; None where there are none, or nothing was tested.
 
     A label is in doubt where every technique is confident of the same other class, in the sense of `doubtful`, and finds it
-    `TIMES` times as probable as the label. Arguments as of `judge`; the
-    ``files`` of the test images, where known.
+    `TIMES` times as probable as the label. Arguments as of `judge`; ``files`` gives those of the test images, where known.
     """
     if labels is None or not predictions:
         return None
-    places = np.arange(len(labels))
-    agreed: NDArray[np.int64] | None = None
-    for one in predictions.values():
-        mean = one.probabilities.mean(axis=0)
-        found, likely = doubtful(mean, labels)
-        sure = mean[found, likely] >= TIMES * mean[found, labels[found]]
-        own = np.full(len(labels), -1)
-        own[found[sure]] = likely[sure]
-        agreed = own if agreed is None else np.where(agreed == own, own, -1)
-    assert agreed is not None
-    images, others = places[agreed >= 0], places[agreed < 0]
+    said = np.stack([_contradicted(one.probabilities.mean(axis=0), labels) for one in predictions.values()])
+    agreed = (said[0] >= 0) & (said == said[0]).all(axis=0)
+    images, others = np.flatnonzero(agreed), np.flatnonzero(~agreed)
     if not len(images) or not len(others):
         return None
+    places, names = images.tolist(), files()
     rest = {technique: replace(one, probabilities=one.probabilities[:, others]) for technique, one in predictions.items()}
     return Doubts(
-        tuple(images.tolist()),
-        tuple(files[image] for image in images) if len(files) else (),
+        tuple(places),
+        tuple(names[place] for place in places) if names else (),
         scores_without(predictions, labels, metric, images),
         judge(rest, labels[others], metric, ties=ties.of(others), care=care, seed=seed),
     )
+
+
+def _contradicted(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The class that a technique is sure of in place of each image's label, ``(n,)``; -1 where it is not."""
+    found, likely = doubtful(probabilities, labels)
+    sure = probabilities[found, likely] >= TIMES * probabilities[found, labels[found]]
+    classes = np.full(len(labels), -1)
+    classes[found[sure]] = likely[sure]
+    return classes

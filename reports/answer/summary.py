@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -214,7 +215,13 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
         confusion=confusion,
         lookalikes=lookalikes_of(store, predictions, labels, settings.metric),
         doubts=doubts_of(
-            predictions, labels, settings.metric, ties=ties, care=care, seed=settings.seed, files=_files(store, confirmed)
+            predictions,
+            labels,
+            settings.metric,
+            ties=ties,
+            care=care,
+            seed=settings.seed,
+            files=partial(_files, store, confirmed),
         ),
         damage=store.damage,
         weights_file=store.notes.weights_file(),

@@ -10,6 +10,7 @@ from tlsearch.reports.answer.verdict import Predictions, judge
 from tlsearch.reports.files.json import study_json
 from tlsearch.reports.html.pictures import mistakes
 from tlsearch.reports.words.sentences import doubtful_labels
+from tlsearch.reports.words.study import study_facts
 from tlsearch.search.statistics.bootstrap import NO_TIES, Ties
 from tlsearch.spaces.recipe import Technique
 
@@ -38,7 +39,7 @@ def predicted():
 def test_what_all_are_sure_of_is_in_doubt(predicted):
     predictions, labels = predicted
     predictions = sure_of(predictions, labels, WRONG)
-    found = doubts_of(predictions, labels, "accuracy", ties=NO_TIES, files=[f"{image}.jpg" for image in range(400)])
+    found = doubts_of(predictions, labels, "accuracy", ties=NO_TIES, files=lambda: [f"{image}.jpg" for image in range(400)])
     assert found.images == WRONG and found.files == ("3.jpg", "40.jpg", "41.jpg")
     rest = np.delete(np.arange(400), WRONG)
     for technique, one in predictions.items():
@@ -88,6 +89,7 @@ def test_a_report_says_what_the_verdict_would_be(doubted):
     summary = summarize(doubted.place)
     sentence = doubtful_labels(summary)
     assert sentence.startswith("every technique is sure that 3 test images of ") and "the verdict stays the same" in sentence
+    assert dict(study_facts(summary))["Doubtful labels"] == sentence
     said = json.loads(study_json(summary))["data"]["doubtful_labels"]
     assert said["files"] == ["3.jpg", "40.jpg", "41.jpg"] and said["verdict"]["winner"] == summary.verdict.winner
     shown = mistakes(doubted, summary.recommended.confirmations, doubtful=summary.doubts.images)
