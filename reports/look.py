@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from ..search.data.dataset import Reading
 from ..search.data.inspection import Inspection, inspect_folder
 from ..search.events import Listener
+from ..search.statistics.expectation import expect
 from .answer.insight import Similarity, similarity_of
 from .files.inspection import inspection_json
 from .terminal.drawing import plain
@@ -62,7 +63,9 @@ def look(
     if not similarity:
         return found, None
     profile = profile_alone(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
-    return found, None if profile is None else similarity_of(profile)
+    return found, None if profile is None else similarity_of(
+        profile, expected=expect(dataset.settings(), profile, backbone.weights)
+    )
 
 
 def render(found: Inspection, similarity: Similarity | None, output_format: str) -> str:

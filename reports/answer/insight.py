@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...search.depth_profile import NEIGHBOURS, SURE, DepthProfile
 from ...search.metrics import confusion_matrix
+from ...search.statistics.expectation import Expectation
 from ...spaces.space import SearchSpace
 from ..text import count, percent
 
@@ -18,10 +19,17 @@ MOST_PAIRS = 5
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """How similar the data set is to what the weights were trained on: what was measured, and the conclusion in a sentence."""
+    """How similar the data set is to what the weights were trained on, and what may be expected of it.
+
+    Attributes:
+        profile: What was measured.
+        sentence: What follows from it.
+        expected: Before the first trial; None of weights that nothing is known of.
+    """
 
     profile: DepthProfile
     sentence: str
+    expected: Expectation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +47,15 @@ class Confusion:
     most_confused: tuple[tuple[int, int, int], ...]
 
 
-def similarity_of(profile: DepthProfile, space: SearchSpace | None = None) -> Similarity:
+def similarity_of(profile: DepthProfile, space: SearchSpace | None = None, expected: Expectation | None = None) -> Similarity:
     """The measured profile in the words of a report.
 
     Args:
         profile: As it was measured.
         space: Of the study, to say which of its cuts stands for the suggested one; None where there is no study.
+        expected: As in `Similarity`.
     """
-    return Similarity(profile, _sentence(profile, space))
+    return Similarity(profile, _sentence(profile, space), expected)
 
 
 def confusion_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Confusion:

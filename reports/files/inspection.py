@@ -12,6 +12,7 @@ from ...search.settings import DataSettings
 from ..answer.dataset import imbalance, rule_of_thumb
 from ..answer.insight import Similarity
 from ..words.inspection import class_counts, warnings
+from .json import expected_dict
 
 
 def inspection_json(found: Inspection, similarity: Similarity | None) -> str:
@@ -63,5 +64,6 @@ def _similarity(similarity: Similarity) -> dict[str, Any]:
         "sentence": similarity.sentence,
         "knn_accuracy": profile.knn_accuracy,
         "suggested_cut": profile.suggested_cut,
+        "expected": expected_dict(similarity.expected),
         "depth_profile": [{"layer": p.layer, "block": p.block, "knn_accuracy": p.knn_accuracy} for p in profile.points],
     }

@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from ...search.statistics.expectation import Expectation
 from ...search.trial import CompleteTrial, FailedTrial, FinishedTrial, PrunedTrial, RunningTrial, Trial
 from ...spaces.recipe import Technique
 from ..answer.dataset import imbalance
@@ -76,14 +77,23 @@ def study_json(summary: Summary) -> str:
 
 def _similarity(similarity: Similarity | None) -> dict[str, Any]:
     if similarity is None:
-        return dict.fromkeys(("similarity_sentence", "knn", "depth_profile", "suggested_cut"))
+        return dict.fromkeys(("similarity_sentence", "knn", "depth_profile", "suggested_cut", "expected"))
     profile = similarity.profile
     return {
         "similarity_sentence": similarity.sentence,
         "knn": {"accuracy": profile.knn_accuracy, **picked(profile, "corrected", "chance", "images")},
         "depth_profile": [dataclasses.asdict(point) for point in profile.points],
         "suggested_cut": profile.suggested_cut,
+        "expected": expected_dict(similarity.expected),
     }
+
+
+def expected_dict(expected: Expectation | None) -> dict[str, Any] | None:
+    """What was to be expected, in points of accuracy above ``frozen`` as shares of 1."""
+    if expected is None:
+        return None
+    gaps = {technique: {"gap": gap, "half_width": half} for technique, (gap, half) in expected.gaps.items()}
+    return {"sets": expected.sets, "gaps": gaps}
 
 
 def _doubts(doubts: Doubts | None) -> dict[str, Any] | None:

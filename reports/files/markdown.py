@@ -12,6 +12,7 @@ from ..words.cells import TechniqueCells, certainty, certainty_columns, tested
 from ..words.sentences import (
     DEMONSTRATION,
     baseline,
+    came_true,
     headline,
     luck,
     nothing_learned,
@@ -43,6 +44,7 @@ def study_markdown(summary: Summary) -> str:
     facts = {
         "Cost": summary.cost_sentence,
         "Similarity": summary.similarity.sentence if summary.similarity else "",
+        "Expected": came_true(summary),
         "Rule of thumb": rule_of_thumb(summary),
         "Data": f"{escape(data.path)}: {split_of(data)}; {classes}. {count(len(data.skipped), 'file')} skipped.",
         "Finalists": luck(summary),

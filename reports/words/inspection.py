@@ -10,6 +10,7 @@ from ...search.data.inspection import Duplicates, Inspection, Kind
 from ..answer.dataset import imbalance, imbalance_sentence, rule_of_thumb
 from ..answer.insight import Similarity
 from ..text import and_more, count, file_size, listed, literal, looks
+from .sentences import expectation
 
 SHOWN = 8
 """Duplicates and skipped files: so many of them are named."""
@@ -117,6 +118,8 @@ def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterat
         yield "Rule of thumb", rule_of_thumb(data, similarity.profile.label if similarity else None).sentence
     if similarity:
         yield "Similarity", similarity.sentence
+        if similarity.expected:
+            yield "Expected", f"before any trial, {expectation(similarity.expected)}"
     if found.duplicates:
         same = [f"{' = '.join(map(literal, group.files))} ({group.kind})" for group in found.duplicates]
         yield f"Duplicates ({len(same)})", and_more(same, SHOWN)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...search.events import NodeState, Phase
-from ..text import count, duration, in_words, listed, literal, looks, metric_name, score
+from ..text import count, duration, gap_number, in_words, listed, literal, looks, metric_name, score
 
 if TYPE_CHECKING:
     from ...search.settings import DataSettings
+    from ...search.statistics.expectation import Expectation
 
     # A log of a search's progress takes its words from here before anything has read a study.
     from ...spaces.recipe import Technique
@@ -146,6 +147,32 @@ def rule_of_thumb(summary: Summary) -> str:
     if verdict.decision == "tie" and rule.predicts is not None:
         return f"{rule.sentence} Nothing beats {rule.predicts} here, but it does not win either."
     return rule.sentence
+
+
+def expectation(expected: Expectation) -> str:
+    """What was to be expected of the techniques before the first trial."""
+    gaps = [f"{technique} {_signed(gap)} ± {gap_number(half, 'accuracy')}" for technique, (gap, half) in expected.gaps.items()]
+    return (
+        f"compared with frozen: {listed(gaps)} points of accuracy, going by searches of {count(expected.sets, 'other data set')}"
+    )
+
+
+def came_true(summary: Summary) -> str:
+    """What was to be expected before the first trial, and what was found; empty where nothing was known."""
+    expected = summary.similarity.expected if summary.similarity else None
+    if expected is None:
+        return ""
+    tested = {one.technique: one.test_accuracy.mean for one in summary.techniques if one.test_accuracy}
+    frozen = next((mean for technique, mean in tested.items() if technique not in expected.gaps), None)
+    if frozen is None:
+        return expectation(expected)
+    found = [f"{name} {_signed(tested[name] - frozen)}" for name in expected.gaps if name in tested]
+    return f"{expectation(expected)}; tested: {listed(found)}" if found else expectation(expected)
+
+
+def _signed(gap: float) -> str:
+    number = gap_number(gap, "accuracy")
+    return number if number.startswith("−") or float(number) == 0 else f"+{number}"
 
 
 def started_from(summary: Summary) -> str:

@@ -12,6 +12,7 @@ from ..answer.summary import Summary
 from ..text import and_more, count, describe, file_size, gap_number, listed, literal
 from .sentences import (
     baseline,
+    came_true,
     doubtful_labels,
     lookalikes,
     luck,
@@ -98,6 +99,8 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield f"Skipped files ({len(data.skipped)})", and_more(named, SHOWN)
     if summary.similarity:
         yield "Similarity", summary.similarity.sentence
+    if expected := came_true(summary):
+        yield "Expected", expected
     yield "Rule of thumb", rule_of_thumb(summary)
     if summary.untried:
         yield "Not tried", f"{listed(summary.untried)}; more --trials would get to it"

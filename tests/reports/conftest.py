@@ -4,7 +4,15 @@ import pytest
 
 from tlsearch.reports import summarize
 
-from .factory import divided_study, whole_study
+from .factory import LEARNED, divided_study, whole_study
+
+
+@pytest.fixture(scope="session", autouse=True)
+def learned():
+    """Reports do not change with what more data sets teach."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tlsearch.search.statistics.expectation.shipped", lambda: LEARNED)
+        yield
 
 
 @pytest.fixture(scope="module")

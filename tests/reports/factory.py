@@ -17,6 +17,15 @@ from tlsearch.spaces.recipe import Technique
 from ..search.factory import begin, complete, failed, pruned, recipe, settings, values
 
 SKILLS = {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.93, Technique.FULL: 0.86}
+LEARNED = {
+    "sets": 20,
+    "coefficients": [0.02, 0.01, 0.01, 0.0, -0.01, -0.02, 0.01, 0.01],
+    "uncertainty": [[1e-5 * (row == column) for column in range(8)] for row in range(8)],
+    "between_sets": [[4e-4, 3e-4], [3e-4, 9e-4]],
+    "between_searches": [[4e-4, 3e-4], [3e-4, 9e-4]],
+}
+"""What other data sets let one expect, in place of what is shipped."""
+
 PROFILE = DepthProfile(
     tuple(
         DepthPoint(layer, block, accuracy, (accuracy - 0.07, accuracy + 0.06))
