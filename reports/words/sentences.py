@@ -152,9 +152,8 @@ def rule_of_thumb(summary: Summary) -> str:
 def expectation(expected: Expectation) -> str:
     """What was to be expected of the techniques before the first trial."""
     gaps = [f"{technique} {_signed(gap)} ± {gap_number(half, 'accuracy')}" for technique, (gap, half) in expected.gaps.items()]
-    return (
-        f"compared with frozen: {listed(gaps)} points of accuracy, going by searches of {count(expected.sets, 'other data set')}"
-    )
+    sets = count(expected.sets, "other data set")
+    return f"compared with frozen: {listed(gaps)} points of accuracy, going by searches of {sets}"
 
 
 def came_true(summary: Summary) -> str:

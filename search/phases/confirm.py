@@ -45,7 +45,9 @@ class Confirmer(TrainingPhase):
             self._foresee()
             if self._plan.prospect and expected_seconds([run.trial for run in waiting], len(pool.workers)) > self._limit.left:
                 return  # what was asked for is done, and a longer look would take too long
-            self._waiting = waiting
+            # The longest first, so that no worker is left alone with it (Graham 1969); under a time limit seed by seed, so that
+            # it cuts all techniques alike.
+            self._waiting = waiting if self._limit.exists else sorted(waiting, key=lambda run: -run.trial.seconds)
             self._train(pool)
             if self._waiting:
                 done, total = self._plan.progress(self._gone)

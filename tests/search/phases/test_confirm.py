@@ -17,7 +17,7 @@ from tlsearch.search.workers.messages import Failed
 from tlsearch.search.workers.pool import Died
 from tlsearch.spaces.recipe import Technique
 
-from ..factory import TRIALS, searched, striped_dataset, traceback_of
+from ..factory import TRIALS, complete, searched, striped_dataset, traceback_of
 from ..fakes import FakeClock, FakePool, confirmer
 
 
@@ -142,6 +142,13 @@ def test_a_run_that_is_lost_with_its_node_is_done_again_once(store, context, los
     confirmer(store, context.dataset, listener=heard.append).run(pool(result, count=1))
     assert len(store.confirmations()) == 4 - (losses - 1)
     assert sum("node-2 was lost" in event.message for event in heard if isinstance(event, Warned)) == losses - 1
+
+
+def test_without_a_time_limit_the_longest_runs_come_first(tmp_path, context):
+    trials = [complete(0, "frozen", seconds=2.0), complete(1, "fine-tune", seconds=60.0), complete(2, "full", seconds=20.0)]
+    workers = pool()
+    confirmer(searched(tmp_path / "photos", trials), context.dataset, 2).run(workers)
+    assert [str(job.recipe.technique) for job in workers.jobs] == ["fine-tune"] * 2 + ["full"] * 2 + ["frozen"] * 2
 
 
 def test_a_time_limit_cuts_all_techniques_alike(store, context):
