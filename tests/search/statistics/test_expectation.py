@@ -7,7 +7,7 @@ import pytest
 
 from tlsearch.search.statistics.bootstrap import Resampled
 from tlsearch.search.statistics.chances import Belief
-from tlsearch.search.statistics.expectation import COMPARED, Expectation, expect, foretell, predictors, shipped
+from tlsearch.search.statistics.expectation import COMPARED, FREEDOM, Expectation, expect, foretell, predictors, shipped
 from tlsearch.spaces.recipe import Technique
 
 from ...reports.factory import LEARNED, PROFILE, settings
@@ -79,3 +79,27 @@ def test_more_seeds_are_worth_less_where_more_is_expected():
     more = dict.fromkeys(Technique, np.inf)
     open_question = Belief(noisy, "accuracy").gain(more)
     assert 0 <= Belief(noisy, "accuracy", told([0.2, -0.2], NARROW / 100)).gain(more) < open_question
+
+
+@pytest.mark.slow
+def test_probabilities_come_true_where_the_truth_is_what_was_expected():
+    """Gaps drawn from what is expected, seen with an error as large: on average as many are the best as was said."""
+    rng = np.random.default_rng(5)
+    scale = np.array([[9e-4, 4e-4], [4e-4, 16e-4]])
+    mean, root = np.array([0.02, -0.01]), np.linalg.cholesky(scale)
+    said, true, regret, lost = [], [], [], []
+    for _ in range(400):
+        gaps = mean + root @ rng.standard_normal(2) * np.sqrt(FREEDOM / rng.chisquare(FREEDOM))
+        truth = 0.8 + np.array([0.0, *gaps])
+        seen = truth + 0.02 * rng.standard_normal(3)
+        scores = {
+            technique: scored(score, 0.02, place) for place, (technique, score) in enumerate(zip(Technique, seen, strict=True))
+        }
+        found = Belief(scores, "accuracy", told(mean, scale)).chances(0.005)
+        taken = min(found, key=lambda technique: found[technique].expected_regret)
+        said.append(found[taken].probability_best)
+        true.append(list(Technique)[truth.argmax()] is taken)
+        regret.append(found[taken].expected_regret)
+        lost.append(truth.max() - truth[list(Technique).index(taken)])
+    assert np.mean(said) == pytest.approx(np.mean(true), abs=0.05)
+    assert np.mean(regret) == pytest.approx(np.mean(lost), abs=1.5e-3)
