@@ -24,6 +24,7 @@ from evidence import EVIDENCE
 from numpy.typing import NDArray
 from prior import Cell, left_out
 
+from tlsearch.reports.answer.dataset import LARGE_PER_CLASS, RULE
 from tlsearch.spaces.recipe import Technique
 
 FIGURE = EVIDENCE.with_name("evidence.svg")
@@ -71,6 +72,12 @@ def rule_table(cells: Sequence[Cell]) -> None:
         own = [cell for cell in cells if label in (cell["similarity"], "all")]
         said = Counter(_said(cell) for cell in own)
         print(f"| {label} | {len(own)} | {said['right']} | {said['wrong']} | {said['open']} | {said['nothing']} |")
+    told = [cell for cell in cells if cell["similarity"] != "uncertain"]
+    print(f"\n{len(told)} cells of known similarity, by where large begins:")
+    print("\n| training images a class | points lost by the rule |\n|--:|--:|")
+    for least in (1, 20, 80, 320, LARGE_PER_CLASS):
+        lost = [_lost(cell, RULE["large" if _per_class(cell) >= least else "small", cell["similarity"]]) for cell in told]
+        print(f"| {least} | {100 * np.mean(lost):.1f} |")
 
 
 def following_table(cells: Sequence[Cell]) -> None:
@@ -127,21 +134,26 @@ def draw(cells: Sequence[Cell]) -> None:
     """Writes the figure."""
     import vl_convert
 
+    sets = sorted({cell["set"] for cell in cells})
+    # Cells of one size lie beside each other.
+    apart = {name: 1.025 ** (place - len(sets) / 2) for place, name in enumerate(sets)}
     points = [
         {
             "set": cell["set"],
-            "images": _per_class(cell),
+            "images": _per_class(cell) * apart[cell["set"]],
             "similarity": cell["similarity"],
             "of": technique,
-            "low": low,
-            "high": high,
+            "gap": gap,
+            "low": max(low, -_MOST),
+            "high": min(high, _MOST),
         }
-        | {"gap": gap}
         for cell in cells
         for technique, (gap, low, high) in zip(TECHNIQUES[1:], _gaps(cell), strict=True)
     ]
-    x = {"field": "images", "type": "quantitative", "scale": {"type": "log"}, "title": "training images a class"}
+    x = {"field": "images", "type": "quantitative", "title": "training images a class"}
+    x["scale"] = {"type": "log", "domainMin": 4}
     y = {"field": "gap", "type": "quantitative", "axis": {"format": "+%"}, "title": "test accuracy above frozen"}
+    y["scale"] = {"domain": [-_MOST, _MOST]}
     similarity = {"field": "similarity", "type": "nominal", "sort": LABELS, "title": "to the weights' pictures"}
     colour = {**similarity, "scale": {"domain": LABELS, "range": list(_DARK)[:3]}}
     shape = {**similarity, "scale": {"domain": LABELS, "range": ["circle", "triangle-up", "square"]}}
@@ -173,7 +185,7 @@ def draw(cells: Sequence[Cell]) -> None:
         "hconcat": [panel(technique) for technique in TECHNIQUES[1:]],
         "config": {
             "axis": {"labelColor": _INK, "titleColor": _INK, "gridColor": _GRID, "domainColor": _QUIET, "tickColor": _QUIET},
-            "legend": {"labelColor": _INK, "titleColor": _INK, "orient": "bottom", "direction": "horizontal"},
+            "legend": {"labelColor": _INK, "titleColor": _INK, "orient": "bottom", "direction": "horizontal", "symbolOpacity": 1},
             "title": {"color": _INK},
             "view": {"stroke": _GRID},
         },
@@ -183,6 +195,9 @@ def draw(cells: Sequence[Cell]) -> None:
     style = f"<style>@media (prefers-color-scheme: dark){{{dark}}}</style>"
     FIGURE.write_text(re.sub(r"(<svg[^>]*>)", lambda head: head[1] + style, drawn, count=1) + "\n")
 
+
+_MOST = 0.4
+"""Where intervals are cut off."""
 
 _INK, _QUIET, _GRID = "#1f2328", "#8c959f", "#d1d9e0"
 _DARK = {
@@ -210,6 +225,10 @@ def _per_class(cell: Cell) -> float:
 
 def _proven(cell: Cell) -> str | None:
     return cell["verdict"]["winner"] if cell["verdict"]["decision"] == "win" else None
+
+
+def _lost(cell: Cell, technique: Technique) -> float:
+    return float(max(cell["test_accuracy"].values()) - cell["test_accuracy"][technique])
 
 
 def _said(cell: Cell) -> str:
