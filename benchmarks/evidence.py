@@ -31,8 +31,6 @@ from tlsearch.reports.answer.verdict import Predictions, judge
 from tlsearch.search import open_folder
 from tlsearch.search.data.dataset import Dataset
 from tlsearch.search.statistics.bootstrap import Ties
-from tlsearch.search.statistics.chances import Stakes
-from tlsearch.search.statistics.expectation import Expectation
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.storage.tested import confirmed, ties_of
 
@@ -55,7 +53,7 @@ def main() -> None:
     parser.add_argument("--images", nargs="+", default=["8", "32", "128", "all"], help="a class")
     parser.add_argument("--alpha", type=float, default=0.35)
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--trials", type=int, default=9, help="the proven settings; more hardly change what wins")
+    parser.add_argument("--trials", type=int, default=9, help="nine are the proven settings")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     for images in asked.images:
@@ -144,13 +142,8 @@ def _found(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def halves(study: Path, expected: Expectation | None = None) -> Iterator[dict[str, Any]]:
-    """The verdict over one half of the test images, and the accuracies on the other, for each of some random halves.
-
-    Args:
-        study: Whose finalists were tested.
-        expected: What other data sets let the verdict expect.
-    """
+def halves(study: Path) -> Iterator[dict[str, Any]]:
+    """The verdict over one half of the test images, and the accuracies on the other, for each of some random halves."""
     store = StudyStore.open(study)
     chosen = confirmed(store)
     stacked = {technique: store.stacked(own) for technique, own in chosen.items()}
@@ -163,9 +156,7 @@ def halves(study: Path, expected: Expectation | None = None) -> Iterator[dict[st
         side = np.random.default_rng(number).permutation(groups.max() + 1) % 2
         here, there = np.flatnonzero(side[groups] == 0), np.flatnonzero(side[groups] == 1)
         seen = {name: Predictions(found[:, here], seconds[name]) for name, (found, _) in stacked.items()}
-        verdict = judge(
-            seen, labels[here], "accuracy", ties=Ties(groups=groups[here]), stakes=Stakes(expected=expected), seed=number
-        )
+        verdict = judge(seen, labels[here], "accuracy", ties=Ties(groups=groups[here]), seed=number)
         right = {name: float((found[:, there].argmax(axis=2) == labels[there]).mean()) for name, (found, _) in stacked.items()}
         chances = verdict.chances
         yield {

@@ -185,7 +185,13 @@ def draw(cells: Sequence[Cell]) -> None:
         "hconcat": [panel(technique) for technique in TECHNIQUES[1:]],
         "config": {
             "axis": {"labelColor": _INK, "titleColor": _INK, "gridColor": _GRID, "domainColor": _QUIET, "tickColor": _QUIET},
-            "legend": {"labelColor": _INK, "titleColor": _INK, "orient": "bottom", "direction": "horizontal", "symbolOpacity": 1},
+            "legend": {
+                "labelColor": _INK,
+                "titleColor": _INK,
+                "orient": "bottom",
+                "direction": "horizontal",
+                "symbolOpacity": 1,
+            },
             "title": {"color": _INK},
             "view": {"stroke": _GRID},
         },

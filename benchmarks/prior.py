@@ -2,7 +2,6 @@
 
     python benchmarks/prior.py             what other data sets would have told of each: Brier scores and regrets
     python benchmarks/prior.py --write     and writes the numbers that are shipped
-    python benchmarks/prior.py --studies DIR     how the verdicts of the searches themselves change with it
 
 Each data set is judged by a model that was fitted to the others (never to other cells of the same set). The Brier score is of
 the probabilities of being best, 0 to 2; the regret of taking what is best in expectation, in points of test accuracy below the
@@ -11,8 +10,8 @@ similarity is uncertain, and the rules that always take the same.
 
 The gaps y of a set's cells are normal about a linear function of the predictors, with a covariance between sets, one between
 the searches of a set, and the error that images and seeds leave. Both covariances are those of the highest marginal posterior
-density under a log-normal prior of their standard deviations (about 3 points, a factor of e); the coefficients' prior is
-normal with a standard deviation of 10 points for each predictor's unit.
+density under a log-normal prior of their standard deviations (about 3 points, a factor of e). The prior of the gaps at the
+middle of the predictors is normal with a standard deviation of 10 points; that of the slopes is narrow.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evidence import EVIDENCE, halves, study_of
+from evidence import EVIDENCE
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -36,8 +35,9 @@ from tlsearch.spaces.recipe import Technique
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "search" / "statistics" / "expectation.json"
 
-COEFFICIENT = 0.1
-"""Standard deviation of the coefficients' prior, as a share of 1."""
+COEFFICIENTS = np.array([0.1, 0.01, 0.01])
+"""Standard deviations of the coefficients' prior, as shares of 1 for a predictor's unit. Steeper slopes would be learned from
+the sets that are there, and contradicted by the next."""
 
 SPREAD = 0.03
 """Median of the prior of the standard deviations between sets and between searches."""
@@ -51,12 +51,8 @@ def main() -> None:
     """Prints the table of scores; ``--write`` ships the model of all cells."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--studies", type=Path, help="where `evidence.py` kept its studies")
     asked = parser.parse_args()
     cells = json.loads(EVIDENCE.read_text())
-    if asked.studies:
-        verdicts(cells, asked.studies)
-        return
     print("| what is taken | Brier score | regret in points |\n|---|--:|--:|")
     for name, policy in {"the model, other sets": left_out(cells), **fixed_rules()}.items():
         scores = [judged(policy(cell), cell) for cell in cells]
@@ -66,26 +62,6 @@ def main() -> None:
         print(f"{technique} above frozen, in points:", *(f"{100 * value:+.1f}" for value in row))
     if asked.write:
         SHIPPED.write_text(json.dumps(learned) + "\n")
-
-
-def verdicts(cells: Sequence[Cell], studies: Path) -> None:
-    """Verdicts over halves of the test images, judged by the other halves, by what they expect."""
-    models = _others(cells)
-    kept = [cell for cell in cells if study_of(studies, cell).is_dir()]
-    print("| expected | Brier score | expected regret | regret on the other half |\n|---|--:|--:|--:|")
-    for name in ("nothing", "what other sets let one expect"):
-        scores, said, real = [], [], []
-        for cell in kept:
-            expected = None if name == "nothing" else foretell(models[cell["set"]], known(cell))
-            for half in halves(study_of(studies, cell), expected):
-                if half["probability_best"]:
-                    elsewhere = np.array([half["elsewhere"][technique] for technique in Technique])
-                    best = np.isclose(elsewhere, elsewhere.max())
-                    chances = np.array([half["probability_best"][technique] for technique in Technique])
-                    scores.append(((chances - best / best.sum()) ** 2).sum())
-                    said.append(half["expected_regret"][half["recommended"]])
-                    real.append(elsewhere.max() - half["elsewhere"][half["recommended"]])
-        print(f"| {name} | {np.mean(scores):.3f} | {100 * np.mean(said):.2f} | {100 * np.mean(real):.2f} |")
 
 
 def _others(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
@@ -100,11 +76,9 @@ def left_out(cells: Sequence[Cell]) -> Callable[[Cell], NDArray[np.float64]]:
 
     def expected(cell: Cell) -> NDArray[np.float64]:
         told = foretell(models[cell["set"]], known(cell))
-        mean, scale = told.scores(tuple(Technique))
-        wide = rng.standard_normal((DRAWS, len(COMPARED))) @ np.linalg.cholesky(scale[1:, 1:]).T
-        drawn = np.tile(mean, (DRAWS, 1))
-        drawn[:, 1:] += wide * np.sqrt(FREEDOM / rng.chisquare(FREEDOM, DRAWS))[:, None]
-        return drawn
+        normal = rng.standard_normal((DRAWS, len(COMPARED))) @ np.linalg.cholesky(told.scale).T
+        gaps = told.mean + normal * np.sqrt(FREEDOM / rng.chisquare(FREEDOM, DRAWS))[:, None]
+        return np.column_stack([np.zeros(DRAWS), gaps])
 
     return expected
 
@@ -147,6 +121,7 @@ def fit(cells: Sequence[Cell]) -> dict[str, Any]:
     gaps = np.array(
         [cell["test_accuracy"][one] - cell["test_accuracy"][Technique.FROZEN] for cell in cells for one in COMPARED]
     )
+    believed = np.repeat(COEFFICIENTS**2, len(COMPARED))
     same = np.array([[one["set"] == other["set"] for other in cells] for one in cells], float)
     error = np.zeros((len(gaps), len(gaps)))
     for place, cell in enumerate(cells):
@@ -156,7 +131,7 @@ def fit(cells: Sequence[Cell]) -> dict[str, Any]:
         return np.kron(same, _square(values[:3])) + np.kron(np.eye(len(cells)), _square(values[3:])) + error
 
     def improbable(values: NDArray[np.float64]) -> float:
-        marginal = covariance(values) + COEFFICIENT**2 * design @ design.T
+        marginal = covariance(values) + (design * believed) @ design.T
         lower = np.linalg.cholesky(marginal)
         spread = sum((values[place] - np.log(SPREAD)) ** 2 for place in (0, 2, 3, 5)) / 2
         return float(np.square(np.linalg.solve(lower, gaps)).sum() / 2 + np.log(lower.diagonal()).sum() + spread)
@@ -164,7 +139,7 @@ def fit(cells: Sequence[Cell]) -> dict[str, Any]:
     start = np.array([np.log(SPREAD), 0, np.log(SPREAD)] * 2)
     found = minimize(improbable, start, method="L-BFGS-B", bounds=[(-7, 0), (-0.5, 0.5), (-7, 0)] * 2).x
     weighed = design.T @ np.linalg.inv(covariance(found))
-    uncertainty = np.linalg.inv(weighed @ design + np.eye(design.shape[1]) / COEFFICIENT**2)
+    uncertainty = np.linalg.inv(weighed @ design + np.diag(1 / believed))
     return {
         "sets": len({cell["set"] for cell in cells}),
         "cells": len(cells),

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...search.statistics.bootstrap import Ties
-from ...search.statistics.chances import STAKES, Stakes
 from ...search.statistics.doubt import doubtful
 from ...search.trial import Metric
 from ...spaces.recipe import Technique
@@ -45,7 +44,7 @@ def doubts_of(
     metric: Metric,
     *,
     ties: Ties,
-    stakes: Stakes = STAKES,
+    care: float | None = None,
     seed: int = 0,
     files: Callable[[], Sequence[str]] = tuple,
 ) -> Doubts | None:
@@ -67,7 +66,7 @@ def doubts_of(
         tuple(places),
         tuple(names[place] for place in places) if names else (),
         scores_without(predictions, labels, metric, images),
-        judge(rest, labels[others], metric, ties=ties.of(others), stakes=stakes, seed=seed),
+        judge(rest, labels[others], metric, ties=ties.of(others), care=care, seed=seed),
     )
 
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from ...search.selection import better, maximized
 from ...search.settings import StudySettings
 from ...search.statistics.bootstrap import NO_TIES, Ties, resample
-from ...search.statistics.chances import CARE, Stakes
+from ...search.statistics.expectation import expect
 from ...search.storage.base import StudyPlace
 from ...search.storage.models import kept_bytes
 from ...search.storage.notes import RunNote
 from ...search.storage.store import StudyStore
 from ...search.storage.tested import confirmed as confirmed_of
-from ...search.storage.tested import expectation_of, test_files, ties_of
+from ...search.storage.tested import test_files, ties_of
 from ...search.trial import CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
@@ -182,14 +182,13 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
     counted = [t for t in trials if not (isinstance(t, FailedTrial) and t.interrupted)]
     by_technique = {technique: tuple(t for t in counted if t.recipe.technique is technique) for technique in space.techniques}
     untried = [technique for technique, own in by_technique.items() if not own]
-    stakes = Stakes(CARE if care is None else care, expectation_of(store))
-    verdict = judge(predictions, labels, settings.metric, ties=ties, untried=untried, stakes=stakes, seed=settings.seed)
+    verdict = judge(predictions, labels, settings.metric, ties=ties, untried=untried, care=care, seed=settings.seed)
     tests = _test_scores(confirmed, settings.metric, verdict.intervals)
     accuracies = _test_scores(confirmed, "accuracy", _accuracy_intervals(verdict, predictions, labels, ties, settings))
     complete = [trial for trial in trials if isinstance(trial, CompleteTrial)]
     sign = -1 if maximized(settings.metric) else 1
     profile = store.notes.profile()
-    similarity = None if profile is None else similarity_of(profile, space, stakes.expected)
+    similarity = None if profile is None else similarity_of(profile, space, expect(settings.data, profile, settings.weights))
     confusion = None
     if verdict.recommended and labels is not None:
         confusion = confusion_of(predictions[verdict.recommended].probabilities, labels, len(settings.data.classes))
@@ -221,7 +220,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
             labels,
             settings.metric,
             ties=ties,
-            stakes=stakes,
+            care=care,
             seed=settings.seed,
             files=partial(_files, store, confirmed),
         ),

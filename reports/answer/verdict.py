@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...search.data.split import FEWEST_FOLDS
 from ...search.selection import maximized
 from ...search.statistics.bootstrap import NO_TIES, RESAMPLES, Resampled, Ties, holm, percentile_interval, resample, two_sided_p
-from ...search.statistics.chances import CARE, MIN_IMAGES, STAKES, Belief, Chance, Stakes, choose
+from ...search.statistics.chances import CARE, MIN_IMAGES, Belief, Chance, choose
 from ...search.trial import Metric
 from ...spaces.recipe import Technique
 from ..text import count, gap, gap_number, likely, listed
@@ -129,7 +129,7 @@ def judge(
     *,
     ties: Ties = NO_TIES,
     untried: Sequence[Technique] = (),
-    stakes: Stakes = STAKES,
+    care: float | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Verdict:
@@ -141,7 +141,7 @@ def judge(
         metric: What is compared.
         ties: Between the test images.
         untried: Techniques that were asked for and got no trial.
-        stakes: What the choice goes by.
+        care: As in `Verdict`; None for `CARE`.
         seed: Of the resampling.
         resamples: How many.
     """
@@ -159,9 +159,10 @@ def judge(
     if lacking := _lacking(ranked, predictions, labels, ties, untried):
         return Verdict("insufficient", None, ranked[0], comparisons, intervals, lacking)
     seconds = {technique: one.seconds for technique, one in predictions.items()}
-    found = Belief(resampled, metric, stakes.expected).chances(stakes.care)
-    chosen = choose(ranked, seconds, found, stakes.care)
-    return decide(ranked, chosen, comparisons, intervals, metric, found, stakes.care)
+    care = CARE if care is None else care
+    found = Belief(resampled, metric).chances(care)
+    chosen = choose(ranked, seconds, found, care)
+    return decide(ranked, chosen, comparisons, intervals, metric, found, care)
 
 
 def _lacking(

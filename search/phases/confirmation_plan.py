@@ -20,10 +20,10 @@ from ..events import Listener, Warned
 from ..seeds import derive
 from ..selection import finalists
 from ..statistics.bootstrap import resample
-from ..statistics.chances import CARE, Stakes
+from ..statistics.chances import CARE
 from ..statistics.seeds import FIRST, RESAMPLES, Prospect, look
 from ..storage.store import StudyStore
-from ..storage.tested import confirmed, expectation_of, ties_of
+from ..storage.tested import confirmed, ties_of
 from ..trial import CompleteTrial, Confirmation, Trial
 from .time_limit import TimeLimit
 
@@ -183,7 +183,7 @@ def _looked(
     seconds = {technique: float(np.mean([c.seconds for c in own])) for technique, own in known.items()}
     ties, settings = ties_of(store, next(iter(known.values()))), store.settings
     resampled = resample(predictions, labels, settings.metric, ties=ties, seed=settings.seed, resamples=RESAMPLES)
-    return look(resampled, len(labels), settings.metric, seconds, counts, Stakes(care, expectation_of(store)))
+    return look(resampled, len(labels), settings.metric, seconds, counts, care)
 
 
 def expected_seconds(runs: Sequence[CompleteTrial], workers: int) -> float:

@@ -12,11 +12,9 @@ Only the gaps between techniques matter. Before the study a gap is taken to be n
 (`Prior.gap`); then it is normal after it too (Gelman et al. 2013, section 3.5). In an orthonormal basis of the gaps, with E the
 covariance of the error and g what was observed,
 
-    gaps ~ Normal(m + P (P + E)⁻¹ (g − m), P (P + E)⁻¹ E),    m = 0, P = τ² / 2
+    gaps ~ Normal(p · (p + E)⁻¹ g, p · (p + E)⁻¹ E),    p = τ² / 2
 
-since the gap of two techniques has twice the variance of either. Where something is expected of this data set (`expectation`),
-m and P are those of its Student's t: P is multiplied by a factor, drawn anew each time from its distribution after the study,
-which is large where the study contradicts the expectation. What more seeds are worth is by how much they lower the
+since the gap of two techniques has twice the variance of either. What more seeds are worth is by how much they lower the
 expected regret of the best choice, on average over what they may show: the knowledge gradient of Frazier, Powell & Dayanik
 (2009).
 """
@@ -34,7 +32,6 @@ from ...spaces.recipe import Technique
 from ..selection import maximized
 from ..trial import Metric
 from .bootstrap import Resampled
-from .expectation import FREEDOM, Expectation
 
 CARE = 0.005
 """Difference in score that matters, unless the user says otherwise: half a point."""
@@ -42,23 +39,6 @@ CARE = 0.005
 NEGLIGIBLE = 0.1
 """Of the difference that matters: techniques whose regrets are no further apart cost the same. Those of two techniques with the
 same test predictions, as where no epoch was better than the head that it began with, differ by chance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stakes:
-    """What a choice between techniques goes by, beside their test scores.
-
-    Attributes:
-        care: Difference in score that matters, in the metric's unit.
-        expected: Of this data set, before the study; None where nothing is.
-    """
-
-    care: float = CARE
-    expected: Expectation | None = None
-
-
-STAKES = Stakes()
-"""Where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +93,9 @@ class Belief:
     Args:
         resampled: As `resample` gives it.
         metric: What was scored.
-        expected: Of this data set, before the study; None to know nothing of it. Nothing is known of losses.
     """
 
-    def __init__(self, resampled: Mapping[Technique, Resampled], metric: Metric, expected: Expectation | None = None) -> None:
+    def __init__(self, resampled: Mapping[Technique, Resampled], metric: Metric) -> None:
         self._resampled = resampled
         own = list(resampled.values())
         # All directions but that in which every score moves alike.
@@ -125,6 +104,8 @@ class Belief:
         self._observed = self._basis @ (sign * np.array([one.score for one in own]))
         self._images = np.cov(np.stack([one.draws for one in own]))
         prior = PRIOR if maximized(metric) else PRIOR_OF_LOSS
+        # The gap of two techniques has twice the variance of either.
+        self._prior = prior.gap**2 / 2
         rng = np.random.default_rng(_SEED)
         by_fold = [one.by_fold for one in own if one.by_fold is not None]
         if by_fold:
@@ -136,14 +117,6 @@ class Belief:
         else:
             self._added = np.stack([_spread(one, prior.seeds, rng) ** 2 / one.seeds for one in own], axis=1)
         self._noise = rng.standard_normal((DRAWS, len(own) - 1))
-        if expected is None or not maximized(metric):
-            self._expected = np.zeros(len(own) - 1)
-            # The gap of two techniques has twice the variance of either.
-            self._prior = prior.gap**2 / 2 * np.eye(len(own) - 1)
-        else:
-            mean, scale = expected.scores(tuple(resampled))
-            self._expected, self._prior = self._basis @ mean, self._basis @ scale @ self._basis.T
-            self._prior = self._prior * self._factors(rng)[:, None, None]
 
     def chances(self, care: float) -> dict[Technique, Chance]:
         """The chances of each technique; ``care`` is the difference that matters, in the metric's unit."""
@@ -158,46 +131,24 @@ class Belief:
 
     def gain(self, more: Mapping[Technique, float]) -> float:
         """By how much so many more seeds of some techniques would lower the least expected regret, on average."""
-        typical, prior = np.median(self._added, axis=0), self._typical_prior
-        mean, now = self._gaps(typical, prior=prior)
+        typical = np.median(self._added, axis=0)
+        mean, now = self._gaps(typical)
         # What falls with the number of seeds, σ² / K and what each seed does to single images, falls by this share.
         shares = np.array([_share(more.get(technique, 0), one.seeds) for technique, one in self._resampled.items()])
         mixed = np.array([one.explained for one in self._resampled.values()])
-        _, later = self._gaps(typical * (1 - shares), self._images - np.diag(mixed * shares), prior=prior)
+        _, later = self._gaps(typical * (1 - shares), self._images - np.diag(mixed * shares))
         variances, axes = np.linalg.eigh(now - later)
         moved = mean + self._noise * np.sqrt(variances.clip(0)) @ axes.T
         return max(0.0, float((moved @ self._basis).max(axis=1).mean() - (mean @ self._basis).max()))
 
-    def _gaps(
-        self, added: NDArray[np.float64], images: NDArray[np.float64] | None = None, prior: NDArray[np.float64] | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _gaps(self, added: NDArray[np.float64], images: NDArray[np.float64] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mean and covariance of the gaps in the basis, where seeds add ``added`` to the variance of each score, ``(…, k)``."""
-        error, prior = self._error(added, images), self._prior if prior is None else prior
-        kept = prior @ np.linalg.inv(prior + error)
-        covariance = kept @ error
-        mean = self._expected + kept @ (self._observed - self._expected)
-        return mean, (covariance + covariance.swapaxes(-1, -2)) / 2
-
-    def _error(self, added: NDArray[np.float64], images: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Covariance of what was observed about the gaps, ``(…, k − 1, k − 1)``."""
         basis = self._basis
         error = basis @ (self._images if images is None else images) @ basis.T
-        return np.asarray(error + np.einsum("ij,...j,kj->...ik", basis, added, basis) + 1e-12 * np.eye(len(basis)))
-
-    @property
-    def _typical_prior(self) -> NDArray[np.float64]:
-        return self._prior if self._prior.ndim == 2 else np.median(self._prior, axis=0)
-
-    def _factors(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws of what multiplies the expected scale after the study, ``(DRAWS,)``: of ν / χ²(ν), weighed by likelihood."""
-        factors = FREEDOM / rng.chisquare(FREEDOM, DRAWS)
-        error = self._error(np.median(self._added, axis=0))
-        error = error if error.ndim == 2 else np.median(error, axis=0)
-        covariance = factors[:, None, None] * self._prior + error
-        off = self._observed - self._expected
-        fit = -0.5 * (np.linalg.slogdet(covariance)[1] + np.einsum("i,dij,j->d", off, np.linalg.inv(covariance), off))
-        weights = np.exp(fit - fit.max())
-        return np.asarray(rng.choice(factors, DRAWS, p=weights / weights.sum()))
+        error = error + np.einsum("ij,...j,kj->...ik", basis, added, basis) + 1e-12 * np.eye(len(basis))
+        kept = self._prior * np.linalg.inv(self._prior * np.eye(len(basis)) + error)
+        covariance = kept @ error
+        return kept @ self._observed, (covariance + covariance.swapaxes(-1, -2)) / 2
 
 
 def choose(

@@ -27,7 +27,7 @@ COMPARED = (Technique.FINE_TUNE, Technique.FULL)
 """With ``frozen``."""
 
 FREEDOM = 4
-"""Tails so heavy that a study which contradicts the expectation is believed, and the expectation is not."""
+"""For tails as heavy as those of the gaps that were measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +50,19 @@ class Expectation:
         halves = _TWO_THIRDS * np.sqrt(self.scale.diagonal())
         return dict(zip(COMPARED, zip(self.mean.tolist(), halves.tolist(), strict=True), strict=True))
 
-    def scores(self, techniques: tuple[Technique, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean ``(k,)`` and scale ``(k, k)`` of the techniques' scores above that of ``frozen``."""
-        chosen = np.array([[technique is one for one in COMPARED] for technique in techniques], float)
-        return chosen @ self.mean, chosen @ self.scale @ chosen.T
-
 
 _TWO_THIRDS = 1.1
 """Quantile 5/6 of Student's t with `FREEDOM` degrees of freedom."""
 
 
 def predictors(images: float, profile: DepthProfile) -> NDArray[np.float64]:
-    """What the gaps depend on: 1, the size, the similarity, and how much better earlier features are.
+    """What the gaps depend on: 1, the size, and how well frozen features tell the classes apart at the network's end.
 
     Args:
         images: Of the training split, a class.
         profile: Of these images.
     """
-    *earlier, last = (point.knn_accuracy for point in profile.points)
-    return np.array(
-        [1.0, (math.log2(images) - 5) / 2, (profile.corrected - 0.6) / 0.3, (max(earlier) - last) / (1 - profile.chance) / 0.1]
-    )
+    return np.array([1.0, (math.log2(images) - 5) / 2, (profile.corrected - 0.6) / 0.3])
 
 
 def expect(data: DataSettings, profile: DepthProfile | None, weights: str) -> Expectation | None:

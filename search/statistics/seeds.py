@@ -15,7 +15,7 @@ from ...spaces.recipe import Technique
 from ..selection import maximized
 from ..trial import Metric
 from .bootstrap import Resampled
-from .chances import MIN_IMAGES, Belief, Stakes, choose
+from .chances import MIN_IMAGES, Belief, choose
 
 FIRST = 2
 """Seeds of each finalist before any is given more: of one nothing is known of the spread."""
@@ -47,12 +47,12 @@ def look(
     metric: Metric,
     seconds: Mapping[Technique, float],
     counts: Mapping[Technique, int],
-    stakes: Stakes,
+    care: float,
 ) -> tuple[Prospect, Counter[Technique] | None]:
     """What would be recommended now, and how many seeds of which techniques to add: `ROUND` of them, or None for no more.
 
-    Seeds are added where they lower the least expected regret most. None are where that is at most what one cares about, where
-    more could hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
+    Seeds are added where they lower the least expected regret most. None are where that is at most ``care``, where more could
+    hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
 
     Args:
         resampled: As `resample` gives it; two techniques at least.
@@ -60,10 +60,9 @@ def look(
         metric: What was scored.
         seconds: Training time of a seed, by technique.
         counts: Seeds so far, those that failed included.
-        stakes: What the choice goes by.
+        care: Difference that matters, in the metric's unit.
     """
-    care = stakes.care
-    belief = Belief(resampled, metric, stakes.expected)
+    belief = Belief(resampled, metric)
     chances = belief.chances(care)
     ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
     chosen = choose(ranked, seconds, chances, care)

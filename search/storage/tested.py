@@ -8,7 +8,6 @@ import numpy as np
 
 from ...spaces.recipe import Technique
 from ..statistics.bootstrap import NO_TIES, Ties
-from ..statistics.expectation import Expectation, expect
 from ..trial import Confirmation
 from .store import StudyStore
 
@@ -30,11 +29,6 @@ def confirmed(store: StudyStore) -> dict[Technique, tuple[Confirmation, ...]]:
             if technique in own and (len(by_fold) == 1 or own.keys() == tested):
                 found[technique] = (*found.get(technique, ()), *own[technique])
     return found
-
-
-def expectation_of(store: StudyStore) -> Expectation | None:
-    """What was to be expected of the study's techniques before its first trial."""
-    return expect(store.settings.data, store.notes.profile(), store.settings.weights)
 
 
 def ties_of(store: StudyStore, confirmations: Sequence[Confirmation]) -> Ties:

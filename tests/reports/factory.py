@@ -19,8 +19,8 @@ from ..search.factory import begin, complete, failed, pruned, recipe, settings, 
 SKILLS = {Technique.FROZEN: 0.80, Technique.FINE_TUNE: 0.93, Technique.FULL: 0.86}
 LEARNED = {
     "sets": 20,
-    "coefficients": [0.02, 0.01, 0.01, 0.0, -0.01, -0.02, 0.01, 0.01],
-    "uncertainty": [[1e-5 * (row == column) for column in range(8)] for row in range(8)],
+    "coefficients": [0.02, 0.01, 0.01, 0.0, -0.01, -0.02],
+    "uncertainty": [[1e-5 * (row == column) for column in range(6)] for row in range(6)],
     "between_sets": [[4e-4, 3e-4], [3e-4, 9e-4]],
     "between_searches": [[4e-4, 3e-4], [3e-4, 9e-4]],
 }

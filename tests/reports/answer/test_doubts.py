@@ -12,7 +12,6 @@ from tlsearch.reports.html.pictures import mistakes
 from tlsearch.reports.words.sentences import doubtful_labels
 from tlsearch.reports.words.study import study_facts
 from tlsearch.search.statistics.bootstrap import NO_TIES, Ties
-from tlsearch.search.statistics.chances import Stakes
 from tlsearch.spaces.recipe import Technique
 
 from ..factory import study, whole_study
@@ -62,11 +61,9 @@ def test_the_verdict_without_them_is_that_of_a_study_that_never_had_them(predict
     predictions, labels = predicted
     rest = np.delete(np.arange(400), WRONG)
     groups = np.arange(400) // 2
-    found = doubts_of(
-        sure_of(predictions, labels, WRONG), labels, "log_loss", ties=Ties(groups=groups), stakes=Stakes(0.1), seed=5
-    )
+    found = doubts_of(sure_of(predictions, labels, WRONG), labels, "log_loss", ties=Ties(groups=groups), care=0.1, seed=5)
     never = {technique: Predictions(one.probabilities[:, rest], one.seconds) for technique, one in predictions.items()}
-    assert found.verdict == judge(never, labels[rest], "log_loss", ties=Ties(groups=groups[rest]), stakes=Stakes(0.1), seed=5)
+    assert found.verdict == judge(never, labels[rest], "log_loss", ties=Ties(groups=groups[rest]), care=0.1, seed=5)
 
 
 def test_nothing_tested_or_nothing_else_says_nothing(predicted):

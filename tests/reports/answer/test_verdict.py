@@ -10,7 +10,7 @@ from scipy.stats import binom
 from tlsearch.reports.answer.verdict import Comparison, Predictions, choose, decide, judge
 from tlsearch.search.metrics import scores
 from tlsearch.search.statistics.bootstrap import holm, resample, two_sided_p
-from tlsearch.search.statistics.chances import Chance, Stakes
+from tlsearch.search.statistics.chances import Chance
 from tlsearch.spaces.recipe import Technique
 
 from ..factory import predict, study
@@ -42,7 +42,7 @@ def test_without_a_winner_the_technique_of_least_regret_is_recommended():
 
 def test_who_cares_about_less_is_given_the_quickest():
     predictions, labels = study(np.random.default_rng(1), (0.89, 0.90, 0.90), n=400)
-    found = judge(predictions, labels, "accuracy", stakes=Stakes(0.5))
+    found = judge(predictions, labels, "accuracy", care=0.5)
     assert found.recommended is FROZEN and "the quickest to train of those that cost at most 50.0 points" in found.reason
 
 
@@ -126,7 +126,7 @@ def test_of_two_that_predict_the_same_the_quicker_is_taken():
     for seed in range(5):
         found = judge(predictions, labels, "accuracy", seed=seed)
         assert found.recommended is FROZEN and is_one_sentence(found.reason)
-        found = judge(predictions, labels, "accuracy", seed=seed, stakes=Stakes(0.003))
+        found = judge(predictions, labels, "accuracy", seed=seed, care=0.003)
         assert found.recommended is FROZEN and found.chances[FROZEN].expected_regret > found.care
 
 
