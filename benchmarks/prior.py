@@ -27,7 +27,7 @@ from evidence import EVIDENCE
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tlsearch.reports.answer.dataset import RULE
+from tlsearch.reports.answer.dataset import LARGE_PER_CLASS, RULE
 from tlsearch.search.depth_profile import DepthPoint, DepthProfile
 from tlsearch.search.statistics.expectation import COMPARED, FREEDOM, foretell, predictors
 from tlsearch.spaces.recipe import Technique
@@ -94,7 +94,7 @@ def fixed_rules() -> dict[str, Callable[[Cell], NDArray[np.float64]]]:
 def _post(cell: Cell) -> NDArray[np.float64]:
     if cell["rule"] is not None:
         return np.eye(3)[[list(Technique).index(Technique(cell["rule"]))]]
-    size = "large" if cell["train"] >= 1000 * cell["classes"] else "small"
+    size = "large" if cell["train"] >= LARGE_PER_CLASS * cell["classes"] else "small"
     return np.eye(3)[[list(Technique).index(RULE[size, similarity]) for similarity in ("similar", "different")]]
 
 

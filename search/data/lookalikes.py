@@ -12,9 +12,10 @@ handwritten digits or cells have little detail to differ in. `docs/leaks.md` say
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -137,13 +138,20 @@ def _compare(
         (first, second), turned = chunk[0].T, chunk[1]
         return agreement_of(grey[first], grey[second][:, :, ::-1] if turned else grey[second], chunk[2])
 
-    agreements = []
-    for done, one in enumerate(threads.map(agreement, chance + likely), 1):
-        agreements.append(one)
-        advance(done / len(chance + likely))
-    needed = _needed(np.concatenate(agreements[: len(chance)]))
+    done = itertools.count(1)
+
+    def laid_over(chunks: list[tuple[NDArray[np.int64], bool, float]]) -> Iterator[Floats]:
+        for one in threads.map(agreement, chunks):
+            advance(next(done) / len(likely + chance))
+            yield one
+
+    agreements = [*laid_over(likely)]
+    if max((own.max() for own in agreements), default=-1) < LEAST:
+        advance(1)  # they are no pairs, whatever chance reaches
+        return {}
+    needed = _needed(np.concatenate([*laid_over(chance)]))
     found: dict[tuple[int, int], float] = {}
-    for (pairs, _, _), own in zip(likely, agreements[len(chance) :], strict=True):
+    for (pairs, _, _), own in zip(likely, agreements, strict=True):
         for (one, other), much in zip(pairs.tolist(), own.tolist(), strict=True):
             if much >= needed:
                 found[one, other] = max(round(much, 4), found.get((one, other), 0))

@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 from PIL import ImageEnhance
 
+from tlsearch.reports.answer.insight import similarity_of
 from tlsearch.reports.look import look, render
 from tlsearch.reports.terminal.inspection import InspectionReport
-from tlsearch.reports.words.inspection import SHOWN, warnings
+from tlsearch.reports.words.inspection import SHOWN, inspection_facts, warnings
 from tlsearch.search.data.groups import PARTED
 from tlsearch.search.data.inspection import Doubt, inspect_folder
+from tlsearch.search.statistics.expectation import foretell, predictors
 from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import TlsearchError
+from tlsearch.spaces.recipe import Technique
 
 from ...search.data.test_lookalikes import scene, shaken
-from ..factory import PROFILE, rendered
+from ..factory import LEARNED, PROFILE, rendered
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NASTY = "[red]x\x1b[31m\u202e"
@@ -38,8 +41,6 @@ def found(photos, monkeypatch):
 
 @pytest.fixture
 def similarity():
-    from tlsearch.reports.answer.insight import similarity_of
-
     return similarity_of(PROFILE)
 
 
@@ -58,6 +59,15 @@ def test_json_says_the_same(found, similarity):
     assert told["ready"] and told["warnings"] == warnings(found) and told["similarity"]["label"] == "similar"
     assert told["classes"][0] == {"class": "cats", "training": 9, "validation": 2, "test": 4, "total": 15}
     assert [group["kind"] for group in told["duplicates"]] == ["across classes", "across splits", "within a split"]
+
+
+def test_what_to_expect_is_said_before_any_trial(found):
+    expected = foretell(LEARNED, predictors(30, PROFILE))
+    told = similarity_of(PROFILE, expected=expected)
+    (said,) = (value for label, value in inspection_facts(found, told) if label == "Expected")
+    gap, half = expected.gaps[Technique.FULL]
+    assert f"full {100 * gap:+.1f} ± {100 * half:.1f} points".replace("-", "−") in said and "20 other data sets" in said
+    assert json.loads(render(found, told, "json"))["similarity"]["expected"]["gaps"]["full"] == {"gap": gap, "half_width": half}
 
 
 def test_a_sound_folder_has_nothing_to_say(make_folder):
