@@ -77,7 +77,7 @@ def left_out(cells: Sequence[Cell]) -> Callable[[Cell], NDArray[np.float64]]:
     def expected(cell: Cell) -> NDArray[np.float64]:
         told = foretell(models[cell["set"]], known(cell))
         normal = rng.standard_normal((DRAWS, len(COMPARED))) @ np.linalg.cholesky(told.scale).T
-        gaps = told.mean + normal * np.sqrt(FREEDOM / rng.chisquare(FREEDOM, DRAWS))[:, None]
+        gaps = np.array(told.mean) + normal * np.sqrt(FREEDOM / rng.chisquare(FREEDOM, DRAWS))[:, None]
         return np.column_stack([np.zeros(DRAWS), gaps])
 
     return expected

@@ -35,20 +35,20 @@ class Expectation:
     """How far the scores of `COMPARED` are from that of ``frozen``: Student's t with `FREEDOM` degrees of freedom.
 
     Attributes:
-        mean: Of the gaps, ``(2,)``, as shares of 1; positive where ``frozen`` is worse.
-        scale: Their scale matrix, ``(2, 2)``.
+        mean: Of the gaps, as shares of 1; positive where ``frozen`` is worse.
+        scale: Their scale matrix, row by row.
         sets: Data sets that it was learned from.
     """
 
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    mean: tuple[float, ...]
+    scale: tuple[tuple[float, ...], ...]
     sets: int
 
     @property
     def gaps(self) -> dict[Technique, tuple[float, float]]:
         """Of each of `COMPARED` the gap that is expected, and half of the interval that holds it two times in three."""
-        halves = _TWO_THIRDS * np.sqrt(self.scale.diagonal())
-        return dict(zip(COMPARED, zip(self.mean.tolist(), halves.tolist(), strict=True), strict=True))
+        halves = _TWO_THIRDS * np.sqrt(np.diagonal(self.scale))
+        return dict(zip(COMPARED, zip(self.mean, halves.tolist(), strict=True), strict=True))
 
 
 _TWO_THIRDS = 1.1
@@ -83,7 +83,8 @@ def foretell(learned: Mapping[str, Any], known: NDArray[np.float64]) -> Expectat
     design = np.kron(known, np.eye(len(COMPARED)))
     uncertain = design @ np.array(learned["uncertainty"]) @ design.T
     scale = uncertain + np.array(learned["between_sets"]) + np.array(learned["between_searches"])
-    return Expectation(design @ np.array(learned["coefficients"]), scale, learned["sets"])
+    mean = design @ np.array(learned["coefficients"])
+    return Expectation(tuple(mean.tolist()), tuple(map(tuple, scale.tolist())), learned["sets"])
 
 
 @cache

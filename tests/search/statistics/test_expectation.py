@@ -40,7 +40,11 @@ def test_what_is_shipped_is_what_the_evidence_teaches():
         assert (np.linalg.eigvalsh(np.array(found[name])) > 0).all() and np.shape(found[name]) == (size, size)
 
 
+def test_two_of_the_same_data_are_equal():
+    one, other = (foretell(LEARNED, predictors(30, PROFILE)) for _ in range(2))
+    assert one == other != foretell(LEARNED, predictors(60, PROFILE))
+
+
 def test_half_of_the_interval_holds_two_in_three():
-    mean, scale = np.array([0.02, -0.01]), np.array([[4e-4, 0.0], [0.0, 9e-4]])
-    (gap, half), _ = Expectation(mean, scale, 20).gaps.values()
+    (gap, half), _ = Expectation((0.02, -0.01), ((4e-4, 0.0), (0.0, 9e-4)), 20).gaps.values()
     assert gap == 0.02 and student.cdf(half / 0.02, FREEDOM) == pytest.approx(5 / 6, abs=0.005)
