@@ -59,6 +59,16 @@ def test_every_fact_about_the_data_is_filled(summary):
     assert data["similarity_sentence"].startswith("The images are similar")
 
 
+def test_what_was_expected_and_what_was_tested_is_in_every_report(summary):
+    expected = strict(render(summary, "json"))["data"]["expected"]
+    assert expected["sets"] == 20 and list(expected["gaps"]) == ["fine-tune", "full"]
+    assert all(one["half_width"] > 0.01 for one in expected["gaps"].values())
+    said = f"fine-tune +{100 * expected['gaps']['fine-tune']['gap']:.1f} ± "
+    for form in ("terminal", "markdown", "html"):
+        text = " ".join(render(summary, form).split())
+        assert said in text and "tested: fine-tune +13.3 and full +7.8" in text
+
+
 def test_each_technique_has_its_chances(summary):
     verdict = strict(render(summary, "json"))["verdict"]
     assert set(verdict["probability_best"]) == set(verdict["expected_regret"]) == set(verdict["within_care"]) == set(Technique)

@@ -11,6 +11,7 @@ from tlsearch.reports.terminal.inspection import InspectionReport
 from tlsearch.reports.words.inspection import SHOWN, inspection_facts, warnings
 from tlsearch.search.data.groups import PARTED
 from tlsearch.search.data.inspection import Doubt, inspect_folder
+from tlsearch.search.events import ignore
 from tlsearch.search.statistics.expectation import foretell, predictors
 from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import TlsearchError
@@ -68,6 +69,24 @@ def test_what_to_expect_is_said_before_any_trial(found):
     gap, half = expected.gaps[Technique.FULL]
     assert f"full {100 * gap:+.1f} ± {100 * half:.1f} points".replace("-", "−") in said and "20 other data sets" in said
     assert json.loads(render(found, told, "json"))["similarity"]["expected"]["gaps"]["full"] == {"gap": gap, "half_width": half}
+
+
+@pytest.mark.parametrize(("weights", "known"), [("own.h5", True), ("random", False)])
+def test_looking_at_the_similarity_tells_what_to_expect(photos, tmp_path, monkeypatch, weights, known):
+    monkeypatch.setattr("tlsearch.search.phases.profile.profile_alone", lambda *_, **__: PROFILE)
+    (tmp_path / "own.h5").touch()
+    monkeypatch.chdir(tmp_path)
+    _, told = look(
+        photos,
+        size=32,
+        seed=0,
+        backbone=BackboneSpec(0.35, 32, weights),
+        similarity=True,
+        doubts=False,
+        cache_dir=tmp_path / "cache",
+        listener=ignore,
+    )
+    assert (told.expected is not None) is known
 
 
 def test_a_sound_folder_has_nothing_to_say(make_folder):

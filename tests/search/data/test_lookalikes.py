@@ -65,6 +65,15 @@ def test_where_all_pictures_are_nearly_the_same_only_more_than_that_counts():
     assert [pair for *pair, _ in find_lookalikes(np.stack([*own, own[3]]).astype(np.uint8))] == [[3, 59]]
 
 
+def test_what_chance_reaches_is_measured_only_where_a_pair_might_be_one(monkeypatch):
+    measured = []
+    needed = room._needed
+    monkeypatch.setattr(room, "_needed", lambda chance: measured.append(len(chance)) or needed(chance))
+    scenes = [scene(seed) for seed in range(20)]
+    assert find_lookalikes(pixels(scenes)) == [] and not measured
+    assert len(find_lookalikes(pixels([*scenes, encoded(scenes[0])]))) == 1 and measured[0] > 900
+
+
 def test_progress_comes_to_an_end():
     events = []
     find_lookalikes(pixels([scene(seed) for seed in range(40)]), events.append)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from tlsearch.search.statistics.expectation import FREEDOM, Expectation, expect, foretell, predictors, shipped
+from tlsearch.search.statistics.expectation import COMPARED, FREEDOM, Expectation, expect, foretell, predictors, shipped
 from tlsearch.spaces.recipe import Technique
 
 from ...reports.factory import LEARNED, PROFILE, settings
@@ -38,6 +39,20 @@ def test_what_is_shipped_is_what_the_evidence_teaches():
     assert (found["cells"], found["sets"]) == (len(cells), len({cell["set"] for cell in cells}))
     for name, size in (("uncertainty", 6), ("between_sets", 2), ("between_searches", 2)):
         assert (np.linalg.eigvalsh(np.array(found[name])) > 0).all() and np.shape(found[name]) == (size, size)
+
+
+def test_over_the_measured_searches_what_is_shipped_expects_what_was_found():
+    cells = json.loads((Path(__file__).parents[3] / "docs" / "evidence.json").read_text())
+    expected, found = [], []
+    for cell in cells:
+        last = dataclasses.replace(PROFILE.points[-1], knn_accuracy=cell["knn"]["accuracy"])
+        profile = dataclasses.replace(PROFILE, points=(last,), chance=cell["knn"]["chance"])
+        told = foretell(shipped(), predictors(cell["train"] / cell["classes"], profile))
+        expected.append([told.gaps[technique][0] for technique in COMPARED])
+        found.append([cell["test_accuracy"][technique] - cell["test_accuracy"]["frozen"] for technique in COMPARED])
+        assert 0.02 < told.gaps[FULL][1] < 0.2
+    assert np.abs(np.mean(found, axis=0)).max() > 0.01, "where nothing wins nothing is tested"
+    np.testing.assert_allclose(np.mean(expected, axis=0), np.mean(found, axis=0), atol=0.01)
 
 
 def test_two_of_the_same_data_are_equal():
