@@ -55,22 +55,23 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--trials", type=int, default=9, help="nine are the proven settings")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cells", type=Path, default=EVIDENCE, help="where they are added; another file searches them anew")
     asked = parser.parse_args()
     for images in asked.images:
         for folder in asked.sets:
             key = (folder.name, images, asked.alpha, asked.weights.name, asked.trials, asked.seed)
-            cells = json.loads(EVIDENCE.read_text()) if EVIDENCE.exists() else []
+            cells = json.loads(asked.cells.read_text()) if asked.cells.exists() else []
             if any(tuple(cell[name] for name in _KEY) == key for cell in cells):
                 continue
             if (cell := _cell(folder, images, asked)) is not None:
-                keep([*cells, {**dict(zip(_KEY, key, strict=True)), **cell}])
+                keep([*cells, {**dict(zip(_KEY, key, strict=True)), **cell}], asked.cells)
                 print(folder.name, images, cell["test_accuracy"], cell["verdict"]["recommended"], flush=True)
 
 
-def keep(cells: list[dict[str, Any]]) -> None:
+def keep(cells: list[dict[str, Any]], path: Path) -> None:
     """Writes the cells, one a line."""
     ordered = sorted(cells, key=lambda cell: (cell["alpha"], cell["weights"], cell["set"], cell["train"], cell["seed"]))
-    EVIDENCE.write_text("[\n" + ",\n".join(map(json.dumps, ordered)) + "\n]\n")
+    path.write_text("[\n" + ",\n".join(map(json.dumps, ordered)) + "\n]\n")
 
 
 def _cell(folder: Path, images: str, asked: argparse.Namespace) -> dict[str, Any] | None:
@@ -81,8 +82,7 @@ def _cell(folder: Path, images: str, asked: argparse.Namespace) -> dict[str, Any
     labelled = len(data.train) + len(data.val)
     if images != "all" and len(parts["train"]) + len(parts["val"]) == labelled:
         return None
-    key = (folder.name, images, asked.alpha, asked.weights.name, asked.trials, asked.seed)
-    study = study_of(asked.studies, dict(zip(_KEY, key, strict=True)))
+    study = asked.studies / f"{folder.name}-{images}-{asked.alpha:g}-{asked.weights.stem[-12:]}-{asked.trials}-{asked.seed}"
     asked.studies.mkdir(parents=True, exist_ok=True)
     labels = study.with_suffix(".csv")
     with labels.open("w", newline="") as file:
@@ -92,12 +92,6 @@ def _cell(folder: Path, images: str, asked: argparse.Namespace) -> dict[str, Any
     options: list[object] = ["--labels", labels, "--alpha", asked.alpha, "--size", asked.size, "--weights", asked.weights]
     search(folder, *options, "--trials", asked.trials, "--seed", asked.seed, "--study", study, cache=cache)
     return {**_found(report(study)), "halves": list(halves(study))}
-
-
-def study_of(studies: Path, cell: dict[str, Any]) -> Path:
-    """Where the study of a cell lies."""
-    weights = Path(cell["weights"]).stem[-12:]
-    return studies / f"{cell['set']}-{cell['images']}-{cell['alpha']:g}-{weights}-{cell['trials']}-{cell['seed']}"
 
 
 def _part(data: Dataset, images: str, seed: int) -> dict[str, NDArray[np.int64]]:

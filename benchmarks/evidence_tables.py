@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from evidence import EVIDENCE
 from numpy.typing import NDArray
-from prior import Cell, left_out
+from prior import Cell, left_out, ruled
 
 from tlsearch.reports.answer.dataset import LARGE_PER_CLASS, RULE
 from tlsearch.spaces.recipe import Technique
@@ -87,9 +87,7 @@ def following_table(cells: Sequence[Cell]) -> None:
     rules: dict[str, Callable[[Cell, dict[str, Any]], Sequence[str]]] = {
         "tlsearch, after its search": lambda _, half: [half["recommended"]],
         "the prior of other data sets, before any": lambda cell, _: [best[id(cell)]],
-        "the post's rule, where it is open at random": lambda cell, _: (
-            [cell["rule"]] if cell["rule"] else ["frozen", "fine-tune"]
-        ),
+        "the post's rule, where it is open at random": lambda cell, _: ruled(cell),
         **{f"always {one}": lambda _, __, one=one: [one] for one in TECHNIQUES},
     }
     print("| what is taken | accuracy on the other half | less than tlsearch's (95% interval, over sets) | regret |")
@@ -150,10 +148,10 @@ def draw(cells: Sequence[Cell]) -> None:
         for cell in cells
         for technique, (gap, low, high) in zip(TECHNIQUES[1:], _gaps(cell), strict=True)
     ]
-    x = {"field": "images", "type": "quantitative", "title": "training images a class"}
-    x["scale"] = {"type": "log", "domainMin": 4}
-    y = {"field": "gap", "type": "quantitative", "axis": {"format": "+%"}, "title": "test accuracy above frozen"}
-    y["scale"] = {"domain": [-_MOST, _MOST]}
+    numbers = {"type": "quantitative"}
+    x = {**numbers, "field": "images", "scale": {"type": "log", "domainMin": 4}, "title": "training images a class"}
+    y = {**numbers, "field": "gap", "scale": {"domain": [-_MOST, _MOST]}, "title": "test accuracy above frozen"}
+    y["axis"] = {"format": "+%"}
     similarity = {"field": "similarity", "type": "nominal", "sort": LABELS, "title": "to the weights' pictures"}
     colour = {**similarity, "scale": {"domain": LABELS, "range": list(_DARK)[:3]}}
     shape = {**similarity, "scale": {"domain": LABELS, "range": ["circle", "triangle-up", "square"]}}

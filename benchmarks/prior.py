@@ -27,7 +27,7 @@ from evidence import EVIDENCE
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tlsearch.reports.answer.dataset import LARGE_PER_CLASS, RULE
+from tlsearch.reports.answer.dataset import LARGE_PER_CLASS, RULE, Size
 from tlsearch.search.depth_profile import DepthPoint, DepthProfile
 from tlsearch.search.statistics.expectation import COMPARED, FREEDOM, foretell, predictors
 from tlsearch.spaces.recipe import Technique
@@ -64,14 +64,9 @@ def main() -> None:
         SHIPPED.write_text(json.dumps(learned) + "\n")
 
 
-def _others(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
-    """For each data set the model of all others."""
-    return {name: fit([cell for cell in cells if cell["set"] != name]) for name in {cell["set"] for cell in cells}}
-
-
 def left_out(cells: Sequence[Cell]) -> Callable[[Cell], NDArray[np.float64]]:
     """Scores that a model of all other sets expects of a cell, drawn: ``(DRAWS, 3)``."""
-    models = _others(cells)
+    models = {name: fit([cell for cell in cells if cell["set"] != name]) for name in {cell["set"] for cell in cells}}
     rng = np.random.default_rng(0)
 
     def expected(cell: Cell) -> NDArray[np.float64]:
@@ -85,17 +80,21 @@ def left_out(cells: Sequence[Cell]) -> Callable[[Cell], NDArray[np.float64]]:
 
 def fixed_rules() -> dict[str, Callable[[Cell], NDArray[np.float64]]]:
     """Rules that take one technique, or one of two, as draws in which it is ahead."""
-    rules: dict[str, Callable[[Cell], NDArray[np.float64]]] = {"the post's rule": _post}
-    for place, technique in enumerate(Technique):
+    order = list(Technique)
+    rules: dict[str, Callable[[Cell], NDArray[np.float64]]] = {
+        "the post's rule": lambda cell: np.eye(3)[[order.index(one) for one in ruled(cell)]]
+    }
+    for place, technique in enumerate(order):
         rules[f"always {technique}"] = lambda _, place=place: np.eye(3)[[place]]
     return rules
 
 
-def _post(cell: Cell) -> NDArray[np.float64]:
+def ruled(cell: Cell) -> list[Technique]:
+    """What the post's rule takes in a cell: one technique, or two that it leaves open where the similarity is uncertain."""
     if cell["rule"] is not None:
-        return np.eye(3)[[list(Technique).index(Technique(cell["rule"]))]]
-    size = "large" if cell["train"] >= LARGE_PER_CLASS * cell["classes"] else "small"
-    return np.eye(3)[[list(Technique).index(RULE[size, similarity]) for similarity in ("similar", "different")]]
+        return [Technique(cell["rule"])]
+    size: Size = "large" if cell["train"] >= LARGE_PER_CLASS * cell["classes"] else "small"
+    return [RULE[size, "similar"], RULE[size, "different"]]
 
 
 def judged(drawn: NDArray[np.float64], cell: Cell) -> tuple[float, float]:

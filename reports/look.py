@@ -63,9 +63,9 @@ def look(
     if not similarity:
         return found, None
     profile = profile_alone(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
-    return found, None if profile is None else similarity_of(
-        profile, expected=expect(dataset.settings(), profile, backbone.weights)
-    )
+    if profile is None:
+        return found, None
+    return found, similarity_of(profile, expected=expect(dataset.settings(), profile, backbone.weights))
 
 
 def render(found: Inspection, similarity: Similarity | None, output_format: str) -> str:

@@ -89,7 +89,7 @@ def _similarity(similarity: Similarity | None) -> dict[str, Any]:
 
 
 def expected_dict(expected: Expectation | None) -> dict[str, Any] | None:
-    """What was to be expected, in points of accuracy above ``frozen`` as shares of 1."""
+    """What was to be expected: accuracies above that of ``frozen``, as shares of 1."""
     if expected is None:
         return None
     gaps = {technique: {"gap": gap, "half_width": half} for technique, (gap, half) in expected.gaps.items()}

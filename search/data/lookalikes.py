@@ -138,11 +138,11 @@ def _compare(
         (first, second), turned = chunk[0].T, chunk[1]
         return agreement_of(grey[first], grey[second][:, :, ::-1] if turned else grey[second], chunk[2])
 
-    done = itertools.count(1)
+    done, total = itertools.count(1), len(likely) + len(chance)
 
     def laid_over(chunks: list[tuple[NDArray[np.int64], bool, float]]) -> Iterator[Floats]:
         for one in threads.map(agreement, chunks):
-            advance(next(done) / len(likely + chance))
+            advance(next(done) / total)
             yield one
 
     agreements = [*laid_over(likely)]

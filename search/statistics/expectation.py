@@ -1,4 +1,4 @@
-"""What may be expected of each technique before its first trial: what default searches on real data sets found.
+"""What may be expected of each technique before its first trial: what searches of real data sets found.
 
 The gaps of ``fine-tune`` and ``full`` to ``frozen`` on test images are modelled together, as linear in what is known before the
 first trial (`predictors`), with an effect of each data set and one of each search (Gelman et al. 2013, chapter 15). Of a new
