@@ -99,10 +99,14 @@ def _sentence(profile: DepthProfile, space: SearchSpace | None) -> str:
             f"{unsure}: at no block do frozen features tell the classes apart better than chance, {neighbours} naming "
             f"{percent(peak.knn_accuracy)} right at best ({percent(profile.chance)} by chance)."
         )
+    if peak is profile.points[-1]:
+        where = f"the network's end, where {neighbours} name {end} right"
+    else:
+        where = f"{peak.block}, where {neighbours} name {percent(peak.knn_accuracy)} right ({end} at the network's end)"
     return (
-        f"{unsure}: frozen features tell the classes apart best at {peak.block}, where {neighbours} name "
-        f"{percent(peak.knn_accuracy)} right ({end} at the network's end), but only {percent(profile.last_share)} of resamples "
-        f"have the best at the end, where {percent(SURE)} would be needed for similar and {percent(1 - SURE)} for different."
+        f"{unsure}: frozen features tell the classes apart best at {where}, but only {percent(profile.last_share)} of "
+        f"resamples have the best at the end, where {percent(SURE)} would be needed for similar and {percent(1 - SURE)} for "
+        "different."
     )
 
 

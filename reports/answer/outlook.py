@@ -22,6 +22,10 @@ POWER_FACTOR = 2.8
 _HALF_WIDTH = 1.96
 """Standard errors on either side of a 95% interval."""
 
+_LEAST_SHARE = 0.25
+"""Of what resampled images do to a difference, the part that no seeds take away. It is a difference of two estimates: where it
+comes out smaller than this, or negative, the seeds were too few to tell the two apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -29,30 +33,37 @@ class Outlook:
 
     Attributes:
         now: Half the interval's width.
-        any_seeds: With any number of seeds on these images.
+        any_seeds: With any number of seeds on these images; None where the seeds so far are too few to tell.
         twice_images: With twice as many test images.
         images: More test images with which a difference as large as the one observed would be found four times in five; None
             where no number would do, as the seeds differ too much.
     """
 
     now: float
-    any_seeds: float
+    any_seeds: float | None
     twice_images: float
     images: int | None
 
 
-def outlook(a: Resampled, b: Resampled, images: int) -> Outlook:
-    """The outlook of the difference between two techniques that were tested on the same ``images``."""
+def outlook(a: Resampled, b: Resampled, images: int, now: float) -> Outlook:
+    """The outlook of the difference between two techniques.
+
+    Args:
+        a: One of them.
+        b: The other.
+        images: That both were tested on.
+        now: Half the width of the 95% interval of their difference.
+    """
     both = a, b
     mixed = sum(one.explained for one in both)
     seeds = max(0.0, sum(one.between for one in both) - mixed)
     total = float(np.var(a.draws - b.draws))
-    alone = max(0.0, total - mixed)
+    alone = total - mixed
     room = ((a.score - b.score) / POWER_FACTOR) ** 2 - seeds
     needed = math.ceil(images * (total / room - 1)) if room > 0 else None
     return Outlook(
-        now=_HALF_WIDTH * math.sqrt(total + seeds),
-        any_seeds=_HALF_WIDTH * math.sqrt(alone),
-        twice_images=_HALF_WIDTH * math.sqrt(total / 2 + seeds),
+        now=now,
+        any_seeds=None if alone < _LEAST_SHARE * total else min(now, _HALF_WIDTH * math.sqrt(alone)),
+        twice_images=now * math.sqrt((total / 2 + seeds) / (total + seeds)) if now else 0.0,
         images=None if needed is None else max(0, needed),
     )

@@ -275,15 +275,17 @@ def _compare(resampled: Mapping[Technique, Resampled], metric: Metric, images: i
     for (a, b), drawn, p in zip(pairs, draws, holm([two_sided_p(drawn) for drawn in draws]), strict=True):
         low, high = percentile_interval(drawn)
         most = resampled[a].highest
+        ci95 = percentile_interval(drawn, -most, most)
+        now = (ci95[1] - ci95[0]) / 2
         comparisons.append(
             Comparison(
                 a=a,
                 b=b,
                 difference=sign * (resampled[a].score - resampled[b].score),
-                ci95=percentile_interval(drawn, -most, most),
+                ci95=ci95,
                 p=p,
                 detectable=POWER_FACTOR * (high - low) / _INTERVAL_FACTOR,
-                outlook=outlook(resampled[a], resampled[b], images) if resampled[a].by_fold is None else None,
+                outlook=outlook(resampled[a], resampled[b], images, now) if resampled[a].by_fold is None else None,
             )
         )
     return tuple(comparisons)

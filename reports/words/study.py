@@ -52,11 +52,15 @@ def next_step(summary: Summary) -> str:
         low, high = next(c.ci95 for c in verdict.comparisons if {c.a, c.b} == pair)
         known = f"The difference between {verdict.recommended} and {rival} is known to ±{gap_number((high - low) / 2, metric)}"
         return f"{known} over {count(data.folds, 'fold')}; more images would tell more." if data.folds > 1 else ""
-    now, any_seeds, twice = (gap_number(width, metric) for width in (outlook.now, outlook.any_seeds, outlook.twice_images))
-    sentence = (
-        f"The difference between {verdict.recommended} and {rival} is known to ±{now}; with any number of seeds it would be to "
-        f"±{any_seeds}, with twice the test images to ±{twice}."
-    )
+    now, twice = (gap_number(width, metric) for width in (outlook.now, outlook.twice_images))
+    sentence = f"The difference between {verdict.recommended} and {rival} is known to ±{now}; "
+    if outlook.any_seeds is None:
+        sentence += (
+            f"with twice the test images it would be to ±{twice}. More seeds would narrow it too; so few cannot tell how far."
+        )
+    else:
+        any_seeds = gap_number(outlook.any_seeds, metric)
+        sentence += f"with any number of seeds it would be to ±{any_seeds}, with twice the test images to ±{twice}."
     if outlook.images is not None and 0 < outlook.images <= MOST_IMAGES:
         more = float(f"{outlook.images:.2g}")
         sentence += f" About {more:,.0f} more test images would show one as large as this four times in five."

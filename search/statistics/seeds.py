@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from ...spaces.recipe import Technique
 from ..selection import maximized
 from ..trial import Metric
 from .bootstrap import Resampled
-from .chances import MIN_IMAGES, Belief, choose
+from .chances import MIN_IMAGES, Belief, Chance, choose
 
 FIRST = 2
 """Seeds of each finalist before any is given more: of one nothing is known of the spread."""
@@ -25,6 +27,13 @@ ROUND = 2
 
 MOST = 10
 """Seeds of a finalist at most."""
+
+AGREE = 3
+"""Seeds of a finalist that two which disagree make necessary: an interval that rests on the difference of two is useless."""
+
+DOUBT = 0.05
+"""Probability that the choice costs more than one cares about, and that another technique is the best, from which on seeds that
+disagree are looked into."""
 
 WORTH = 0.1
 """Share of what one cares about that any number of seeds must be able to save, or no more are trained."""
@@ -51,8 +60,9 @@ def look(
 ) -> tuple[Prospect, Counter[Technique] | None]:
     """What would be recommended now, and how many seeds of which techniques to add: `ROUND` of them, or None for no more.
 
-    Seeds are added where they lower the least expected regret most. None are where that is at most ``care``, where more could
-    hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
+    While the choice is in doubt, each technique that may be the best, and whose two seeds disagree by more than the images
+    explain, gets a third. Then seeds are added where they lower the least expected regret most. None are where that is at most
+    ``care``, where more could hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
 
     Args:
         resampled: As `resample` gives it; two techniques at least.
@@ -67,6 +77,9 @@ def look(
     ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
     chosen = choose(ranked, seconds, chances, care)
     prospect = Prospect(chosen, chances[chosen].expected_regret)
+    in_doubt = images >= MIN_IMAGES and chances[chosen].within_care < 1 - DOUBT
+    if in_doubt and (disagree := _disagreeing(resampled, chances, counts)):
+        return prospect, disagree
     more: Counter[Technique] = Counter()
     open_ones = [technique for technique in resampled if counts[technique] < MOST]
     useful = belief.gain(dict.fromkeys(open_ones, math.inf)) >= WORTH * care
@@ -76,3 +89,16 @@ def look(
         if open_ones := [technique for technique in open_ones if counts[technique] + more[technique] < MOST]:
             more[max(open_ones, key=lambda technique: belief.gain(more + Counter([technique])))] += 1
     return prospect, more or None
+
+
+def _disagreeing(
+    resampled: Mapping[Technique, Resampled], chances: Mapping[Technique, Chance], counts: Mapping[Technique, int]
+) -> Counter[Technique]:
+    """One seed for each technique that may be the best and of whose uncertainty the seeds are the larger part."""
+    return Counter(
+        technique
+        for technique, one in resampled.items()
+        if counts[technique] < AGREE
+        and chances[technique].probability_best >= DOUBT
+        and one.between - one.explained > float(np.var(one.draws))
+    )

@@ -142,6 +142,14 @@ def divided_study(path, folds=5, skills=SKILLS, unfinished=()):
     return store
 
 
+def with_outlook_on_seeds(summary, any_seeds):
+    """The summary, had its intervals so much left with any number of seeds; None where its seeds are too few to tell."""
+    pairs = [
+        dataclasses.replace(c, outlook=dataclasses.replace(c.outlook, any_seeds=any_seeds)) for c in summary.verdict.comparisons
+    ]
+    return dataclasses.replace(summary, verdict=dataclasses.replace(summary.verdict, comparisons=tuple(pairs)))
+
+
 def rendered(value, width=80):
     """``value`` as plain text, with the spaces at the ends of lines cut off."""
     out = io.StringIO()

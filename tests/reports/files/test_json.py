@@ -14,7 +14,7 @@ from tlsearch.search.settings import WarmRecipe, WarmStart
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import begin, complete, failed, measurement, recipe, values
-from ..factory import SKILLS, confirm, store_of, whole_study
+from ..factory import SKILLS, confirm, store_of, whole_study, with_outlook_on_seeds
 
 SCHEMA = json.loads(importlib.resources.files("tlsearch.reports").joinpath("schema-1.json").read_text(encoding="utf-8"))
 check = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate
@@ -75,7 +75,10 @@ def test_each_technique_has_its_chances(summary):
     assert sum(verdict["probability_best"].values()) == pytest.approx(1)
     assert verdict["proven"] and verdict["care"] == 0.005
     for comparison in verdict["comparisons"]:
-        assert comparison["outlook"]["any_seeds"] <= comparison["outlook"]["now"]
+        any_seeds = comparison["outlook"]["any_seeds"]
+        assert any_seeds is None or any_seeds <= comparison["outlook"]["now"]
+        assert comparison["outlook"]["now"] == pytest.approx((comparison["ci95"][1] - comparison["ci95"][0]) / 2)
+    check(strict(render(with_outlook_on_seeds(summary, None), "json")))
 
 
 def test_cost_confusion_and_rule_are_filled(summary):

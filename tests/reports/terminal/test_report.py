@@ -18,7 +18,7 @@ from tlsearch.spaces.presets import load_preset
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import START, begin, complete, failed, recipe, values
-from ..factory import confirm, divided_study, rendered, store_of, whole_study
+from ..factory import confirm, divided_study, rendered, store_of, whole_study, with_outlook_on_seeds
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -54,10 +54,14 @@ def test_an_empty_study_says_how_to_go_on(tmp_path):
 
 def test_without_a_winner_it_says_what_to_take_and_what_would_settle_it(tmp_path):
     found = summarize(whole_study(tmp_path / "photos", skills=dict.fromkeys(["frozen", "fine-tune", "full"], 0.9)))
-    text = rendered(Report(found))
+    text = rendered(Report(with_outlook_on_seeds(found, 0.0123)))
     assert found.verdict.decision == "tie" and f"Take {found.verdict.recommended}" in text
-    assert "with any number of seeds" in " ".join(text.replace("│", " ").split())
+    assert "with any number of seeds it would be to ±1.2, with twice the test images to" in " ".join(
+        text.replace("│", " ").split()
+    )
     assert "real" not in text.split("Differences")[1].split("Best")[0]
+    text = " ".join(rendered(Report(with_outlook_on_seeds(found, None))).replace("│", " ").split())
+    assert "any number of seeds" not in text and "so few cannot tell how far" in text
 
 
 def test_a_trial_that_was_cut_off_is_mentioned(tmp_path):
@@ -166,7 +170,8 @@ def test_where_few_of_the_images_are_tested_folds_are_recommended(tmp_path):
     def told(path, test, **data):
         skills = dict.fromkeys(Technique, 0.85)
         store = whole_study(path, data={"test_per_class": (test // 2, test // 2), "test": test, **data}, skills=skills)
-        return "--folds 5 and another --study would test all" in " ".join(rendered(Report(summarize(store)), 200).split())
+        text = " ".join(rendered(Report(summarize(store)), 200).replace("│", " ").split())
+        return "--folds 5 and another --study would test all" in text
 
     assert told(tmp_path / "few", 100, drawn=True) and told(tmp_path / "too few", 40, drawn=True)
     assert not told(tmp_path / "given", 100) and not told(tmp_path / "enough", 500, drawn=True)
