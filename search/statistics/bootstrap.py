@@ -108,6 +108,10 @@ class Resampled:
         """The 95% interval of the score, over images and seeds, or over folds."""
         return percentile_interval(_over_folds(_with_seeds(self.draws, [self]), self.by_fold), 0.0, self.highest)
 
+    def freedom(self, other: Resampled) -> float:
+        """Degrees of freedom of the standard error of the difference to another technique; infinite where seeds add nothing."""
+        return _freedom(self.draws - other.draws, [self, other])
+
     def minus(self, other: Resampled) -> NDArray[np.float64]:
         """What the difference to another technique's score might have been, ``(resamples,)``: over what `ci95` is over."""
         by_fold = None if self.by_fold is None or other.by_fold is None else self.by_fold - other.by_fold
@@ -265,16 +269,29 @@ def _with_seeds(draws: NDArray[np.float64], techniques: Sequence[Resampled]) -> 
         draws: A score or a difference on resampled images, ``(resamples,)``.
         techniques: What it is made of.
     """
-    added = sum(one.between - one.explained for one in techniques)
+    added = _added(techniques)
     if added <= 0:
         return draws
-    uncertainty = sum(one.between**2 / (one.seeds - 1) for one in techniques if one.seeds > 1)
-    # V holds what each seed's images explain, so V + E is no less than Σ s² / K and f no less than the fewest K − 1, except by
-    # chance on few images; unbounded, such a chance would make an interval of everything.
-    fewest = min(one.seeds - 1 for one in techniques if one.seeds > 1)
-    freedom = max((float(draws.var()) + added) ** 2 / uncertainty, fewest)
+    freedom = _freedom(draws, techniques)
     # A generator of its own: what one pair is given does not depend on which other pairs there are.
     rng = np.random.default_rng(_SEEDS_DRAW)
     centre = draws.mean()
     shifted = draws - centre + np.sqrt(added) * rng.standard_normal(len(draws))
     return np.asarray(centre + shifted * np.sqrt(freedom / rng.chisquare(freedom, len(draws))))
+
+
+def _added(techniques: Sequence[Resampled]) -> float:
+    """What seeds add to the variance: E of the module's docstring, but not cut off at 0."""
+    return sum(one.between - one.explained for one in techniques)
+
+
+def _freedom(draws: NDArray[np.float64], techniques: Sequence[Resampled]) -> float:
+    """Degrees of freedom of what `_with_seeds` gives: f of the module's docstring."""
+    added = _added(techniques)
+    if added <= 0:
+        return math.inf
+    uncertainty = sum(one.between**2 / (one.seeds - 1) for one in techniques if one.seeds > 1)
+    # V holds what each seed's images explain, so V + E is no less than Σ s² / K and f no less than the fewest K − 1, except by
+    # chance on few images; unbounded, such a chance would make an interval of everything.
+    fewest = min(one.seeds - 1 for one in techniques if one.seeds > 1)
+    return max((float(draws.var()) + added) ** 2 / uncertainty, fewest)

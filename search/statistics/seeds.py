@@ -11,13 +11,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from ...spaces.recipe import Technique
 from ..selection import maximized
 from ..trial import Metric
 from .bootstrap import Resampled
-from .chances import MIN_IMAGES, Belief, Chance, choose
+from .chances import MIN_IMAGES, Belief, choose
 
 FIRST = 2
 """Seeds of each finalist before any is given more: of one nothing is known of the spread."""
@@ -29,11 +27,14 @@ MOST = 10
 """Seeds of a finalist at most."""
 
 AGREE = 3
-"""Seeds of a finalist that two which disagree make necessary: an interval that rests on the difference of two is useless."""
+"""Seeds of a finalist that two which disagree make necessary."""
 
-DOUBT = 0.05
-"""Probability that the choice costs more than one cares about, and that another technique is the best, from which on seeds that
-disagree are looked into."""
+FREEDOM = 3
+"""Degrees of freedom of a difference below which its interval is so wide that it contradicts what is most likely: with one, as
+two seeds that disagree give it, it takes 13 standard errors where the normal distribution has 2."""
+
+DOUBT = 0.01
+"""Probability that the choice costs more than one cares about from which on such an interval is mended."""
 
 WORTH = 0.1
 """Share of what one cares about that any number of seeds must be able to save, or no more are trained."""
@@ -60,9 +61,9 @@ def look(
 ) -> tuple[Prospect, Counter[Technique] | None]:
     """What would be recommended now, and how many seeds of which techniques to add: `ROUND` of them, or None for no more.
 
-    While the choice is in doubt, each technique that may be the best, and whose two seeds disagree by more than the images
-    explain, gets a third. Then seeds are added where they lower the least expected regret most. None are where that is at most
-    ``care``, where more could hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
+    Where two seeds disagree so much that the difference to the nearest rival rests on hardly anything else, a third is trained.
+    Then seeds are added where they lower the least expected regret most. None are where that is at most ``care``, where more
+    could hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
 
     Args:
         resampled: As `resample` gives it; two techniques at least.
@@ -77,9 +78,10 @@ def look(
     ranked = sorted(resampled, key=lambda technique: resampled[technique].score, reverse=maximized(metric))
     chosen = choose(ranked, seconds, chances, care)
     prospect = Prospect(chosen, chances[chosen].expected_regret)
-    in_doubt = images >= MIN_IMAGES and chances[chosen].within_care < 1 - DOUBT
-    if in_doubt and (disagree := _disagreeing(resampled, chances, counts)):
-        return prospect, disagree
+    if images >= MIN_IMAGES and chances[chosen].within_care < 1 - DOUBT:
+        rival = max((one for one in ranked if one is not chosen), key=lambda technique: chances[technique].probability_best)
+        if (noisier := _noisier(chosen, rival, resampled)) and counts[noisier] < AGREE:
+            return prospect, Counter([noisier])
     more: Counter[Technique] = Counter()
     open_ones = [technique for technique in resampled if counts[technique] < MOST]
     useful = belief.gain(dict.fromkeys(open_ones, math.inf)) >= WORTH * care
@@ -91,14 +93,8 @@ def look(
     return prospect, more or None
 
 
-def _disagreeing(
-    resampled: Mapping[Technique, Resampled], chances: Mapping[Technique, Chance], counts: Mapping[Technique, int]
-) -> Counter[Technique]:
-    """One seed for each technique that may be the best and of whose uncertainty the seeds are the larger part."""
-    return Counter(
-        technique
-        for technique, one in resampled.items()
-        if counts[technique] < AGREE
-        and chances[technique].probability_best >= DOUBT
-        and one.between - one.explained > float(np.var(one.draws))
-    )
+def _noisier(chosen: Technique, rival: Technique, resampled: Mapping[Technique, Resampled]) -> Technique | None:
+    """The one whose seeds differ more; None where enough is known of the difference between the two."""
+    if resampled[chosen].freedom(resampled[rival]) >= FREEDOM:
+        return None
+    return max(chosen, rival, key=lambda technique: resampled[technique].between - resampled[technique].explained)
