@@ -8,6 +8,7 @@ from ...spaces.errors import OptionError
 from ...spaces.quiet import quiet_native
 from ...spaces.space import SearchSpace
 from .base import WAIT, Engine, Wait
+from .by_technique import SHARES, ByTechnique, Shares
 
 __all__ = ["ALGORITHMS", "WAIT", "Engine", "Wait", "check_algorithm", "make_engine"]
 
@@ -35,17 +36,25 @@ def check_algorithm(engine: str, algorithm: str | None) -> str:
     return algorithm
 
 
-def make_engine(engine: str, algorithm: str, space: SearchSpace, *, seed: int, maximize: bool) -> Engine:
+def make_engine(
+    engine: str, algorithm: str, space: SearchSpace, *, seed: int, maximize: bool, shares: Shares = SHARES
+) -> Engine:
     """A new engine: a key of `ALGORITHMS` with one of its algorithms, whose random choices all derive from ``seed``.
+
+    Args:
+        engine: Its name.
+        algorithm: Of this engine.
+        space: What may be tried.
+        seed: Of its random choices.
+        maximize: Whether a higher score is better.
+        shares: Of the techniques, where there are several.
 
     Raises:
         OptionError: There is no such engine or algorithm.
     """
     check_algorithm(engine, algorithm)
     if len(space.techniques) > 1:
-        from .by_technique import ByTechnique
-
-        return ByTechnique(space, lambda own: make_engine(engine, algorithm, own, seed=seed, maximize=maximize))
+        return ByTechnique(space, lambda own: make_engine(engine, algorithm, own, seed=seed, maximize=maximize), shares)
     if engine == "keras-tuner":
         with quiet_native():
             from .keras_tuner import KerasTunerEngine

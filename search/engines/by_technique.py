@@ -7,7 +7,7 @@ compared at different completeness, not at their best.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from ...spaces.ranges import Values
@@ -19,23 +19,24 @@ SHARES = MappingProxyType({Technique.FROZEN: 2, Technique.FINE_TUNE: 4, Techniqu
 """Of the trials. ``fine-tune`` has the most to choose: where to cut beside the rate. Heads hardly differ."""
 
 
-def next_turn(counts: Counter[Technique], techniques: Collection[Technique]) -> Technique:
-    """Whose turn it is after so many trials of each: each once, the cheapest first, then by `SHARES` (Webster's method)."""
-    return max(techniques, key=lambda technique: SHARES[technique] / (2 * counts[technique] + 1) if counts[technique] else 3)
+SHARES_WHERE_DEAR = MappingProxyType({Technique.FROZEN: 2, Technique.FINE_TUNE: 4, Technique.FULL: 1})
+"""Of the trials after the fair start where there are more than `DEAR` training images."""
+
+DEAR = 1000
+"""Training images from which a trial of ``full`` takes longer than what it may still bring is worth. See
+``docs/techniques.md``."""
+
+Shares = Mapping[Technique, int]
 
 
-def deal(space: SearchSpace, trials: int) -> list[Technique]:
-    """The technique of each trial of a search: in turn, and no longer asked for when all of its recipes have been tried."""
-    sizes = {technique: space.replace(techniques=(technique,)).size for technique in space.techniques}
-    counts: Counter[Technique] = Counter()
-    dealt: list[Technique] = []
-    while len(dealt) < trials:
-        left = [one for one, size in sizes.items() if size is None or counts[one] < size]
-        if not left:
-            break
-        dealt.append(next_turn(counts, left))
-        counts[dealt[-1]] += 1
-    return dealt
+def shares_of(images: int) -> Shares:
+    """The shares of the trials after the fair start, on so many training images."""
+    return SHARES_WHERE_DEAR if images > DEAR else SHARES
+
+
+def next_turn(counts: Counter[Technique], techniques: Collection[Technique], shares: Shares = SHARES) -> Technique:
+    """Whose turn it is after so many trials of each: each once, the cheapest first, then by shares (Webster's method)."""
+    return max(techniques, key=lambda technique: shares[technique] / (2 * counts[technique] + 1) if counts[technique] else 3)
 
 
 class ByTechnique(Engine):
@@ -44,11 +45,13 @@ class ByTechnique(Engine):
     Args:
         space: What may be tried.
         make: Gives the engine of a space.
+        shares: Of the trials that these propose.
     """
 
-    def __init__(self, space: SearchSpace, make: Callable[[SearchSpace], Engine]) -> None:
+    def __init__(self, space: SearchSpace, make: Callable[[SearchSpace], Engine], shares: Shares = SHARES) -> None:
         self._engines = {technique: make(space.replace(techniques=(technique,))) for technique in space.techniques}
         self.exhaustive = all(engine.exhaustive for engine in self._engines.values())
+        self._shares = shares
         self._counts: Counter[Technique] = Counter()
         self._technique: dict[int, Technique] = {}
 
@@ -56,7 +59,7 @@ class ByTechnique(Engine):
         open_ones = list(self._engines)
         waiting = False
         while open_ones:
-            technique = next_turn(self._counts, open_ones)
+            technique = next_turn(self._counts, open_ones, self._shares)
             values = self._engines[technique].propose(number)
             if values is not None and values is not WAIT:
                 self._note(number, technique)

@@ -14,7 +14,7 @@ from ...spaces.ranges import Between, OneOf, Scalar, Values
 from ...spaces.recipe import Technique
 from ...spaces.space import POST_FINE_TUNE_AT, SearchSpace
 from ..seeds import derive
-from .by_technique import next_turn
+from .by_technique import SHARES, Shares, next_turn
 
 SHARE = 0.5
 """Of the trials that the design decides; at least one a technique. The other half is for the engine to use what was learned."""
@@ -83,7 +83,7 @@ def fair_start(
     misses, fresh = 0, Counter[Technique]()
     while len(design) < trials and misses < 8 * len(sequences):
         due = [technique for technique in space.techniques if turns[technique] < least[technique]]
-        if len(design) >= max(LEAST, int(SHARE * trials)) and not due:
+        if len(design) >= design_size(trials) and not due:
             break
         technique = next_turn(fresh, due) if due else next_turn(turns, space.techniques)
         turns[technique] += 1
@@ -97,6 +97,31 @@ def fair_start(
         seen.add(recipe)
         design.append(values)
     return design
+
+
+def design_size(trials: int) -> int:
+    """How many of so many trials the design decides, if it has as many recipes."""
+    return min(trials, max(LEAST, int(SHARE * trials)))
+
+
+def deal(space: SearchSpace, trials: int, shares: Shares = SHARES) -> list[Technique]:
+    """The technique of each trial of a search: in turn, and no longer asked for when all of its recipes have been tried.
+
+    Args:
+        space: What may be tried.
+        trials: Of the whole study.
+        shares: Of those after the fair start.
+    """
+    sizes = {technique: space.replace(techniques=(technique,)).size for technique in space.techniques}
+    counts: Counter[Technique] = Counter()
+    dealt: list[Technique] = []
+    while len(dealt) < trials:
+        left = [one for one, size in sizes.items() if size is None or counts[one] < size]
+        if not left:
+            break
+        dealt.append(next_turn(counts, left, SHARES if len(dealt) < design_size(trials) else shares))
+        counts[dealt[-1]] += 1
+    return dealt
 
 
 def _first_points(space: SearchSpace, technique: Technique, suggested_cut: int | None) -> list[Values]:

@@ -5,7 +5,7 @@ fine-tuned curves start from different places, and a rule across techniques woul
 The first epoch says less than later ones, so a trial is pruned there only if it does worse than all others did, as with a
 learning rate that is far too high. ``benchmarks/pruning.py`` plays the rule, and others, on whole curves.
 
-Where the rate decays, a high rate looks bad until it has decayed, so nothing is pruned in the first half of such a schedule.
+Where the rate decays, a high rate looks bad until it has decayed, so nothing is pruned before half of such a schedule is over.
 Heads that are trained along a path of penalties are never pruned: they cost next to nothing.
 """
 
@@ -27,7 +27,7 @@ UNPRUNED = 2
 
 def may_be_pruned(recipe: Recipe, measured: int) -> bool:
     """Whether a trial may be pruned after so many measurements of its main stage."""
-    return not recipe.trains_path and (recipe.schedule == "constant" or 2 * measured > recipe.epochs)
+    return not recipe.trains_path and (recipe.schedule == "constant" or 2 * measured >= recipe.epochs)
 
 
 def falls_behind(recipe: Recipe, curve: Iterable[Measurement], finished: Iterable[Trial], metric: Metric) -> bool:

@@ -10,6 +10,7 @@ from ...spaces.errors import SearchFailedError
 from ...spaces.ranges import Values
 from ...spaces.space import SearchSpace
 from ..engines import WAIT, make_engine
+from ..engines.by_technique import shares_of
 from ..engines.fair_start import fair_start
 from ..events import PhaseAdvanced, TrialFinished, TrialMeasured, TrialStarted, Warned
 from ..seeds import derive
@@ -113,7 +114,12 @@ class Searcher(TrainingPhase):
         self._seed = settings.seed
         self._metric = settings.metric
         self._engine = make_engine(
-            settings.engine, settings.algorithm, space, seed=settings.seed, maximize=maximized(settings.metric)
+            settings.engine,
+            settings.algorithm,
+            space,
+            seed=settings.seed,
+            maximize=maximized(settings.metric),
+            shares=shares_of(settings.data.train),
         )
         warm = [recipe.values for recipe in settings.warm_start.recipes] if settings.warm_start else []
         self._design = [] if self._engine.exhaustive else fair_start(space, total, settings.seed, suggested_cut, warm)

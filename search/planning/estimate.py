@@ -16,7 +16,8 @@ import numpy as np
 from ...spaces.backbone.network import IMAGE
 from ...spaces.recipe import LAYERS, Recipe, Technique
 from ...spaces.space import SearchSpace
-from ..engines.by_technique import deal
+from ..engines.by_technique import shares_of
+from ..engines.fair_start import deal
 from ..training.schedule import PATH, passes_a_round
 from .probe import Speeds
 
@@ -120,7 +121,7 @@ class Estimator:
 
     def forecast(self, counts: Counts) -> Forecast:
         """How long a search with these counts takes."""
-        turns = deal(self._space, counts.trials) * counts.folds
+        turns = deal(self._space, counts.trials, shares_of(counts.train)) * counts.folds
         dealt = Counter(turns)
         tried = [technique for technique in self._space.techniques if dealt[technique]]
         trial_seconds = {technique: self._run(technique, counts) for technique in tried}

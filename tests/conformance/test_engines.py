@@ -8,8 +8,7 @@ from collections import Counter
 import pytest
 
 from tlsearch.search.engines import ALGORITHMS, WAIT, make_engine
-from tlsearch.search.engines.by_technique import deal
-from tlsearch.search.engines.fair_start import LEAST, fair_start
+from tlsearch.search.engines.fair_start import LEAST, deal, fair_start
 from tlsearch.search.planning.warm_start import fit
 from tlsearch.spaces.errors import OptionError
 from tlsearch.spaces.presets import load_preset

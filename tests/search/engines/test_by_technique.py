@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from tlsearch.search.engines import WAIT, make_engine
 from tlsearch.search.engines.base import Engine
-from tlsearch.search.engines.by_technique import SHARES, ByTechnique, deal, next_turn
-from tlsearch.spaces.ranges import Fixed, OneOf
+from tlsearch.search.engines.by_technique import DEAR, SHARES, SHARES_WHERE_DEAR, ByTechnique, next_turn, shares_of
 from tlsearch.spaces.recipe import Technique
 from tlsearch.spaces.space import SearchSpace
 
@@ -30,7 +29,7 @@ class Scripted(Engine):
         self.observed.append((number, score))
 
 
-def scripted(**answers):
+def scripted(shares=SHARES, **answers):
     """An engine by technique, and the engines that it asks; by default each proposes without end."""
     own = {}
 
@@ -39,24 +38,28 @@ def scripted(**answers):
         own[technique] = Scripted(technique, answers.get(technique.replace("-", "_"), [None] * 100))
         return own[technique]
 
-    return ByTechnique(SearchSpace(), make), own
+    return ByTechnique(SearchSpace(), make, shares), own
 
 
-def turns(count, techniques=tuple(Technique)):
+def turns(count, techniques=tuple(Technique), shares=SHARES):
     counts = Counter()
     order = []
     for _ in range(count):
-        order.append(next_turn(counts, techniques))
+        order.append(next_turn(counts, techniques, shares))
         counts[order[-1]] += 1
     return order
 
 
-@given(st.integers(0, 200), st.lists(st.sampled_from(list(Technique)), min_size=1, unique=True))
-def test_turns_are_as_fair_as_whole_numbers_allow(count, techniques):
-    counts = Counter(turns(count, techniques))
-    total = sum(SHARES[technique] for technique in techniques)
+@given(
+    st.integers(0, 200),
+    st.lists(st.sampled_from(list(Technique)), min_size=1, unique=True),
+    st.sampled_from((SHARES, SHARES_WHERE_DEAR)),
+)
+def test_turns_are_as_fair_as_whole_numbers_allow(count, techniques, shares):
+    counts = Counter(turns(count, techniques, shares))
+    total = sum(shares[technique] for technique in techniques)
     for technique in techniques:
-        assert abs(counts[technique] - count * SHARES[technique] / total) <= 1.5
+        assert abs(counts[technique] - count * shares[technique] / total) <= 1.5
 
 
 def test_each_technique_has_a_turn_first_the_cheapest_before_the_others():
@@ -64,20 +67,15 @@ def test_each_technique_has_a_turn_first_the_cheapest_before_the_others():
     assert Counter(turns(20)) == {Technique.FROZEN: 4, Technique.FINE_TUNE: 9, Technique.FULL: 7}
 
 
-@given(st.integers(0, 60), st.sets(st.sampled_from((54, 81, 98, 116, 134)), min_size=1), st.integers(1, 3))
-def test_no_technique_is_dealt_more_trials_than_it_has_recipes(trials, cuts, heads):
-    units = OneOf((0, 64, 128)[:heads])
-    rates = dict.fromkeys(Technique, Fixed(1e-3))
-    space = SearchSpace(learning_rates=rates, fine_tune_at=OneOf(tuple(cuts)))
-    space = space.replace(head_units=units, head_layers=Fixed(1), dropout=Fixed(0.0))
-    dealt = deal(space, trials)
-    assert len(dealt) == min(trials, space.size)
-    assert Counter(deal(space, 60)) == {"frozen": heads, "fine-tune": heads * len(cuts), "full": heads}
-    assert dealt == deal(space, 60)[:trials] and dealt[:3] == list(Technique)[:trials]
-
-
-def test_a_continuous_range_has_a_recipe_for_every_trial():
-    assert deal(SearchSpace(), 20) == turns(20)
+def test_on_many_images_what_follows_the_fair_start_seldom_trains_all_layers():
+    assert shares_of(DEAR) is SHARES and shares_of(DEAR + 1) is SHARES_WHERE_DEAR
+    started = turns(10)
+    for shares, wanted in ((SHARES, 7), (SHARES_WHERE_DEAR, 3)):
+        engine, _ = scripted(shares)
+        for number, technique in enumerate(started):
+            engine.adopt(number, {"technique": str(technique)})
+        found = [engine.propose(number)["technique"] for number in range(10, 20)]
+        assert (started + found).count("full") == wanted
 
 
 def test_an_engine_sees_the_trials_of_its_technique_alone():

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tlsearch.search.engines.by_technique import SHARES
-from tlsearch.search.engines.fair_start import LEAST, PROVEN, Setting, fair_start
+from tlsearch.search.engines import make_engine
+from tlsearch.search.engines.by_technique import SHARES, SHARES_WHERE_DEAR
+from tlsearch.search.engines.fair_start import LEAST, PROVEN, Setting, deal, fair_start
 from tlsearch.spaces.presets import load_preset
-from tlsearch.spaces.ranges import Fixed
+from tlsearch.spaces.ranges import Fixed, OneOf
 from tlsearch.spaces.recipe import Technique
 from tlsearch.spaces.space import SearchSpace
 
@@ -96,3 +97,27 @@ def test_a_space_without_fine_tuning_has_no_cut_to_suggest():
     space = SearchSpace(techniques=(Technique.FROZEN, Technique.FULL))
     assert space.nearest_cut(54) is None
     assert fair_start(space, 10, 0, 54) == fair_start(space, 10, 0)
+
+
+@given(st.integers(0, 60), st.sets(st.sampled_from((54, 81, 98, 116, 134)), min_size=1), st.integers(1, 3))
+def test_no_technique_is_dealt_more_trials_than_it_has_recipes(trials, cuts, heads):
+    units = OneOf((0, 64, 128)[:heads])
+    rates = dict.fromkeys(Technique, Fixed(1e-3))
+    space = SearchSpace(learning_rates=rates, fine_tune_at=OneOf(tuple(cuts)))
+    space = space.replace(head_units=units, head_layers=Fixed(1), dropout=Fixed(0.0))
+    dealt = deal(space, trials, SHARES)
+    assert len(dealt) == min(trials, space.size)
+    assert Counter(deal(space, 60, SHARES)) == {"frozen": heads, "fine-tune": heads * len(cuts), "full": heads}
+    assert dealt == deal(space, 60, SHARES)[:trials] and dealt[:3] == list(Technique)[:trials]
+
+
+@pytest.mark.parametrize(("shares", "full"), [(SHARES, 7), (SHARES_WHERE_DEAR, 3)])
+def test_a_search_tries_what_the_dry_run_deals(shares, full):
+    """The design, then what an engine proposes in turn."""
+    space = SearchSpace()
+    engine = make_engine("optuna", "random", space, seed=0, maximize=True, shares=shares)
+    found = [space.recipe(values).technique for values in fair_start(space, 20, 0)]
+    for number, values in enumerate(fair_start(space, 20, 0)):
+        engine.adopt(number, values)
+    found += [engine.propose(number)["technique"] for number in range(len(found), 20)]
+    assert found == deal(space, 20, shares) and found.count("full") == full

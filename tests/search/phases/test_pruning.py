@@ -44,13 +44,13 @@ def test_two_complete_trials_come_first():
     assert not falls_behind(CONSTANT, curve(0.1, 0.1), [GOOD[0], pruned(5)], "accuracy")
 
 
-def test_nothing_is_ended_in_the_first_half_of_a_schedule():
+def test_nothing_is_ended_before_half_of_a_schedule_is_over():
     """A high rate looks bad until it has decayed."""
     rivals = [complete(number, "fine-tune", scores=(0.8, 0.8, 0.8, 0.9)) for number in range(2)]
     assert falls_behind(CONSTANT, curve(0.1), rivals, "accuracy")
-    assert not falls_behind(DECAYING, curve(0.1, 0.1), rivals, "accuracy")
-    assert falls_behind(DECAYING, curve(0.1, 0.1, 0.1), rivals, "accuracy")
-    assert not falls_behind(DECAYING, curve(0.1, 0.1, 0.85), rivals, "accuracy")
+    assert not falls_behind(DECAYING, curve(0.1), rivals, "accuracy")
+    assert falls_behind(DECAYING, curve(0.1, 0.1), rivals, "accuracy")
+    assert not falls_behind(DECAYING, curve(0.1, 0.85), rivals, "accuracy")
 
 
 def test_a_head_is_never_ended():
