@@ -275,7 +275,7 @@ def _compare(resampled: Mapping[Technique, Resampled], metric: Metric, images: i
     for (a, b), drawn, p in zip(pairs, draws, holm([two_sided_p(drawn) for drawn in draws]), strict=True):
         low, high = percentile_interval(drawn)
         most = resampled[a].highest
-        ci95 = percentile_interval(drawn, -most, most)
+        ci95 = max(low, -most), min(high, most)
         now = (ci95[1] - ci95[0]) / 2
         comparisons.append(
             Comparison(

@@ -23,7 +23,7 @@ SHARES_WHERE_DEAR = MappingProxyType({Technique.FROZEN: 2, Technique.FINE_TUNE: 
 """Of the trials after the fair start where there are more than `DEAR` training images."""
 
 DEAR = 1000
-"""Training images from which a trial of ``full`` takes longer than what it may still bring is worth. See
+"""Training images above which a trial of ``full`` takes longer than what it may still bring is worth. See
 ``docs/techniques.md``."""
 
 Shares = Mapping[Technique, int]

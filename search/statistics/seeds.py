@@ -59,11 +59,11 @@ def look(
     counts: Mapping[Technique, int],
     care: float,
 ) -> tuple[Prospect, Counter[Technique] | None]:
-    """What would be recommended now, and how many seeds of which techniques to add: `ROUND` of them, or None for no more.
+    """What would be recommended now, and how many seeds of which techniques to add; None for no more.
 
     Where two seeds disagree so much that the difference to the nearest rival rests on hardly anything else, a third is trained.
-    Then seeds are added where they lower the least expected regret most. None are where that is at most ``care``, where more
-    could hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
+    Then `ROUND` seeds are added where they lower the least expected regret most. None are where that is at most ``care``, where
+    more could hardly lower it, where the techniques have `MOST`, and on too few images to judge by.
 
     Args:
         resampled: As `resample` gives it; two techniques at least.
