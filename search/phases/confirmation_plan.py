@@ -132,11 +132,11 @@ class ConfirmationPlan:
         """Makes do with as many seeds as the time that is left allows, but at least one; a warning says if these are fewer."""
         if not limit.exists or (left := limit.left) <= 0:
             return
-        asked = self.first
+        asked, due = self.first, self.remaining()
 
         def expected() -> float:
             # Runs of later rounds were not asked for: they are begun where there is time.
-            return expected_seconds([run.trial for run in self.remaining() if run.number < self.first], workers)
+            return expected_seconds([run.trial for run in due if run.number < self.first], workers)
 
         while self.first > 1 and expected() > left:
             self.first, self.auto = self.first - 1, False

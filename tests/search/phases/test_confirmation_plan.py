@@ -94,6 +94,15 @@ def test_more_seeds_than_the_time_allows_become_fewer_and_it_is_said(store, left
     assert all(f"allow for {seeds} instead of 4 training seeds" in warning for warning in warnings)
 
 
+def test_many_seeds_are_fitted_to_the_time_without_spending_it(store, monkeypatch):
+    """The study is read once and not for each seed that is dropped, which took the very time that was kept."""
+    fitted, read = plan(store, 400), []
+    finalists = store.finalists
+    monkeypatch.setattr(store, "finalists", lambda: read.append(1) or finalists())
+    fitted.fit(FakeClock(100.0).limit(229.0), 1, lambda event: None)
+    assert fitted.first == 4 and len(read) == 1
+
+
 def test_where_one_is_far_ahead_two_seeds_do(store):
     counts, planned = carried_out(store, {Technique.FROZEN: 0.7, Technique.FINE_TUNE: 0.9})
     assert counts == [FIRST, FIRST]
