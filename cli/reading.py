@@ -95,7 +95,7 @@ def inspect(  # noqa: PLR0913 - the options of the command
             data,
             size=size,
             seed=seed,
-            backbone=BackboneSpec(alpha=alpha, size=size, weights=weights) if similarity or labels_check else None,
+            backbone=BackboneSpec(alpha=alpha, size=size, weights=weights),
             similarity=similarity,
             doubts=labels_check,
             cache_dir=cache_dir,

@@ -23,19 +23,19 @@ def look(
     path: Path | str,
     *,
     seed: int,
-    backbone: BackboneSpec | None,
+    backbone: BackboneSpec,
     similarity: bool,
     doubts: bool,
     cache_dir: Path | None,
     listener: Listener,
     **reading: Unpack[Reading],
 ) -> tuple[Inspection, Similarity | None]:
-    """Looks at a folder and, where it is asked for and the folder can be searched on, measures its similarity.
+    """Looks at a folder, says what to expect of it and, where that is asked for, measures its similarity.
 
     Args:
         path: The folder.
         seed: Of the split.
-        backbone: What the similarity is measured and the labels are checked with; None to do neither.
+        backbone: What a search would use.
         similarity: Whether it is measured.
         doubts: Whether the labels are checked.
         cache_dir: Folder of the caches.
@@ -47,25 +47,25 @@ def look(
         OptionError: An option is out of its range.
         WeightsError: The weights cannot be found.
     """
-    if backbone is not None:
+    if similarity or doubts:
         backbone.locate()
     found = inspect_folder(path, seed=seed, cache_dir=cache_dir, listener=listener, **reading)
     dataset = found.dataset
-    if dataset is None or backbone is None:
+    if dataset is None:
         return found, None
-    # Bring scikit-learn and the workers, which a mere look does without.
-    from ..search.phases.label_check import check_labels
-    from ..search.phases.profile import profile_alone
-
+    profile = None
+    # Both bring scikit-learn and the workers, which a mere look does without.
     if doubts:
+        from ..search.phases.label_check import check_labels
+
         checked = check_labels(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
         found = dataclasses.replace(found, doubts=checked)
-    if not similarity:
-        return found, None
-    profile = profile_alone(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
-    if profile is None:
-        return found, None
-    return found, similarity_of(profile, expected=expect(dataset.settings(), profile, backbone.weights))
+    if similarity:
+        from ..search.phases.profile import profile_alone
+
+        profile = profile_alone(dataset, backbone, seed=seed, cache_dir=cache_dir, listener=listener)
+    found = dataclasses.replace(found, expected=expect(dataset.settings(), profile, backbone.weights))
+    return found, similarity_of(profile) if profile else None
 
 
 def render(found: Inspection, similarity: Similarity | None, output_format: str) -> str:

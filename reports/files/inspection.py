@@ -31,6 +31,7 @@ def inspection_json(found: Inspection, similarity: Similarity | None) -> str:
         "imbalance": imbalance(data) if data else None,
         "size": rule_of_thumb(data).size if data else None,
         "similarity": _similarity(similarity) if similarity else None,
+        "expected": expected_dict(found.expected),
         "duplicates": [_group(group) for group in found.duplicates],
         "lookalikes": [_group(group) for group in found.lookalikes],
         "doubtful_labels": None
@@ -64,6 +65,5 @@ def _similarity(similarity: Similarity) -> dict[str, Any]:
         "sentence": similarity.sentence,
         "knn_accuracy": profile.knn_accuracy,
         "suggested_cut": profile.suggested_cut,
-        "expected": expected_dict(similarity.expected),
         "depth_profile": [{"layer": p.layer, "block": p.block, "knn_accuracy": p.knn_accuracy} for p in profile.points],
     }

@@ -118,8 +118,8 @@ def inspection_facts(found: Inspection, similarity: Similarity | None) -> Iterat
         yield "Rule of thumb", rule_of_thumb(data, similarity.profile.label if similarity else None).sentence
     if similarity:
         yield "Similarity", similarity.sentence
-        if similarity.expected:
-            yield "Expected", f"before any trial, {expectation(similarity.expected)}"
+    if found.expected:
+        yield "Expected", f"before any trial, {expectation(found.expected)}"
     if found.duplicates:
         same = [f"{' = '.join(map(literal, group.files))} ({group.kind})" for group in found.duplicates]
         yield f"Duplicates ({len(same)})", and_more(same, SHOWN)

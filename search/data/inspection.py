@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Unpack, get_args
+from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from ...spaces.errors import DataError
 from ..events import Listener, ignore
@@ -19,6 +19,9 @@ from .images import decode_all
 from .labels import count_unnamed
 from .readers import UnreadableImageError, open_image
 from .splits import Split
+
+if TYPE_CHECKING:
+    from ..statistics.expectation import Expectation
 
 MOST_MEASURED = 2000
 """Files whose headers are read for their sizes: a second's work, and the median of more is the same."""
@@ -96,6 +99,7 @@ class Inspection:
         problem: Why it cannot; empty where it can.
         doubts: Labels that are probably wrong, the most doubtful first; None where they were not checked.
         unnamed: Pictures in the folder that the file of labels does not name.
+        expected: What to expect of each technique; None where nothing is known of it.
     """
 
     path: str
@@ -112,6 +116,7 @@ class Inspection:
     problem: str
     doubts: tuple[Doubt, ...] | None = None
     unnamed: int = 0
+    expected: Expectation | None = None
 
 
 def inspect_folder(

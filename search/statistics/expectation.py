@@ -55,25 +55,25 @@ _TWO_THIRDS = 1.1
 """Quantile 5/6 of Student's t with `FREEDOM` degrees of freedom."""
 
 
-def predictors(images: float, profile: DepthProfile) -> NDArray[np.float64]:
+def predictors(images: float, profile: DepthProfile | None) -> NDArray[np.float64]:
     """What the gaps depend on: 1, the size, and how well frozen features tell the classes apart at the network's end.
 
     Args:
         images: Of the training split, a class.
-        profile: Of these images.
+        profile: Of these images; None where it was not measured, which stands for the middle of the measured sets.
     """
-    return np.array([1.0, (math.log2(images) - 5) / 2, (profile.corrected - 0.6) / 0.3])
+    return np.array([1.0, (math.log2(images) - 5) / 2, (profile.corrected - 0.6) / 0.3 if profile else 0.0])
 
 
 def expect(data: DataSettings, profile: DepthProfile | None, weights: str) -> Expectation | None:
-    """What to expect of a data set; None where it was not profiled, and of weights that the measured sets tell nothing of.
+    """What to expect of a data set; None of weights that the measured sets tell nothing of.
 
     Args:
         data: The data set.
-        profile: Of its training images.
+        profile: Of its training images; None where it was not measured.
         weights: Which the techniques start from, as in `BackboneSpec`.
     """
-    if profile is None or weights in ("starter", "random"):
+    if weights in ("starter", "random"):
         return None
     return foretell(shipped(), predictors(data.train / len(data.classes), profile))
 

@@ -64,29 +64,30 @@ def test_json_says_the_same(found, similarity):
 
 def test_what_to_expect_is_said_before_any_trial(found):
     expected = foretell(LEARNED, predictors(30, PROFILE))
-    told = similarity_of(PROFILE, expected=expected)
-    (said,) = (value for label, value in inspection_facts(found, told) if label == "Expected")
+    found = dataclasses.replace(found, expected=expected)
+    (said,) = (value for label, value in inspection_facts(found, None) if label == "Expected")
     gap, half = expected.gaps[Technique.FULL]
     assert f"full {100 * gap:+.1f} ± {100 * half:.1f} points".replace("-", "−") in said and "20 other data sets" in said
-    assert json.loads(render(found, told, "json"))["similarity"]["expected"]["gaps"]["full"] == {"gap": gap, "half_width": half}
+    assert json.loads(render(found, None, "json"))["expected"]["gaps"]["full"] == {"gap": gap, "half_width": half}
 
 
+@pytest.mark.parametrize("similarity", [False, True])
 @pytest.mark.parametrize(("weights", "known"), [("own.h5", True), ("random", False)])
-def test_looking_at_the_similarity_tells_what_to_expect(photos, tmp_path, monkeypatch, weights, known):
+def test_looking_tells_what_to_expect(photos, tmp_path, monkeypatch, weights, known, similarity):
     monkeypatch.setattr("tlsearch.search.phases.profile.profile_alone", lambda *_, **__: PROFILE)
     (tmp_path / "own.h5").touch()
     monkeypatch.chdir(tmp_path)
-    _, told = look(
+    found, told = look(
         photos,
         size=32,
         seed=0,
         backbone=BackboneSpec(0.35, 32, weights),
-        similarity=True,
+        similarity=similarity,
         doubts=False,
         cache_dir=tmp_path / "cache",
         listener=ignore,
     )
-    assert (told.expected is not None) is known
+    assert (found.expected is not None) is known and (told is not None) is similarity
 
 
 def test_a_sound_folder_has_nothing_to_say(make_folder):

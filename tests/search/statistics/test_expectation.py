@@ -18,7 +18,7 @@ def test_predictors_are_of_size_and_similarity():
     one, size, similarity = predictors(128, PROFILE)
     assert (one, size) == (1.0, 1.0)
     assert similarity == pytest.approx((PROFILE.corrected - 0.6) / 0.3)
-    assert predictors(256, PROFILE)[1] > size
+    assert predictors(256, PROFILE)[1] > size and predictors(128, None).tolist() == [1.0, 1.0, 0.0]
 
 
 def test_a_data_set_far_from_those_measured_is_less_certain():
@@ -29,8 +29,9 @@ def test_a_data_set_far_from_those_measured_is_less_certain():
 @pytest.mark.parametrize("weights", ["starter", "random"])
 def test_nothing_is_expected_of_weights_that_no_search_was_measured_with(weights):
     data = settings().data
-    assert expect(data, PROFILE, weights) is None and expect(data, None, "imagenet") is None
+    assert expect(data, PROFILE, weights) is None
     assert expect(data, PROFILE, "imagenet") is not None and expect(data, PROFILE, "own.h5") is not None
+    assert expect(data, None, "imagenet") is not None
 
 
 def test_what_is_shipped_is_what_the_evidence_teaches():
