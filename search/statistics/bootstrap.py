@@ -38,7 +38,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +45,7 @@ from numpy.typing import NDArray
 from ...spaces.recipe import Technique
 from ..metrics import scores
 from ..trial import Metric
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+from .units import draw, outcome, scores_of, units_of
 
 RESAMPLES = 10_000
 """Enough that a bound of the interval moves by about 2% of its width between seeds."""
@@ -139,19 +136,14 @@ def resample(
     """
     rng = np.random.default_rng(seed)
     ordered = [(technique, probabilities[technique]) for technique in Technique if technique in probabilities]
-    outcomes = np.stack([_outcome(one, labels, metric) for _, seeds in ordered for one in seeds], axis=1)
-    # Images with the same outcome everywhere are interchangeable: how many of each kind a resample holds is all that counts.
+    outcomes = np.stack([outcome(one, labels, metric) for _, seeds in ordered for one in seeds], axis=1)
     # Accuracy and log loss need no labels beside the outcomes.
     relevant = labels if metric in ("balanced_accuracy", "macro_f1") else np.zeros_like(labels)
-    kinds, place, counts = np.unique(np.column_stack([relevant, outcomes]), axis=0, return_inverse=True, return_counts=True)
-    held = None if ties.groups is None else _held(ties.groups, place)
-    chunk = max(1, _CELLS // (len(kinds) if held is None else sum(held.shape)))
-    drawn = []
-    for start in range(0, resamples, chunk):
-        number = min(chunk, resamples - start)
-        weights = _draw(rng, counts, number) if held is None else _draw(rng, np.ones(held.shape[0], np.int64), number) @ held
-        drawn.append(_scores(weights, kinds, metric))
-    by_model, observed = np.concatenate(drawn), _scores(counts[None], kinds, metric)[0]
+    units = units_of(np.column_stack([relevant, outcomes]), ties.groups)
+    chunk = max(1, _CELLS // len(units.counts))
+    parts = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
+    by_model = np.concatenate([scores_of(draw(rng, units.counts, part), units, metric) for part in parts])
+    observed = scores_of(units.counts[None], units, metric)[0]
     found, first = {}, 0
     for technique, seeds in ordered:
         own = slice(first, first + len(seeds))
@@ -186,54 +178,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, p_values[place] * (len(p_values) - rank)))
         adjusted[place] = highest
     return adjusted
-
-
-def _outcome(probabilities: NDArray[np.float32], labels: NDArray[np.int64], metric: Metric) -> NDArray[np.float64]:
-    """What one model did with each image, ``(n,)``: as much as the metric asks for."""
-    if metric == "log_loss":
-        likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-        return np.asarray(-np.log(np.maximum(likelihood, np.finfo(np.float32).eps)))
-    predicted = probabilities.argmax(axis=1)
-    return np.asarray(predicted == labels if metric == "accuracy" else predicted, np.float64)
-
-
-def _held(groups: NDArray[np.int64], kinds: NDArray[np.int64]) -> csr_array:
-    """How many images of each kind each group holds, ``(groups, kinds)``."""
-    from scipy.sparse import csr_array
-
-    members, of = np.unique(groups, return_inverse=True)
-    shape = (len(members), int(kinds.max()) + 1)
-    return csr_array((np.ones(len(of), np.int64), (of, kinds.ravel())), shape=shape)
-
-
-def _draw(rng: np.random.Generator, counts: NDArray[np.int64], resamples: int) -> NDArray[np.int64]:
-    """How often each kind of image is in each resample, ``(resamples, kinds)``."""
-    kinds, n = len(counts), int(counts.sum())
-    if kinds < n:
-        return np.asarray(rng.multinomial(n, counts / n, size=resamples))
-    # The same distribution, three times as fast where every image is its own kind.
-    drawn = rng.integers(0, n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n)
-
-
-def _scores(weights: NDArray[np.int64], kinds: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
-    """The metric of every model, ``(resamples, models)``, on images of ``kinds`` in the numbers ``weights``."""
-    labels, outcomes = kinds[:, 0], kinds[:, 1:]
-    times = weights.astype(np.float64)
-    if metric in ("accuracy", "log_loss"):
-        return np.asarray(times @ outcomes / times.sum(axis=1, keepdims=True))
-    classes = np.unique(kinds)
-    member = (labels[:, None] == classes).astype(np.float64)
-    members = times @ member
-    present = members > 0
-    scored = []
-    for predicted in outcomes.T:
-        hits = times @ (member * (predicted == labels)[:, None])
-        guesses = times @ (predicted[:, None] == classes).astype(np.float64)
-        divisor = members if metric == "balanced_accuracy" else (members + guesses) / 2
-        ratio = np.divide(hits, divisor, out=np.zeros_like(hits), where=present)
-        scored.append(ratio.sum(axis=1) / present.sum(axis=1))
-    return np.stack(scored, axis=1)
 
 
 def _resampled(each: NDArray[np.float64], by_seed: NDArray[np.float64], highest: float) -> Resampled:
