@@ -12,12 +12,12 @@ from typing import Literal
 from ..spaces.recipe import Technique
 from .trial import Confirmation, FinishedTrial, Measurement, RunningTrial
 
-Phase = Literal["decode", "compare", "extract", "profile", "search", "confirm"]
+Phase = Literal["draw", "decode", "compare", "extract", "profile", "search", "confirm"]
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseStarted:
-    """A phase begins. ``total`` counts images (decode, compare, extract, profile), trials (search) or training runs (confirm).
+    """A phase begins. ``total`` counts images (all before the search), trials (search) or training runs (confirm).
 
     ``done`` of them were finished by an earlier run of the same command.
     """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..answer.verdict import Verdict
 
 PHASES: dict[Phase, str] = {
+    "draw": "drawing the built-in pictures",
     "decode": "decoding",
     "compare": "looking for look-alikes",
     "extract": "frozen features",

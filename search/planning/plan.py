@@ -16,7 +16,7 @@ from ..data.dataset import Dataset, Reading, open_folder
 from ..data.demo import write_demo
 from ..data.survey import Survey, survey_folder
 from ..engines import check_algorithm
-from ..events import Listener
+from ..events import Listener, ignore
 from ..machine.devices import check_backend
 from ..machine.paths import cache_root
 from ..options import SearchOptions
@@ -99,18 +99,18 @@ class Plan:
         Raises:
             DataError: The folder cannot be searched on.
         """
-        folder, name = self._data()
+        folder, name = self._data(listener)
         search = self.search
         return open_folder(
             folder, seed=search.seed, cache_dir=search.cache_dir, listener=listener, name=name, **self._reading()
         )
 
-    def _data(self) -> tuple[Path, str | None]:
+    def _data(self, listener: Listener = ignore) -> tuple[Path, str | None]:
         """The folder of images, and what reports call it instead."""
         if self.folder is not None:
             return self.folder, None
         demo = self.options.demo
-        return write_demo(demo, cache_root(self.search.cache_dir)), f"demo:{demo}"
+        return write_demo(demo, cache_root(self.search.cache_dir), listener), f"demo:{demo}"
 
     def _parts_lookalikes(self) -> bool:
         """Whether pictures that look alike need not stay on one side of a split.

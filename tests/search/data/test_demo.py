@@ -1,3 +1,4 @@
+import dataclasses
 import runpy
 import threading
 from pathlib import Path
@@ -6,10 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tlsearch.reports.answer.dataset import size_of
 from tlsearch.search.data import demo
 from tlsearch.search.data.demo import TEST_PER_CLASS, VARIANTS, Variant, write_demo
 from tlsearch.search.data.drawing import TARGET_SHAPES
+from tlsearch.search.data.split import VAL_SHARE
+from tlsearch.search.events import PhaseEnded, PhaseStarted
 from tlsearch.spaces.errors import OptionError
+
+from ...reports.factory import settings
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -49,9 +55,13 @@ def test_the_same_number_draws_the_same_picture(variant):
         assert (once != other).any()
 
 
-def test_large_is_ten_times_small():
-    assert VARIANTS["large-similar"].classes == VARIANTS["small-similar"].classes
-    assert VARIANTS["large-similar"].train_per_class == 10 * VARIANTS["small-similar"].train_per_class
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_sets_are_as_large_as_they_are_called(variant):
+    chosen, other = VARIANTS[variant], VARIANTS[variant.replace("large", "small")]
+    images = len(chosen.classes) * chosen.train_per_class
+    training = images - round(images * VAL_SHARE)
+    data = dataclasses.replace(settings().data, classes=chosen.classes, train=training)
+    assert size_of(data) == variant.partition("-")[0] and chosen.classes == other.classes
 
 
 def test_drawn_once(small, monkeypatch):
@@ -82,6 +92,14 @@ def test_a_drawing_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_demo("small-similar", tmp_path)
     assert list((tmp_path / "demo").iterdir()) == []
+
+
+def test_drawing_says_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "VARIANTS", {"tiny": Variant(("a", "b"), lambda *_: Image.new("RGB", (8, 8)), 3)})
+    events = []
+    write_demo("tiny", tmp_path, events.append)
+    assert events[0] == PhaseStarted("draw", 106)
+    assert [event.done for event in events[1:-1]] == [50, 53, 103, 106] and isinstance(events[-1], PhaseEnded)
 
 
 def test_an_unknown_variant_is_named(tmp_path):
