@@ -245,7 +245,7 @@ def _gaps(cell: Cell) -> Iterator[tuple[float, float, float]]:
     found = {(a, b): (difference, interval) for a, b, difference, interval, _ in cell["differences"]}
     for technique in TECHNIQUES[1:]:
         difference, (low, high) = found["frozen", technique]
-        yield -difference, -high, -low
+        yield 0.0 - difference, 0.0 - high, 0.0 - low
 
 
 def _per_class(cell: Cell) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import signal
 import traceback
 from collections.abc import Generator
@@ -63,6 +64,10 @@ def import_keras(threads: int, gpu: str | None = None) -> None:
     """Imports and sets up Keras, which takes most of the time of starting, for so many threads and a GPU as in `serve`."""
     pin(gpu, os.environ)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        # TensorFlow uses oneDNN by itself only where the processor has instructions for neural networks. Without them too a
+        # step is a fifth faster, most of it in the depthwise convolutions.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Pieces of a batch side by side keep cores busy, one operation spread over them does not.
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
     os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)

@@ -15,7 +15,7 @@ from ..pool import Worker
 from .actor import TrainingActor
 from .node import Node
 
-_PASSED_ON = ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")
+_PASSED_ON = ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS")
 """Variables of the driver's that its workers take over wherever they are; folders differ from node to node."""
 
 
