@@ -8,8 +8,8 @@
     python benchmarks/evidence_tables.py figure      docs/evidence.svg: the gaps by the images a class
 
 A cell's search is judged by ten random halves of its test images: the verdict over the one half, the accuracies on the other.
-Halves of a cell are no new data, nor are cells of a set: intervals are over data sets, drawn again with replacement. All tables
-but the last are of the narrow network, with which every set was searched.
+Halves of a cell are no new data, nor are cells of a set: intervals are over data sets, drawn again with replacement. All but
+the widths are of the narrow network, with which every set was searched.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def cells_table(cells: Sequence[Cell]) -> None:
     )
     print("| rule | proven best |\n|---|--:|--:|--:|---|--:|--:|--:|---|---|")
     for cell in cells:
-        gaps = [f"{100 * gap:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})" for gap, low, high in _gaps(cell)]
+        gaps = _written(cell)
         known = (
             f"{cell['set']} | {_per_class(cell):.0f} | {cell['test']} | {cell['knn']['corrected']:.2f} | {cell['similarity']}"
         )
@@ -144,11 +144,7 @@ def widths_table(cells: Sequence[Cell]) -> None:
     )
     print("| α = 1.0 |\n|---|--:|--:|--:|--:|--:|--:|")
     for pair in both:
-        gaps = [
-            f"{100 * gap:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-            for own in zip(*map(_gaps, pair), strict=True)
-            for gap, low, high in own
-        ]
+        gaps = [gap for own in zip(*map(_written, pair), strict=True) for gap in own]
         cell = pair[0]
         print(f"| {cell['set']} | {_per_class(cell):.0f} | {cell['test']} | {' | '.join(gaps).replace('-', '−')} |")
 
@@ -246,6 +242,11 @@ def _gaps(cell: Cell) -> Iterator[tuple[float, float, float]]:
     for technique in TECHNIQUES[1:]:
         difference, (low, high) = found["frozen", technique]
         yield 0.0 - difference, 0.0 - high, 0.0 - low
+
+
+def _written(cell: Cell) -> list[str]:
+    """The same in points."""
+    return [f"{100 * gap:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})" for gap, low, high in _gaps(cell)]
 
 
 def _per_class(cell: Cell) -> float:

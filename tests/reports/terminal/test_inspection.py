@@ -12,7 +12,7 @@ from tlsearch.reports.words.inspection import SHOWN, inspection_facts, warnings
 from tlsearch.search.data.groups import PARTED
 from tlsearch.search.data.inspection import Doubt, inspect_folder
 from tlsearch.search.events import ignore
-from tlsearch.search.statistics.expectation import foretell, predictors
+from tlsearch.search.statistics.expectation import expect, foretell, predictors
 from tlsearch.spaces.backbone.spec import BackboneSpec
 from tlsearch.spaces.errors import TlsearchError
 from tlsearch.spaces.recipe import Technique
@@ -88,6 +88,7 @@ def test_looking_tells_what_to_expect(photos, tmp_path, monkeypatch, weights, kn
         listener=ignore,
     )
     assert (found.expected is not None) is known and (told is not None) is similarity
+    assert found.expected == expect(found.dataset.settings(), PROFILE if similarity else None, weights)
 
 
 def test_a_sound_folder_has_nothing_to_say(make_folder):
