@@ -1,11 +1,11 @@
-"""The tables and the figure of ``docs/evidence.md``, from the cells in ``docs/evidence.json``.
+"""The tables of ``docs/evidence.md``, from the cells in ``docs/evidence.json``.
 
     python benchmarks/evidence_tables.py cells       each cell: what was known, what was found, what the rule of thumb said
     python benchmarks/evidence_tables.py rule        how often the rule of thumb is right
     python benchmarks/evidence_tables.py following   what following a rule costs, on test images that played no part
     python benchmarks/evidence_tables.py verdict     whether the verdict holds on those, and is sure of itself for good reason
+    python benchmarks/evidence_tables.py prior       what the verdict would gain by the model of `prior.py`
     python benchmarks/evidence_tables.py widths      the gaps of two widths of the network, side by side
-    python benchmarks/evidence_tables.py figure      docs/evidence.svg: the gaps by the images a class
 
 A cell's search is judged by ten random halves of its test images: the verdict over the one half, the accuracies on the other.
 Halves of a cell are no new data, nor are cells of a set: intervals are over data sets, drawn again with replacement. All but
@@ -16,36 +16,41 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from evidence import EVIDENCE
 from numpy.typing import NDArray
-from prior import Cell, left_out, ruled
+from prior import DRAWS, Cell, known, left_out, left_out_models, ruled
 
 from tlsearch.reports.answer.dataset import RULE
+from tlsearch.search.statistics.chances import PRIOR
+from tlsearch.search.statistics.expectation import COMPARED, FREEDOM, foretell
 from tlsearch.spaces.recipe import Technique
 
-FIGURE = EVIDENCE.with_name("evidence.svg")
 TECHNIQUES = [str(technique) for technique in Technique]
+Gaps = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""What is expected of those of `COMPARED` to ``frozen``: mean and covariance."""
+
+NO_GAP: Gaps = (np.zeros(len(COMPARED)), PRIOR.gap**2 / 2 * (np.eye(len(COMPARED)) + 1))
+"""As the verdict expects it."""
+
 NARROW = 0.35
 """α of most cells."""
-LABELS = ("similar", "different", "uncertain")
 FIFTHS = ("below 20%", "20 to 40%", "40 to 60%", "60 to 80%", "above 80%")
 
 
 def main() -> None:
-    """Prints one table, or draws the figure."""
+    """Prints one table."""
     tables: dict[str, Callable[[Sequence[Cell]], None]] = {
         "cells": cells_table,
         "rule": rule_table,
         "following": following_table,
         "verdict": verdict_table,
+        "prior": prior_table,
         "widths": widths_table,
-        "figure": draw,
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=list(tables))
@@ -64,7 +69,7 @@ def cells_table(cells: Sequence[Cell]) -> None:
     for cell in cells:
         gaps = _written(cell)
         known = (
-            f"{cell['set']} | {_per_class(cell):.0f} | {cell['test']} | {cell['knn']['corrected']:.2f} | {cell['similarity']}"
+            f"{cell['set']} | {per_class(cell):.0f} | {cell['test']} | {cell['knn']['corrected']:.2f} | {cell['similarity']}"
         )
         found = f"{100 * cell['test_accuracy']['frozen']:.1f} | {' | '.join(gaps)}".replace("-", "−")
         print(f"| {known} | {found} | {cell['rule'] or 'either'} | {_proven(cell) or ''} |")
@@ -75,10 +80,10 @@ def rule_table(cells: Sequence[Cell]) -> None:
     whole = {cell["set"]: cell["similarity"] for cell in cells}
     print("| the whole set is | large begins at | cells | the rule's technique is proven best | is beaten for real ", end="")
     print("| cannot be told | points lost |\n|---|--:|--:|--:|--:|--:|--:|")
-    for label in (*LABELS[:2], "either"):
+    for label in ("similar", "different", "either"):
         own = [cell for cell in cells if label in (whole[cell["set"]], "either") and whole[cell["set"]] != "uncertain"]
         for least in (1, 16, 64, 256, 1000):
-            rule = [RULE["large" if _per_class(cell) >= least else "small", whole[cell["set"]]] for cell in own]
+            rule = [RULE["large" if per_class(cell) >= least else "small", whole[cell["set"]]] for cell in own]
             said = Counter(map(_said, own, rule))
             lost = 100 * np.mean(list(map(_lost, own, rule)))
             print(f"| {label} | {least} | {len(own)} | {said['right']} | {said['wrong']} | {said['open']} | {lost:.1f} |")
@@ -114,22 +119,94 @@ def following_table(cells: Sequence[Cell]) -> None:
 
 def verdict_table(cells: Sequence[Cell]) -> None:
     """How the verdict over one half of the test images fares on the other."""
-    halves = [half for cell in cells for half in cell["halves"] if half["probability_best"]]
+    judged = [
+        (half, elsewhere)
+        for cell in cells
+        for half, elsewhere in zip(cell["halves"], _elsewhere(cell), strict=True)
+        if half["probability_best"]
+    ]
+    halves = [half for half, _ in judged]
     won = [half for half in halves if half["winner"]]
     held = [_best(half) == {half["winner"]} for half in won]
     print(f"{len(halves)} verdicts over halves with 50 test images or more; {len(won)} of them proven,", end=" ")
     print(f"of which {sum(held)} ({np.mean(held):.0%}) have the best technique on the other half")
-    said = [half["expected_regret"][half["recommended"]] for half in halves]
-    real = [max(half["elsewhere"].values()) - half["elsewhere"][half["recommended"]] for half in halves]
-    print(f"expected regret {100 * np.mean(said):.2f} points; on the other half below the best there {100 * np.mean(real):.2f}")
-    by_fifth = defaultdict(list)
-    for half in halves:
-        best = _best(half)
-        for technique, probability in half["probability_best"].items():
-            by_fifth[min(int(5 * probability), 4)].append((probability, (technique in best) / len(best)))
-    print(f"| {' | '.join(FIFTHS)} |\n|{'---|' * 5}")
-    told = [np.mean(by_fifth[fifth], axis=0) for fifth in range(5)]
-    print(f"| {' | '.join(f'{said:.0%}, true of {true:.0%} of {len(by_fifth[n])}' for n, (said, true) in enumerate(told))} |")
+    said = np.mean([half["expected_regret"][half["recommended"]] for half in halves])
+    there = np.mean([elsewhere[half["recommended"]][1] for half, elsewhere in judged])
+    real = np.mean([max(half["elsewhere"].values()) - half["elsewhere"][half["recommended"]] for half in halves])
+    print(
+        f"expected regret {100 * said:.2f} points, with the luck of the other half {100 * there:.2f}; it was {100 * real:.2f}"
+    )
+    print(f"| the probability | {' | '.join(FIFTHS)} |\n|---|{'---|' * 5}")
+    of_best = [pair for half in halves for pair in _came_true(half, half["probability_best"])]
+    of_elsewhere = [pair for half, elsewhere in judged for pair in _came_true(half, _chances(elsewhere))]
+    for name, pairs in {"of being the best": of_best, "of scoring best on the other half": of_elsewhere}.items():
+        by_fifth = [[pair for pair in pairs if min(int(5 * pair[0]), 4) == fifth] for fifth in range(5)]
+        told = [(*np.mean(own, axis=0), len(own)) for own in by_fifth]
+        print(f"| {name} | {' | '.join(f'{said:.0%}, true of {true:.0%} of {number}' for said, true, number in told)} |")
+
+
+def _came_true(half: dict[str, Any], chances: Mapping[str, float]) -> list[tuple[float, float]]:
+    """Of each technique the probability, and whether it scored best on the other half: a share where several did."""
+    best = _best(half)
+    return [(probability, (technique in best) / len(best)) for technique, probability in chances.items()]
+
+
+def _chances(elsewhere: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    return {technique: chance for technique, (chance, _) in elsewhere.items()}
+
+
+def _elsewhere(cell: Cell, prior: Gaps | None = None) -> Iterator[dict[str, tuple[float, float]]]:
+    """By half and technique, the probability that the same models score best on the other half, and the regret to expect there.
+
+    With the verdict's own prior of gaps, or another. What images do to the models comes on top on either half; what other seeds
+    would do does not. A technique that is truly the best by little is often not the best on half of a small test split. The
+    images' part is the covariance of the gaps over the halves, doubled, since halves are drawn from finitely many images.
+    """
+    whole, there = (
+        np.array([[scores[name] for name in TECHNIQUES] for scores in own])
+        for own in ([cell["test_accuracy"]], [half["elsewhere"] for half in cell["halves"]])
+    )
+    images = 2 * np.cov(there[:, 1:] - there[:, :1], rowvar=False) + 1e-7 * np.eye(len(COMPARED))
+    mean, covariance = prior or NO_GAP
+    kept = covariance @ np.linalg.inv(covariance + images)
+    spread = np.linalg.cholesky(kept @ images + images)
+    noise = np.random.default_rng(0).standard_normal((DRAWS, len(COMPARED))) @ spread.T
+    for here in 2 * whole - there:
+        drawn = np.column_stack([np.zeros(DRAWS), mean + kept @ (here[1:] - here[0] - mean) + noise])
+        chances = np.bincount(drawn.argmax(axis=1), minlength=len(TECHNIQUES)) / DRAWS
+        regrets = drawn.max(axis=1).mean() - drawn.mean(axis=0)
+        yield dict(zip(TECHNIQUES, zip(chances, regrets, strict=True), strict=True))
+
+
+def prior_table(cells: Sequence[Cell]) -> None:
+    """What the verdict over one half would gain by expecting of a data set what the other data sets showed."""
+    models = left_out_models(cells)
+    told = {id(cell): foretell(models[cell["set"]], known(cell)) for cell in cells}
+    variance = FREEDOM / (FREEDOM - 2)
+    priors: dict[str, Callable[[Cell], Gaps]] = {
+        "no gap, as the verdict does": lambda _: NO_GAP,
+        "the model's mean": lambda cell: (np.array(told[id(cell)].mean), NO_GAP[1]),
+        "its mean and covariance": lambda cell: (np.array(told[id(cell)].mean), variance * np.array(told[id(cell)].scale)),
+    }
+    print(
+        "| what is expected before the study | Brier score | less than the first's (95% interval, over sets) | regret ", end=""
+    )
+    print("| less than the first's |\n|---|--:|--:|--:|--:|")
+    first = None
+    for name, prior in priors.items():
+        scored: dict[str, list[tuple[float, float]]] = {}
+        for cell in cells:
+            for half, elsewhere in zip(cell["halves"], _elsewhere(cell, prior(cell)), strict=True):
+                if half["probability_best"]:
+                    brier = sum((chance - true) ** 2 for chance, true in _came_true(half, _chances(elsewhere)))
+                    taken = min(TECHNIQUES, key=lambda technique: elsewhere[technique][1])
+                    lost = max(half["elsewhere"].values()) - half["elsewhere"][taken]
+                    scored.setdefault(cell["set"], []).append((brier, 100 * lost))
+        means = np.array([np.mean(own, axis=0) for own in scored.values()])
+        first = means if first is None else first
+        less = (f"{np.mean(own):.3f} ({low:.3f} to {high:.3f})" for own in (first - means).T for low, high in [_interval(own)])
+        cells_of_row = zip((f"{value:.3f}" for value in means.mean(axis=0)), less, strict=True)
+        print(f"| {name} | {' | '.join(text for pair in cells_of_row for text in pair)} |".replace("-", "−"))
 
 
 def widths_table(cells: Sequence[Cell]) -> None:
@@ -146,97 +223,10 @@ def widths_table(cells: Sequence[Cell]) -> None:
     for pair in both:
         gaps = [gap for own in zip(*map(_written, pair), strict=True) for gap in own]
         cell = pair[0]
-        print(f"| {cell['set']} | {_per_class(cell):.0f} | {cell['test']} | {' | '.join(gaps).replace('-', '−')} |")
+        print(f"| {cell['set']} | {per_class(cell):.0f} | {cell['test']} | {' | '.join(gaps).replace('-', '−')} |")
 
 
-def draw(cells: Sequence[Cell]) -> None:
-    """Writes the figure."""
-    import vl_convert
-
-    sets = sorted({cell["set"] for cell in cells})
-    # Cells of one size lie beside each other.
-    apart = {name: 1.025 ** (place - len(sets) / 2) for place, name in enumerate(sets)}
-    points = [
-        {
-            "set": cell["set"],
-            "images": _per_class(cell) * apart[cell["set"]],
-            "similarity": cell["similarity"],
-            "of": technique,
-            "gap": gap,
-            "low": max(low, -_MOST),
-            "high": min(high, _MOST),
-        }
-        for cell in cells
-        for technique, (gap, low, high) in zip(TECHNIQUES[1:], _gaps(cell), strict=True)
-    ]
-    numbers = {"type": "quantitative"}
-    x = {**numbers, "field": "images", "scale": {"type": "log", "domainMin": 4}, "title": "training images a class"}
-    y = {**numbers, "field": "gap", "scale": {"domain": [-_MOST, _MOST]}, "title": "test accuracy above frozen"}
-    y["axis"] = {"format": "+%"}
-    similarity = {"field": "similarity", "type": "nominal", "sort": LABELS, "title": "to the weights' pictures"}
-    colour = {**similarity, "scale": {"domain": LABELS, "range": list(_DARK)[:3]}}
-    shape = {**similarity, "scale": {"domain": LABELS, "range": ["circle", "triangle-up", "square"]}}
-
-    def panel(technique: str) -> dict[str, Any]:
-        interval = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
-        path = {"x": x, "y": y, "detail": {"field": "set"}}
-        return {
-            "title": technique,
-            "width": 330,
-            "height": 300,
-            "data": {"values": [point for point in points if point["of"] == technique]},
-            "layer": [
-                {"mark": {"type": "rule", "color": _INK}, "encoding": {"y": {"datum": 0}}},
-                {"mark": {"type": "line", "strokeWidth": 1, "opacity": 0.5, "color": _QUIET}, "encoding": path},
-                {"mark": {"type": "rule", "opacity": 0.5}, "encoding": interval},
-                {
-                    "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
-                    "encoding": {"x": x, "y": y, "color": colour, "shape": shape},
-                },
-            ],
-        }
-
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "background": None,
-        "padding": 10,
-        "resolve": {"scale": {"y": "shared"}},
-        "hconcat": [panel(technique) for technique in TECHNIQUES[1:]],
-        "config": {
-            "axis": {"labelColor": _INK, "titleColor": _INK, "gridColor": _GRID, "domainColor": _QUIET, "tickColor": _QUIET},
-            "legend": {
-                "labelColor": _INK,
-                "titleColor": _INK,
-                "orient": "bottom",
-                "direction": "horizontal",
-                "symbolOpacity": 1,
-            },
-            "title": {"color": _INK},
-            "view": {"stroke": _GRID},
-        },
-    }
-    drawn = str(vl_convert.vegalite_to_svg(spec, vl_version="5.20"))
-    dark = "".join(f'[fill="{light}"]{{fill:{other}}}[stroke="{light}"]{{stroke:{other}}}' for light, other in _DARK.items())
-    style = f"<style>@media (prefers-color-scheme: dark){{{dark}}}</style>"
-    FIGURE.write_text(re.sub(r"(<svg[^>]*>)", lambda head: head[1] + style, drawn, count=1) + "\n")
-
-
-_MOST = 0.4
-"""Where intervals are cut off."""
-
-_INK, _QUIET, _GRID = "#1f2328", "#8c959f", "#d1d9e0"
-_DARK = {
-    "#0969da": "#58a6ff",
-    "#bc4c00": "#f0883e",
-    "#6e7781": "#b1bac4",
-    _INK: "#e6edf3",
-    _QUIET: "#768390",
-    _GRID: "#3d444d",
-}
-"""Colours, and what they are where the page is dark; first those of `LABELS`."""
-
-
-def _gaps(cell: Cell) -> Iterator[tuple[float, float, float]]:
+def gaps_of(cell: Cell) -> Iterator[tuple[float, float, float]]:
     """Of ``fine-tune`` and ``full``: test accuracy above ``frozen``, and its interval."""
     found = {(a, b): (difference, interval) for a, b, difference, interval, _ in cell["differences"]}
     for technique in TECHNIQUES[1:]:
@@ -246,10 +236,11 @@ def _gaps(cell: Cell) -> Iterator[tuple[float, float, float]]:
 
 def _written(cell: Cell) -> list[str]:
     """The same in points."""
-    return [f"{100 * gap:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})" for gap, low, high in _gaps(cell)]
+    return [f"{100 * gap:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})" for gap, low, high in gaps_of(cell)]
 
 
-def _per_class(cell: Cell) -> float:
+def per_class(cell: Cell) -> float:
+    """Training images."""
     return float(cell["train"] / cell["classes"])
 
 

@@ -64,9 +64,14 @@ def main() -> None:
         SHIPPED.write_text(json.dumps(learned) + "\n")
 
 
+def left_out_models(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
+    """For each data set the model of all others."""
+    return {name: fit([cell for cell in cells if cell["set"] != name]) for name in {cell["set"] for cell in cells}}
+
+
 def left_out(cells: Sequence[Cell]) -> Callable[[Cell], NDArray[np.float64]]:
     """Scores that a model of all other sets expects of a cell, drawn: ``(DRAWS, 3)``."""
-    models = {name: fit([cell for cell in cells if cell["set"] != name]) for name in {cell["set"] for cell in cells}}
+    models = left_out_models(cells)
     rng = np.random.default_rng(0)
 
     def expected(cell: Cell) -> NDArray[np.float64]:
