@@ -26,7 +26,7 @@ import numpy as np
 from extract import multiplication_peak
 
 from tlsearch.search.training.models.flat_model import FlatModel
-from tlsearch.search.workers.inside import import_keras
+from tlsearch.search.workers.inside import prepare
 from tlsearch.spaces import BackboneSpec
 from tlsearch.spaces.backbone.folding import fold
 from tlsearch.spaces.backbone.network import IMAGE, Network, Step
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--alpha", type=float, nargs="+", default=[0.35, 0.5, 1.0])
     parser.add_argument("--size", type=int, default=160)
     asked = parser.parse_args()
-    import_keras(1)
+    prepare(1)
     peak, bandwidth = multiplication_peak(), copy_rate()
     print(f"{peak / 1e9:.0f} GFLOP/s by a matrix multiplication, {bandwidth / 1e9:.1f} GB/s read and written by a copy\n")
     print("| α | kind | forward | backward | arithmetic allows | memory allows |\n|--:|---|--:|--:|--:|--:|")

@@ -6,6 +6,9 @@ import typer
 
 from .options import CacheDir
 
+_OTHERS = ("profiles", "networks", "demo", "weights")
+"""Folders of what is small."""
+
 
 def info(cache_dir: CacheDir = None) -> None:
     """Say where the cache is, how large, and how large it may become."""
@@ -13,7 +16,7 @@ def info(cache_dir: CacheDir = None) -> None:
     from ..search.machine.paths import cache_root, folder_bytes
 
     root = cache_root(cache_dir)
-    for name in ("images", "activations", "profiles", "demo", "weights"):
+    for name in ("images", "activations", *_OTHERS):
         typer.echo(f"{name:12} {folder_bytes(root / name) / 1e6:10,.1f} MB  {root / name}")
     limit = default_limit(root / "activations")
     typer.echo(
@@ -32,7 +35,7 @@ def clear(cache_dir: CacheDir = None) -> None:
     freed, held = clear(root / "activations")
     if not held:
         # A search reads its images for as long as it runs.
-        for name in ("images", "profiles", "demo", "weights"):
+        for name in ("images", *_OTHERS):
             freed += folder_bytes(root / name)
             shutil.rmtree(root / name, ignore_errors=True)
     typer.echo(f"freed {freed / 1e6:,.1f} MB in {root}")

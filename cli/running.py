@@ -131,6 +131,10 @@ def run(  # noqa: PLR0913 - the options of the command
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder and start it anew.")] = False,
 ) -> None:
     """Search for the best technique, or go on with a search; then report."""
+    from ..search.workers import fork_server
+
+    if ray is None and not dry_run:
+        fork_server.start()
     from ..search.options import Budget
     from ..search.planning.options import RunOptions
     from ..search.planning.plan import plan_run

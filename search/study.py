@@ -34,6 +34,7 @@ from .storage.base import StudyPlace
 from .storage.places import as_place
 from .storage.store import StudyStore
 from .training.trainer import PATIENCE
+from .workers import fork_server
 from .workers.messages import Begin
 from .workers.pool import WorkerPool
 from .workers.processes import ProcessPool, choose_workers
@@ -274,6 +275,10 @@ class Study:
 
 def _start_pool(workers: int | None, ray: RayCluster | None, listener: Listener) -> WorkerPool:
     if ray is None:
+        fork_server.start()
+        # The first recipes need it, and it takes a second to import: meanwhile, then.
+        import scipy.stats  # noqa: F401
+
         return ProcessPool(*choose_workers(workers))
     from .workers.ray.pool import RayPool
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import wait
 
 _PR_SET_PDEATHSIG = 1
@@ -24,12 +25,25 @@ def end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _at_death_of_parent(signal.SIGKILL)
 
     def watch() -> None:
         wait([parent.sentinel])
         os._exit(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+@contextlib.contextmanager
+def killed_with_parent() -> Iterator[None]:
+    """This process is killed where the one that started it ends meanwhile; on Linux."""
+    _at_death_of_parent(signal.SIGKILL)
+    yield
+    _at_death_of_parent(0)
+
+
+def _at_death_of_parent(number: int) -> None:
+    """Asks the kernel for a signal; 0 for none."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

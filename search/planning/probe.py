@@ -33,7 +33,7 @@ from ..activations.cache_plan import cuts_that_pay
 from ..data.decode_pool import decode_chunks, has_main_guard
 from ..machine.parent import end_with_parent
 from ..training.models.shelf import ModelShelf
-from ..workers.inside import import_keras
+from ..workers.inside import prepare
 
 SECONDS = 0.4
 """How long each of the five measurements takes: two seconds in all."""
@@ -165,7 +165,7 @@ def _measure(
     threads: int,
     gpu: str | None,
 ) -> Speeds:
-    import_keras(threads, gpu)
+    prepare(threads, gpu)
     network = load_network(backbone, weights)
     folded = fold(network)
     kept = folded if space.foldings[-1] else network

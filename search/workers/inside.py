@@ -7,15 +7,15 @@ import logging
 import os
 import platform
 import signal
+import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from multiprocessing.connection import Connection
 
-from ...spaces.backbone.spec import load_network
 from ...spaces.errors import TlsearchError
 from ..activations.cache_plan import cuts_that_pay
 from ..activations.extract import Extractor
-from ..machine.devices import current_device, is_out_of_memory, pin, set_up_keras
+from ..machine.devices import backend_name, current_device, is_out_of_memory, pin, set_up_keras
 from ..machine.last_words import LastWords
 from ..machine.parent import end_with_parent
 from ..training.stage import DivergedError
@@ -37,22 +37,28 @@ from .messages import (
     Train,
     Trained,
 )
+from .network_cache import cached_network
 
 
-def serve(connection: Connection, threads: int, words: LastWords, gpu: str | None = None) -> None:
+def serve(
+    connection: Connection, environment: Mapping[str, str], threads: int, words: LastWords, gpu: str | None = None
+) -> None:
     """Answers messages until the pipe closes. Runs as the main function of a process of its own.
 
     Args:
         connection: The worker's end of the pipe.
+        environment: Variables of the main process: the fork server's are those of when it started.
         threads: Processor cores that this worker may keep busy.
         words: Takes what libraries write to the standard streams.
         gpu: The one that it sees; None leaves that to the backend.
     """
     words.take_standard_streams()
+    os.environ.clear()
+    os.environ.update(environment)
     # Ctrl-C reaches the whole process group; what becomes of a running trial is for the main process to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    import_keras(threads, gpu)
+    prepare(threads, gpu)
     inside = Inside(threads)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -60,18 +66,14 @@ def serve(connection: Connection, threads: int, words: LastWords, gpu: str | Non
             connection.send(inside.answer(message))
 
 
-def import_keras(threads: int, gpu: str | None = None) -> None:
-    """Imports and sets up Keras, which takes most of the time of starting, for so many threads and a GPU as in `serve`."""
+def prepare(threads: int, gpu: str | None = None) -> None:
+    """Imports Keras, which takes most of the time of starting, and sets it up for so many threads and a GPU as in `serve`."""
     pin(gpu, os.environ)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        # TensorFlow uses oneDNN by itself only where the processor has instructions for neural networks. Without them too a
-        # step takes a fifth to a third less time, most of it spared in the depthwise convolutions.
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Pieces of a batch side by side keep cores busy, one operation spread over them does not.
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
     os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    import_keras()
     import keras
     from threadpoolctl import threadpool_limits
 
@@ -81,6 +83,30 @@ def import_keras(threads: int, gpu: str | None = None) -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.config.disable_traceback_filtering()
     set_up_keras()
+
+
+def import_keras() -> None:
+    """Imports Keras as workers need it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        # TensorFlow uses oneDNN by itself only where the processor has instructions for neural networks. Without them too a
+        # step takes a fifth to a third less time, most of it spared in the depthwise convolutions.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # What Keras and TensorFlow import where it is installed, for what no worker uses: a third of the time that importing takes.
+    with _hidden({"sklearn", "jax"} - {backend_name()}):
+        import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def _hidden(packages: Collection[str]) -> Iterator[None]:
+    """Packages that are not imported yet are not found meanwhile."""
+    hidden = dict.fromkeys(name for name in packages if name not in sys.modules)
+    sys.modules.update(hidden)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 class Inside:
@@ -109,7 +135,7 @@ class Inside:
 
     def _begin(self, begin: Begin) -> Ready:
         context = begin.context
-        network = load_network(context.backbone, context.weights)
+        network = cached_network(context)
         device = current_device()
         threads = self._threads if device.name == "CPU" else None
         extractor = Extractor(context, network, threads=threads)

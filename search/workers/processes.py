@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import os
 import time
 from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ..activations.cache import EntryKey
 from ..machine.devices import cores, find_gpus, machine_memory, plan_workers
 from ..machine.last_words import LastWords
-from . import watchdog
+from . import fork_server, watchdog
 from .inside import serve
 from .messages import Begin, FromWorker, ToWorker
 from .pool import MEMORY_A_WORKER, Died, Worker, WorkerPool
 
 _GRACE_SECONDS = 5.0
-
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 class ProcessWorker(Worker):
@@ -91,12 +90,13 @@ class ProcessWorker(Worker):
             self.process.join()
         self._words.close()
 
-    def _start(self) -> tuple[SpawnProcess, Any, LastWords]:
+    def _start(self) -> tuple[BaseProcess, Any, LastWords]:
+        context: Any = fork_server.worker_context() if self._gpu is None else get_context("spawn")
         # A pipe's end is of another class on Windows.
-        ours, theirs = _SPAWN.Pipe()
+        ours, theirs = context.Pipe()
         words = LastWords()
-        arguments = (theirs, self._threads, words, self._gpu)
-        process = _SPAWN.Process(target=serve, args=arguments, name=f"tlsearch {self.name}", daemon=True)
+        arguments = (theirs, dict(os.environ), self._threads, words, self._gpu)
+        process = context.Process(target=serve, args=arguments, name=f"tlsearch {self.name}", daemon=True)
         process.start()
         theirs.close()
         return process, ours, words

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..inside import Inside, import_keras
+from ..inside import Inside, prepare
 from ..messages import FromWorker, ToWorker
 
 
@@ -46,7 +46,7 @@ class TrainingActor:
 
     def warm_up(self) -> None:
         """Imports what takes long, while the node is being given its data."""
-        import_keras(self._threads)
+        prepare(self._threads)
 
     def answer(self, message: ToWorker) -> FromWorker:
         """See `Inside`."""

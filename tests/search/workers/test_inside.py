@@ -8,9 +8,9 @@ import pytest
 
 THREADS = """
 import numpy, json
-from tlsearch.search.workers.inside import import_keras
+from tlsearch.search.workers.inside import prepare
 from threadpoolctl import threadpool_info
-import_keras(1)
+prepare(1)
 import scipy.linalg
 print(json.dumps([(pool["internal_api"], pool["num_threads"]) for pool in threadpool_info()]))
 """
@@ -19,7 +19,7 @@ print(json.dumps([(pool["internal_api"], pool["num_threads"]) for pool in thread
 @pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="oneDNN is asked for on x86 alone")
 @pytest.mark.parametrize("asked", [None, "0"])
 def test_a_worker_uses_onednn_unless_it_is_told_not_to(asked: str | None) -> None:
-    code = "import os; from tlsearch.search.workers.inside import import_keras; import_keras(1)"
+    code = "import os; from tlsearch.search.workers.inside import prepare; prepare(1)"
     code += "; from tensorflow.python.util._pywrap_util_port import IsMklEnabled; print(IsMklEnabled())"
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     environment |= {} if asked is None else {"TF_ENABLE_ONEDNN_OPTS": asked}

@@ -189,7 +189,7 @@ def test_no_more_workers_than_a_container_has_memory_for(monkeypatch, limit, wor
     assert choose_workers(None)[0] == workers
 
 
-def tell_gpu(connection, threads, words, gpu):
+def tell_gpu(connection, environment, threads, words, gpu):
     """In place of `serve`: says which GPU this process was given."""
     connection.send(gpu)
 
@@ -204,7 +204,7 @@ def test_each_worker_has_its_gpu_and_so_has_its_replacement(monkeypatch):
         assert pool.workers[0].connection.recv() is None
 
 
-def write_and_die(connection, threads, words, gpu):
+def write_and_die(connection, environment, threads, words, gpu):
     """In place of `serve`: says something, then crashes."""
     words.take_standard_streams()
     os.write(2, b"cannot open libfoo\n")

@@ -1,0 +1,44 @@
+"""How worker processes start: as copies of one process that has imported Keras, or each by itself.
+
+The fork server imports Keras once, from Enter on, while the main process reads images and opens the study; workers are then
+there at once and share what it has read. Copies are safe where it has a single thread and TensorFlow has computed nothing yet,
+so that nothing is half done in a copy: on Linux, without a GPU, with TensorFlow, whose import starts no thread. Elsewhere each
+worker is a new process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import BaseContext
+
+from ..machine.devices import backend_name
+
+_PRELOADED = f"{__package__}.preload"
+
+_READ_BY_IMPORTS = ("KERAS_BACKEND", "TF_", "XLA_", "CUDA_")
+"""How the variables begin that libraries read while they are imported."""
+
+_imported_with: dict[str, str] | None = None
+
+
+def start() -> None:
+    """Begins to import Keras in the background, where workers can be copies; does nothing where it has begun."""
+    global _imported_with
+    if _imported_with is None and sys.platform == "linux" and backend_name() == "tensorflow" and not shutil.which("nvidia-smi"):
+        get_context("forkserver").set_forkserver_preload([_PRELOADED])
+        forkserver.ensure_running()
+        _imported_with = _settings()
+
+
+def worker_context() -> BaseContext:
+    """What a worker without a GPU of its own is made by."""
+    start()
+    # A copy would not see what has been set since.
+    return get_context("forkserver" if _imported_with == _settings() else "spawn")
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_READ_BY_IMPORTS)}

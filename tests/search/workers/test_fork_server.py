@@ -1,0 +1,95 @@
+import os
+import subprocess
+import sys
+import time
+from multiprocessing import Pipe
+
+import psutil
+import pytest
+
+from tlsearch.search.workers import fork_server, inside
+from tlsearch.search.workers.fork_server import worker_context
+
+FORKED = sys.platform == "linux" and fork_server.backend_name() == "tensorflow" and not fork_server.shutil.which("nvidia-smi")
+pytestmark = pytest.mark.skipif(not FORKED, reason="workers are copies on Linux, with TensorFlow and without a GPU")
+
+START_AND_TELL = """
+import sys, time
+from multiprocessing import forkserver
+from tlsearch.search.workers import fork_server
+fork_server.start()
+if "imported" in sys.argv:
+    copy = fork_server.worker_context().Process(target=int)
+    copy.start()
+    copy.join()
+print(forkserver._forkserver._forkserver_pid, flush=True)
+time.sleep(60)
+"""
+
+
+def tell(connection):
+    threads = psutil.Process().num_threads()
+    modules = set(sys.modules)
+    inside.prepare(2)
+    from threadpoolctl import threadpool_info
+
+    connection.send((threads, modules, {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}))
+
+
+def test_a_copy_has_keras_and_one_thread_and_uses_as_many_as_it_is_told():
+    context = worker_context()
+    assert context.get_start_method() == "forkserver"
+    ours, theirs = Pipe()
+    process = context.Process(target=tell, args=(theirs,))
+    process.start()
+    threads, modules, pools = ours.recv()
+    process.join()
+    assert threads == 1
+    assert {"keras", "tensorflow", "tlsearch.search.training.trainer"} <= modules
+    assert "sklearn" not in modules
+    assert pools
+    assert set(pools.values()) == {2}
+
+
+@pytest.mark.parametrize(("name", "value"), [("KERAS_BACKEND", "jax"), ("TF_ENABLE_ONEDNN_OPTS", "0")])
+def test_what_was_imported_with_other_settings_is_not_copied(monkeypatch, name, value):
+    assert worker_context().get_start_method() == "forkserver"
+    monkeypatch.setenv(name, value)
+    assert worker_context().get_start_method() == "spawn"
+    monkeypatch.undo()
+    assert worker_context().get_start_method() == "forkserver"
+
+
+def test_a_worker_has_the_variables_that_the_main_process_has_now(monkeypatch):
+    class Ended:
+        def recv(self):
+            raise EOFError
+
+    class Silent:
+        def take_standard_streams(self):
+            pass
+
+    monkeypatch.setattr(inside, "prepare", lambda threads, gpu: found.update(os.environ))
+    monkeypatch.setattr(inside, "end_with_parent", lambda: None)
+    monkeypatch.setattr(inside.signal, "signal", lambda number, handler: None)
+    monkeypatch.setenv("SET_BEFORE", "yes")
+    kept, found = dict(os.environ), {}
+    try:
+        inside.serve(Ended(), {"SET_SINCE": "yes"}, 1, Silent())
+    finally:
+        os.environ.update(kept)
+        del os.environ["SET_SINCE"]
+    assert found == {"SET_SINCE": "yes"}
+
+
+@pytest.mark.parametrize("how_far", ["importing", "imported"])
+def test_it_ends_with_the_main_process_however_that_ends(how_far):
+    process = subprocess.Popen([sys.executable, "-c", START_AND_TELL, how_far], stdout=subprocess.PIPE, text=True)
+    server = psutil.Process(int(process.stdout.readline()))
+    # It asks to be killed as soon as it has started.
+    time.sleep(1)
+    assert server.is_running()
+    process.kill()
+    process.communicate()
+    psutil.wait_procs([server], timeout=2)
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
