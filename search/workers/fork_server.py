@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from multiprocessing import forkserver, get_context
+import tempfile
+from multiprocessing import current_process, forkserver, get_context
 from multiprocessing.context import BaseContext
+from typing import Any
 
 from ..machine.devices import backend_name
 
@@ -29,7 +31,7 @@ def start() -> None:
     global _imported_with
     if _imported_with is None and sys.platform == "linux" and backend_name() == "tensorflow" and not shutil.which("nvidia-smi"):
         get_context("forkserver").set_forkserver_preload([_PRELOADED])
-        forkserver.ensure_running()
+        _start_without_a_trace()
         _imported_with = _settings()
 
 
@@ -38,6 +40,24 @@ def worker_context() -> BaseContext:
     start()
     # A copy would not see what has been set since.
     return get_context("forkserver" if _imported_with == _settings() else "spawn")
+
+
+def _start_without_a_trace() -> None:
+    """Starts it so that a kill leaves nothing behind: its socket loses its name at once, and is reached by an open file."""
+    server: Any = forkserver._forkserver
+    config: dict[str, str] = current_process()._config  # type: ignore[attr-defined]
+    kept = config.copy()
+    with tempfile.TemporaryDirectory(prefix="tlsearch-") as folder:
+        # By its number, since a socket's path may have 107 bytes.
+        number = os.open(folder, os.O_PATH)
+        config["tempdir"] = f"/proc/self/fd/{number}"
+        try:
+            forkserver.ensure_running()
+        finally:
+            config.clear()
+            config.update(kept)
+        server._forkserver_address = f"/proc/self/fd/{os.open(server._forkserver_address, os.O_PATH)}"
+        os.close(number)
 
 
 def _settings() -> dict[str, str]:

@@ -55,7 +55,9 @@ def _path(context: Context) -> Path:
 
 def _write(path: Path, network: Network) -> None:
     """Arrays by step and place, and beside them everything else as JSON."""
-    arrays = {f"{step.index}-{place}": array for step in network.steps for place, array in enumerate(step.weights)}
+    arrays: dict[str, Any] = {
+        f"{step.index}-{place}": array for step in network.steps for place, array in enumerate(step.weights)
+    }
     steps = [{**dataclasses.asdict(step), "weights": len(step.weights)} for step in network.steps]
     structure = np.frombuffer(json.dumps([network.size, steps]).encode(), np.uint8)
     with atomic_write(path) as file:

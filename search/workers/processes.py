@@ -91,13 +91,22 @@ class ProcessWorker(Worker):
         self._words.close()
 
     def _start(self) -> tuple[BaseProcess, Any, LastWords]:
-        context: Any = fork_server.worker_context() if self._gpu is None else get_context("spawn")
+        spawn: Any = get_context("spawn")
         # A pipe's end is of another class on Windows.
-        ours, theirs = context.Pipe()
+        ours, theirs = spawn.Pipe()
         words = LastWords()
-        arguments = (theirs, dict(os.environ), self._threads, words, self._gpu)
-        process = context.Process(target=serve, args=arguments, name=f"tlsearch {self.name}", daemon=True)
-        process.start()
+
+        def start(context: Any) -> BaseProcess:
+            arguments = (theirs, dict(os.environ), self._threads, words, self._gpu)
+            process: BaseProcess = context.Process(target=serve, args=arguments, name=f"tlsearch {self.name}", daemon=True)
+            process.start()
+            return process
+
+        try:
+            process = start(fork_server.worker_context() if self._gpu is None else spawn)
+        except (EOFError, ConnectionError):
+            # The fork server has just been killed, and with it the workers that this one may be to replace.
+            process = start(spawn)
         theirs.close()
         return process, ours, words
 

@@ -83,8 +83,12 @@ def test_a_worker_has_the_variables_that_the_main_process_has_now(monkeypatch):
 
 
 @pytest.mark.parametrize("how_far", ["importing", "imported"])
-def test_it_ends_with_the_main_process_however_that_ends(how_far):
-    process = subprocess.Popen([sys.executable, "-c", START_AND_TELL, how_far], stdout=subprocess.PIPE, text=True)
+def test_it_ends_with_the_main_process_however_that_ends_and_leaves_no_file(how_far, tmp_path):
+    # Longer than a socket's path may be.
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    command = [sys.executable, "-c", START_AND_TELL, how_far]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)})
     server = psutil.Process(int(process.stdout.readline()))
     # It asks to be killed as soon as it has started.
     time.sleep(1)
@@ -93,3 +97,4 @@ def test_it_ends_with_the_main_process_however_that_ends(how_far):
     process.communicate()
     psutil.wait_procs([server], timeout=2)
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    assert list(folder.iterdir()) == []

@@ -84,6 +84,26 @@ def test_a_worker_that_is_killed_costs_one_task(pool):
     assert [worker.name for worker in pool.workers] == ["worker-1"]
 
 
+@pytest.mark.slow
+@pytest.mark.trains
+@needs("signal.SIGKILL")
+def test_a_fork_server_that_is_killed_costs_one_task_of_each_of_its_workers(pool):
+    server = psutil.Process(pool.workers[0].process_id).parent()
+    if server.pid == os.getpid():
+        pytest.skip("workers are no copies here")
+    killed = []
+
+    def kill_once(runs, process):
+        if not killed:
+            killed.append(process)
+            server.kill()
+            psutil.wait_procs([psutil.Process(process)], timeout=10)
+
+    (_, died), (_, trained) = Runs(pool, [HEAD, HEAD], kill_once).ends
+    assert isinstance(died, Died)
+    assert isinstance(trained, Trained) and trained.outcome is not None
+
+
 @pytest.mark.trains
 def test_a_task_that_fails_is_told_and_the_worker_lives(pool, context):
     context.cache.write_text("a file where a folder must be made")
