@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from multiprocessing import current_process, forkserver, get_context
 from multiprocessing.context import BaseContext
@@ -23,16 +22,31 @@ _PRELOADED = f"{__package__}.preload"
 _READ_BY_IMPORTS = ("KERAS_BACKEND", "TF_", "XLA_", "CUDA_")
 """How the variables begin that libraries read while they are imported."""
 
+_NAMELESS: int = getattr(os, "O_PATH", 0)
+"""How a socket's file is opened, which is to be reached without its name: Linux' own."""
+
 _imported_with: dict[str, str] | None = None
 
 
 def start() -> None:
     """Begins to import Keras in the background, where workers can be copies; does nothing where it has begun."""
     global _imported_with
-    if _imported_with is None and sys.platform == "linux" and backend_name() == "tensorflow" and not shutil.which("nvidia-smi"):
+    if _imported_with is None and is_possible():
         get_context("forkserver").set_forkserver_preload([_PRELOADED])
         _start_without_a_trace()
         _imported_with = _settings()
+
+
+def is_possible() -> bool:
+    """Whether workers can be copies."""
+    if not _NAMELESS or backend_name() != "tensorflow" or shutil.which("nvidia-smi"):
+        return False
+    try:
+        # Not in every container.
+        os.close(os.open("/proc/self/fd", _NAMELESS))
+    except OSError:
+        return False
+    return True
 
 
 def worker_context() -> BaseContext:
@@ -49,14 +63,14 @@ def _start_without_a_trace() -> None:
     kept = config.copy()
     with tempfile.TemporaryDirectory(prefix="tlsearch-") as folder:
         # By its number, since a socket's path may have 107 bytes.
-        number = os.open(folder, os.O_PATH)
+        number = os.open(folder, _NAMELESS)
         config["tempdir"] = f"/proc/self/fd/{number}"
         try:
             forkserver.ensure_running()
         finally:
             config.clear()
             config.update(kept)
-        server._forkserver_address = f"/proc/self/fd/{os.open(server._forkserver_address, os.O_PATH)}"
+        server._forkserver_address = f"/proc/self/fd/{os.open(server._forkserver_address, _NAMELESS)}"
         os.close(number)
 
 

@@ -10,8 +10,9 @@ import pytest
 from tlsearch.search.workers import fork_server, inside
 from tlsearch.search.workers.fork_server import worker_context
 
-FORKED = sys.platform == "linux" and fork_server.backend_name() == "tensorflow" and not fork_server.shutil.which("nvidia-smi")
-pytestmark = pytest.mark.skipif(not FORKED, reason="workers are copies on Linux, with TensorFlow and without a GPU")
+pytestmark = pytest.mark.skipif(
+    not fork_server.is_possible(), reason="workers are copies on Linux, with TensorFlow and without a GPU"
+)
 
 START_AND_TELL = """
 import sys, time
