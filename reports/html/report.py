@@ -14,6 +14,7 @@ from ..words.cells import (
     differences,
     gap_interval,
     interval,
+    ranking,
     recall,
     tested,
 )
@@ -132,7 +133,8 @@ def _pareto_note(summary: Summary) -> str:
 def _trials_title(summary: Summary) -> str:
     complete = count(len(summary.ranked), "complete trial")
     shown = min(MOST_TRIALS, len(summary.ranked))
-    return f"The best {shown} of {complete}" if shown < len(summary.ranked) else f"{complete}, the best first"
+    title = f"The best {shown} of {complete}" if shown < len(summary.ranked) else complete
+    return f"{title}, {ranking(summary.ranked[:shown], summary.settings.metric)}"
 
 
 def _trials(summary: Summary) -> Sheet:

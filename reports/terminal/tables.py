@@ -9,7 +9,7 @@ from rich.text import Text
 from ...spaces.presets import POST_ACCURACY
 from ..answer.summary import Summary
 from ..text import count, describe, duration, gap, metric_name, percent, score
-from ..words.cells import NOTHING, TechniqueCells, best_epoch, certainty, certainty_columns, differences, tested
+from ..words.cells import NOTHING, TechniqueCells, best_epoch, certainty, certainty_columns, differences, ranking, tested
 from ..words.sentences import CERTAINTY, over
 from .drawing import COLOURS, colored, heading, indented, plain_table, sparkline, titled
 
@@ -119,4 +119,4 @@ def leaderboard(summary: Summary, top: int) -> RenderableType:
             describe(trial.recipe),
         )
     title = f"Best {len(shown)} of {count(len(summary.ranked), 'complete trial')}"
-    return titled(title, table, f"by validation {metric_name(metric)}", metric)
+    return titled(title, table, ranking(shown, metric), metric)

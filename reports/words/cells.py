@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...search.trial import CompleteTrial
 from ...spaces.recipe import Technique
 from ..answer.summary import Summary
 from ..answer.technique import TechniqueSummary, TestScore
-from ..text import duration, gap, gap_number, in_words, likely, percent, score
+from ..text import duration, gap, gap_number, in_words, likely, metric_name, percent, score
 
 NOTHING = "–"
 """Of a value that is not known."""
@@ -100,5 +100,14 @@ def recall(share: float) -> str:
 
 
 def best_epoch(trial: CompleteTrial) -> str:
-    """The epoch of a trial's score, among those that it trained: ``3 of 10``."""
-    return f"{trial.best_epoch} of {max((m.epoch for m in trial.curve), default=trial.best_epoch)}"
+    """The epoch of a trial's score, among those that it trained: ``3 of 10``; ``head`` where none was better than its start."""
+    trained = max((m.epoch for m in trial.curve), default=trial.best_epoch)
+    return f"{trial.best_epoch} of {trained}" if trial.best_epoch else "head"
+
+
+def ranking(trials: Sequence[CompleteTrial], metric: str) -> str:
+    """What a table of trials is sorted by, and what ``head`` means where it occurs."""
+    sorted_by = f"by validation {metric_name(metric)}"
+    if all(trial.best_epoch for trial in trials):
+        return sorted_by
+    return f"{sorted_by}; head: no epoch was better than the head that it began with, so it is the frozen network"

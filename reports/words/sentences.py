@@ -31,7 +31,9 @@ PHASES: dict[Phase, str] = {
 DEMONSTRATION = "A demonstration: the pictures are the built-in drawings, so this says nothing about photographs."
 
 
-CERTAINTY = "regret: how far below the best one, on average"
+CERTAINTY = (
+    "regret: how far below the best one, on average; these go by other data sets too, so what is likely need not be proven"
+)
 """What stands above the table of probabilities."""
 
 
