@@ -54,7 +54,8 @@ def main() -> None:
         for technique, (gap, low, high) in zip(TECHNIQUES[1:], gaps_of(cell), strict=True)
     ]
     numbers = {"type": "quantitative"}
-    x = {**numbers, "field": "images", "scale": {"type": "log", "domainMin": 4}, "title": "training images a class"}
+    x = {**numbers, "field": "images", "scale": {"type": "log", "domain": [4, 1024]}, "title": "training images a class"}
+    x["axis"] = {"values": [2**power for power in range(2, 11)]}
     y = {**numbers, "field": "gap", "scale": {"domain": [-_MOST, _MOST]}, "title": "test accuracy above frozen"}
     y["axis"] = {"format": "+%"}
     similarity = {"field": "similarity", "type": "nominal", "sort": LABELS, "title": "to the weights' pictures"}

@@ -4,6 +4,7 @@
     python benchmarks/evidence_tables.py rule        how often the rule of thumb is right
     python benchmarks/evidence_tables.py following   what following a rule costs, on test images that played no part
     python benchmarks/evidence_tables.py verdict     whether the verdict holds on those, and is sure of itself for good reason
+    python benchmarks/evidence_tables.py decides     what tells the gaps of another data set
     python benchmarks/evidence_tables.py prior       what the verdict would gain by the model of `prior.py`
     python benchmarks/evidence_tables.py widths      the gaps of two widths of the network, side by side
 
@@ -49,6 +50,7 @@ def main() -> None:
         "rule": rule_table,
         "following": following_table,
         "verdict": verdict_table,
+        "decides": decides_table,
         "prior": prior_table,
         "widths": widths_table,
     }
@@ -176,6 +178,26 @@ def _elsewhere(cell: Cell, prior: Gaps | None = None) -> Iterator[dict[str, tupl
         chances = np.bincount(drawn.argmax(axis=1), minlength=len(TECHNIQUES)) / DRAWS
         regrets = drawn.max(axis=1).mean() - drawn.mean(axis=0)
         yield dict(zip(TECHNIQUES, zip(chances, regrets, strict=True), strict=True))
+
+
+def decides_table(cells: Sequence[Cell]) -> None:
+    """How much of the gaps of a data set's cells one property of theirs tells, by a line through the cells of all others."""
+    properties: dict[str, Callable[[Cell], float]] = {
+        "images a class (logarithm)": lambda cell: float(np.log2(per_class(cell))),
+        "images that their neighbours name right, at the end": lambda cell: float(cell["knn"]["corrected"]),
+        "how much better an earlier depth is": lambda cell: max(cell["depth"]) - cell["depth"][-1],
+        "classes (logarithm)": lambda cell: float(np.log2(cell["classes"])),
+        "validation error of the frozen base": lambda cell: 1 - float(cell["validation"]["frozen"]),
+    }
+    gaps = np.array([[gap for gap, _, _ in gaps_of(cell)] for cell in cells])
+    others = [np.array([other["set"] != cell["set"] for other in cells]) for cell in cells]
+    plain = np.array([gaps[rest].mean(axis=0) for rest in others])
+    print("| property | explained of fine-tune's gaps | of full's |\n|---|--:|--:|")
+    for name, known_of in properties.items():
+        line = np.column_stack([np.ones(len(cells)), [known_of(cell) for cell in cells]])
+        told = [own @ np.linalg.lstsq(line[rest], gaps[rest], rcond=None)[0] for own, rest in zip(line, others, strict=True)]
+        shares = 1 - np.square(gaps - told).sum(axis=0) / np.square(gaps - plain).sum(axis=0)
+        print(f"| {name} | {' | '.join(f'{share:.0%}' for share in shares)} |".replace("-", "−"))
 
 
 def prior_table(cells: Sequence[Cell]) -> None:
