@@ -25,7 +25,7 @@ def end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    _at_death_of_parent(signal.SIGKILL)
+    _kill_with_parent(True)
 
     def watch() -> None:
         wait([parent.sentinel])
@@ -37,13 +37,13 @@ def end_with_parent() -> None:
 @contextlib.contextmanager
 def killed_with_parent() -> Iterator[None]:
     """This process is killed where the one that started it ends meanwhile; on Linux."""
-    _at_death_of_parent(signal.SIGKILL)
+    _kill_with_parent(True)
     yield
-    _at_death_of_parent(0)
+    _kill_with_parent(False)
 
 
-def _at_death_of_parent(number: int) -> None:
-    """Asks the kernel for a signal; 0 for none."""
+def _kill_with_parent(asked: bool) -> None:
+    """Asks the kernel to kill this process where its parent ends, or no longer to."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if asked else 0, 0, 0, 0)
