@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from prior import DRAWS, Cell, known, left_out, left_out_models, ruled
 
 from tlsearch.reports.answer.dataset import RULE
+from tlsearch.reports.terminal.drawing import sparks
 from tlsearch.search.statistics.chances import PRIOR
 from tlsearch.search.statistics.expectation import COMPARED, FREEDOM, foretell
 from tlsearch.spaces.recipe import Technique
@@ -62,19 +63,18 @@ def main() -> None:
 
 
 def cells_table(cells: Sequence[Cell]) -> None:
-    """A line a cell."""
+    """A line a cell; the depth profile is drawn from the first block to the last, from its lowest to its highest."""
     print(
-        "| data set | images a class | test images | k-NN | similarity | frozen | fine-tune less frozen | full less frozen ",
+        "| data set | images a class | test images | k-NN | depth profile | similarity | frozen | fine-tune less frozen ",
         end="",
     )
-    print("| rule | proven best |\n|---|--:|--:|--:|---|--:|--:|--:|---|---|")
+    print("| full less frozen | rule | proven best |\n|---|--:|--:|--:|---|---|--:|--:|--:|---|---|")
     for cell in cells:
-        gaps = _written(cell)
         known = (
-            f"{cell['set']} | {per_class(cell):.0f} | {cell['test']} | {cell['knn']['corrected']:.2f} | {cell['similarity']}"
+            f"{cell['set']} | {per_class(cell):.0f} | {cell['test']} | {cell['knn']['corrected']:.2f} | {sparks(cell['depth'])}"
         )
-        found = f"{100 * cell['test_accuracy']['frozen']:.1f} | {' | '.join(gaps)}".replace("-", "−")
-        print(f"| {known} | {found} | {cell['rule'] or 'either'} | {_proven(cell) or ''} |")
+        found = f"{100 * cell['test_accuracy']['frozen']:.1f} | {' | '.join(_written(cell))}".replace("-", "−")
+        print(f"| {known} | {cell['similarity']} | {found} | {cell['rule'] or 'either'} | {_proven(cell) or ''} |")
 
 
 def rule_table(cells: Sequence[Cell]) -> None:
