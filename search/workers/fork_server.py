@@ -19,13 +19,13 @@ from ..machine.devices import backend_name
 
 _PRELOADED = f"{__package__}.preload"
 
-_READ_BY_IMPORTS = ("KERAS_BACKEND", "TF_", "XLA_", "CUDA_")
-"""How the variables begin that libraries read while they are imported."""
+_READ_BY_IMPORTS = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_XLA_FLAGS": "", "XLA_FLAGS": ""}
+"""Variables that are read while Keras is imported, beside its backend's, and what they are where they are not set."""
 
 _NAMELESS: int = getattr(os, "O_PATH", 0)
 """How a socket's file is opened, which is to be reached without its name: Linux' own."""
 
-_imported_with: dict[str, str] | None = None
+_imported_with: tuple[str, ...] | None = None
 
 
 def start() -> None:
@@ -74,5 +74,5 @@ def _start_without_a_trace() -> None:
         os.close(number)
 
 
-def _settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(_READ_BY_IMPORTS)}
+def _settings() -> tuple[str, ...]:
+    return backend_name(), *(os.environ.get(name, unset) for name, unset in _READ_BY_IMPORTS.items())

@@ -52,6 +52,15 @@ def test_a_copy_has_keras_and_one_thread_and_uses_as_many_as_it_is_told():
     assert set(pools.values()) == {2}
 
 
+def test_what_importing_keras_sets_here_makes_no_difference(monkeypatch):
+    fork_server.start()
+    for name in ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS"):
+        monkeypatch.delenv(name, raising=False)
+    inside.import_keras()
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "2")
+    assert worker_context().get_start_method() == "forkserver"
+
+
 @pytest.mark.parametrize(("name", "value"), [("KERAS_BACKEND", "jax"), ("TF_ENABLE_ONEDNN_OPTS", "0")])
 def test_what_was_imported_with_other_settings_is_not_copied(monkeypatch, name, value):
     assert worker_context().get_start_method() == "forkserver"
