@@ -5,11 +5,14 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 from contextlib import suppress
 
 from ...spaces.quiet import quiet_native
 from ..machine.parent import killed_with_parent
 
+# Ctrl-C reaches the whole process group, and would end the import with a traceback.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 # One thread, or it could not be copied: each copy says itself how many it wants.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 with killed_with_parent(), quiet_native(), suppress(Exception):

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -103,6 +104,10 @@ def test_it_ends_with_the_main_process_however_that_ends_and_leaves_no_file(how_
     # It asks to be killed as soon as it has started.
     time.sleep(1)
     assert server.is_running()
+    # Ctrl-C is for the main process to answer.
+    server.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert server.is_running() and server.status() != psutil.STATUS_ZOMBIE
     process.kill()
     process.communicate()
     psutil.wait_procs([server], timeout=2)
