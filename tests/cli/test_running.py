@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 import tlsearch.search.planning.plan as planning
 from tlsearch.cli import app
 from tlsearch.search.options import Budget
+from tlsearch.search.workers import fork_server
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,19 @@ def test_a_folder_is_understood_as_it_is_said_to_be(monkeypatch):
     monkeypatch.setattr(planning, "plan_run", plan_run)
     CliRunner().invoke(app, ["run", "--label-from-name", "(x)", "--skip-class", "a", "--skip-class", "b"])
     assert asked[0]["label_from_name"] == "(x)" and asked[0]["skip_class"] == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"), [([], ["import", "plan"]), (["--dry-run"], ["plan"]), (["--ray", "auto"], ["plan"])]
+)
+def test_keras_is_imported_from_enter_on_where_workers_of_this_machine_will_need_it(monkeypatch, options, expected):
+    seen = []
+
+    def plan_run(given):
+        seen.append("plan")
+        raise SystemExit
+
+    monkeypatch.setattr(planning, "plan_run", plan_run)
+    monkeypatch.setattr(fork_server, "start", lambda: seen.append("import"))
+    CliRunner().invoke(app, ["run", *options])
+    assert seen == expected
