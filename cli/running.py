@@ -99,6 +99,9 @@ def run(  # noqa: PLR0913 - the options of the command
     ] = None,
     time_limit: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h.")] = None,
     no_prune: Annotated[bool, typer.Option("--no-prune", help="Train hopeless trials to their end.")] = False,
+    no_close_arms: Annotated[
+        bool, typer.Option("--no-close-arms", help="Give every technique all of its trials, even where they can hardly matter.")
+    ] = False,
     no_early_stopping: Annotated[bool, typer.Option("--no-early-stopping", help="Train every epoch.")] = False,
     warm_start: Annotated[
         list[Path] | None,
@@ -148,6 +151,7 @@ def run(  # noqa: PLR0913 - the options of the command
             seconds=parse_duration(time_limit),
             confirm=parse_confirm(confirm),
             care=CARE if care is None else care,
+            close_arms=not no_close_arms,
         ),
         cache_limit=parse_bytes(cache_limit),
         storage=storage_for(study, storage),

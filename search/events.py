@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..spaces.recipe import Technique
-from .trial import Confirmation, FinishedTrial, Measurement, RunningTrial
+from .trial import ClosedTechnique, Confirmation, FinishedTrial, Measurement, RunningTrial
 
 Phase = Literal["draw", "decode", "compare", "extract", "profile", "search", "confirm"]
 
@@ -79,6 +79,13 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class TechniqueClosed:
+    """A technique gets no more trials, since these could hardly change what is recommended."""
+
+    closed: ClosedTechnique
+
+
+@dataclass(frozen=True, slots=True)
 class Foreseen:
     """What would be recommended if confirmation stopped here, and what taking it would cost, in the metric's unit."""
 
@@ -128,6 +135,7 @@ Event = (
     | TrialStarted
     | TrialMeasured
     | TrialFinished
+    | TechniqueClosed
     | Foreseen
     | Confirmed
     | Warned

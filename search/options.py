@@ -26,12 +26,14 @@ class Budget:
         confirm: Seeds that each technique's finalist is trained again with; 0 leaves the test split unread, ``auto`` trains as
             many as the recommendation needs.
         care: Difference in score that matters, in the metric's unit; ``auto`` goes by it.
+        close_arms: Whether a technique whose trials can hardly change the recommendation any more gets no more of them.
     """
 
     trials: int = 20
     seconds: float | None = None
     confirm: int | Literal["auto"] = "auto"
     care: float = CARE
+    close_arms: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

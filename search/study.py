@@ -167,9 +167,7 @@ class Study:
                 listener(Warned(f"Trial {trial.number} was cut off; its recipe is trained again."))
             plans = [ConfirmationPlan(fold, budget.confirm, budget.care) for fold in self.store.folds]
             left = [
-                plan
-                for plan in plans
-                if plan.remaining() or not Progress.of(plan.store.trials(), self.space, budget.trials).complete
+                plan for plan in plans if plan.remaining() or not Progress.in_study(plan.store, self.space, budget).complete
             ]
             if not left:
                 check_success(self.store.trials())
@@ -177,13 +175,13 @@ class Study:
             try:
                 with _start_pool(workers, ray, listener) as pool:
                     conditions = Conditions(patience=patience, limit=limit, listener=listener)
-                    self._run(pool, budget.trials, left, conditions, prune=prune)
+                    self._run(pool, budget, left, conditions, prune=prune)
             finally:
                 self.store.notes.add_timing("decode", self._context.dataset.decode_seconds)
                 self.store.notes.add_timing("wall", time.monotonic() - started)
 
     def _run(
-        self, pool: WorkerPool, trials: int, plans: Sequence[ConfirmationPlan], conditions: Conditions, *, prune: bool
+        self, pool: WorkerPool, budget: Budget, plans: Sequence[ConfirmationPlan], conditions: Conditions, *, prune: bool
     ) -> None:
         listener = conditions.listener
         pool.begin(Begin(self._context, self.space.cuts, folded=self.space.foldings[-1]))
@@ -201,7 +199,7 @@ class Study:
                 if self._context.dataset.folds:
                     listener(FoldStarted(plan.store.fold, len(self._context.dataset.folds)))
                 own = dataclasses.replace(conditions, limit=conditions.limit.share(len(plans) - place))
-                if not self._run_fold(pool, filler, trials, plan, own, prune=prune, test_seconds=test_seconds):
+                if not self._run_fold(pool, filler, budget, plan, own, prune=prune, test_seconds=test_seconds):
                     return
                 if self._context.dataset.folds and (prospect := foresee(self.store, plan.care)):
                     listener(Foreseen(prospect.technique, prospect.regret))
@@ -210,7 +208,7 @@ class Study:
         self,
         pool: WorkerPool,
         filler: CacheFiller,
-        trials: int,
+        budget: Budget,
         plan: ConfirmationPlan,
         conditions: Conditions,
         *,
@@ -221,16 +219,17 @@ class Study:
         limit, listener, store = conditions.limit, conditions.listener, plan.store
         with self._timed("extract"):
             suggested_cut = self._suggested_cut(pool, store, listener)
-        progress = Progress.of(store.trials(), self.space, trials)
+        progress = Progress.in_study(store, self.space, budget)
         if not progress.complete:
             searcher = Searcher(
                 store,
                 self.space,
-                progress.total,
+                Progress.of(store.trials(), self.space, budget.trials).total,
                 conditions,
                 prune=prune,
                 reserve=plan.reserve(test_seconds=test_seconds, limit=limit, workers=len(pool.workers)),
                 suggested_cut=suggested_cut,
+                care=budget.care if budget.close_arms else None,
             )
             with self._phase("search", progress.total, progress.done, listener):
                 searcher.run(pool)

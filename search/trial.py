@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ..spaces.recipe import Recipe
+from ..spaces.recipe import Recipe, Technique
 
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss"]
 """What selection and verdict go by. ``log_loss`` is minimised, the others are maximised."""
@@ -139,6 +139,23 @@ class FailedTrial(FinishedTrial):
 
     error: str
     interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTechnique:
+    """A technique that gets no more trials.
+
+    Attributes:
+        technique: Which.
+        trials: That had told something by then.
+        left: That it would have got still.
+        gain: What these were expected to raise the best technique's score by, in the metric's unit.
+    """
+
+    technique: Technique
+    trials: int
+    left: int
+    gain: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

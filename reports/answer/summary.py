@@ -21,7 +21,7 @@ from ...search.storage.notes import RunNote
 from ...search.storage.store import StudyStore
 from ...search.storage.tested import confirmed as confirmed_of
 from ...search.storage.tested import test_files, ties_of
-from ...search.trial import CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
+from ...search.trial import ClosedTechnique, CompleteTrial, Confirmation, FailedTrial, RunningTrial, Trial
 from ...spaces.recipe import Recipe, Technique
 from ...spaces.space import SearchSpace
 from .baseline import Baseline, baseline_of
@@ -52,6 +52,7 @@ class Summary:
         weights_file: Name of the file of the pretrained weights, and whether Keras downloaded it for this study.
         runs: What each run of its search trained on; none where that was not recorded.
         kept_bytes: Of all models that it keeps.
+        closed: Techniques that got no more trials, since these could hardly have changed the recommendation.
     """
 
     path: StudyPlace
@@ -71,6 +72,7 @@ class Summary:
     weights_file: tuple[str, bool] = ("", False)
     runs: tuple[RunNote, ...] = ()
     kept_bytes: int = 0
+    closed: tuple[ClosedTechnique, ...] = ()
 
     def of(self, technique: Technique | None) -> TechniqueSummary | None:
         """One technique; None where it was not asked for."""
@@ -228,6 +230,7 @@ def summarize(study: StudyPlace | Path | str | StudyStore, care: float | None = 
         weights_file=store.notes.weights_file(),
         runs=store.notes.runs(),
         kept_bytes=kept_bytes(store.files),
+        closed=tuple(closed for fold in store.folds for closed in fold.notes.closed()),
     )
 
 

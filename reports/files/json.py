@@ -69,6 +69,7 @@ def study_json(summary: Summary) -> str:
         },
         "confusion": _confusion(summary),
         "techniques": [technique_dict(technique) for technique in summary.techniques],
+        "closed": [dataclasses.asdict(closed) for closed in summary.closed],
         "trials": [trial_dict(trial) for trial in summary.trials],
         "timing": {**dataclasses.asdict(timing), "overhead": timing.overhead, "trial_overhead": summary.trial_overhead},
     }

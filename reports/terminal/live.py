@@ -21,6 +21,7 @@ from ...search.events import (
     PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
+    TechniqueClosed,
     TrialFinished,
     TrialMeasured,
     TrialStarted,
@@ -33,7 +34,7 @@ from ...spaces.recipe import Technique
 from ..text import describe, duration, literal, score
 from ..words.sentences import PHASES, places
 from .drawing import COLOURS
-from .log import confirmed_line, fold_line, foreseen_line, trial_line
+from .log import closed_line, confirmed_line, fold_line, foreseen_line, trial_line
 
 
 class LiveProgress:
@@ -106,6 +107,8 @@ class LiveProgress:
             self._running[event.number] = (trial, event.measurement)
         elif isinstance(event, TrialFinished):
             self._finish(event)
+        elif isinstance(event, TechniqueClosed):
+            self._print(closed_line(event.closed), COLOURS[event.closed.technique])
         elif isinstance(event, Foreseen):
             self._foreseen = event
         elif isinstance(event, Confirmed):

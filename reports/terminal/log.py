@@ -12,14 +12,16 @@ from ...search.events import (
     Foreseen,
     NodesChanged,
     Phase,
+    PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
+    TechniqueClosed,
     TrialFinished,
     Warned,
 )
-from ...search.trial import CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial
+from ...search.trial import ClosedTechnique, CompleteTrial, Confirmation, FailedTrial, FinishedTrial, PrunedTrial
 from ..text import count, describe, duration, gap, literal, metric_name, score
-from ..words.sentences import PHASES, places
+from ..words.sentences import PHASES, places, spared
 
 _UNITS: dict[Phase, str] = {"search": "trial", "confirm": "training run"}
 """What is counted in a phase, where it is not images."""
@@ -59,6 +61,10 @@ class Log:
         elif isinstance(event, TrialFinished):
             self._done += not (isinstance(event.trial, FailedTrial) and event.trial.interrupted)
             self._write(f"[{self._done}/{self._total}] {trial_line(event.trial, self._metric)}")
+        elif isinstance(event, PhaseAdvanced) and event.phase == "search" and event.total is not None:
+            self._total = event.total
+        elif isinstance(event, TechniqueClosed):
+            self._write(closed_line(event.closed))
         elif isinstance(event, Confirmed):
             self._write(confirmed_line(event.confirmation, self._metric))
         elif isinstance(event, Foreseen):
@@ -79,7 +85,8 @@ def trial_line(trial: FinishedTrial, metric: str) -> str:
     """A finished trial in one line."""
     what = f"trial {trial.number}  {describe(trial.recipe, technique=True)}"
     if isinstance(trial, CompleteTrial):
-        reached = f"{metric_name(metric)} {score(trial.score, metric)} at epoch {trial.best_epoch}"
+        where = f"at epoch {trial.best_epoch}" if trial.best_epoch else "with the head that it began with"
+        reached = f"{metric_name(metric)} {score(trial.score, metric)} {where}"
         return f"{what}  →  {reached}, {duration(trial.seconds)}"
     if isinstance(trial, PrunedTrial):
         return f"{what}  →  pruned at {score(trial.score, metric)}, {duration(trial.seconds)}"
@@ -91,6 +98,11 @@ def confirmed_line(confirmation: Confirmation, metric: str) -> str:
     """A confirmation in one line."""
     value = score(confirmation.scores[metric], metric)
     return f"confirmed {confirmation.recipe.technique}  →  test {metric_name(metric)} {value}"
+
+
+def closed_line(closed: ClosedTechnique) -> str:
+    """Why a technique gets no more trials, in one line."""
+    return f"no more trials of {spared(closed)}"
 
 
 def foreseen_line(event: Foreseen, metric: str) -> str:

@@ -11,6 +11,7 @@ from ..text import count, duration, gap_number, in_words, listed, literal, looks
 if TYPE_CHECKING:
     from ...search.settings import DataSettings
     from ...search.statistics.expectation import Expectation
+    from ...search.trial import ClosedTechnique
 
     # A log of a search's progress takes its words from here before anything has read a study.
     from ...spaces.recipe import Technique
@@ -189,6 +190,12 @@ def started_from(summary: Summary) -> str:
         data = f" ({literal(own[0].data)})" if own else ""
         studies.append(f"{literal(study)}{data}: {listed(named) if named else 'nothing of it'}")
     return "; ".join(studies)
+
+
+def spared(closed: ClosedTechnique) -> str:
+    """Why a technique got no more trials."""
+    more = f"{closed.left} more would raise the best score by {100 * closed.gain:.2f} points in expectation"
+    return f"{closed.technique} after {closed.trials}: {more}"
 
 
 def luck(summary: Summary) -> str:

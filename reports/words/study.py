@@ -17,6 +17,7 @@ from .sentences import (
     lookalikes,
     luck,
     rule_of_thumb,
+    spared,
     split_of,
     started_from,
     time_spent,
@@ -108,6 +109,8 @@ def study_facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Rule of thumb", rule_of_thumb(summary)
     if summary.untried:
         yield "Not tried", f"{listed(summary.untried)}; more --trials would get to it"
+    if summary.closed:
+        yield "No more trials", f"of {'; '.join(map(spared, summary.closed))}"
     if failures := summary.failures:
         named = [f"{t.number} ({describe(t.recipe, technique=True)}: {literal(t.error)})" for t in failures]
         yield f"Failed trials ({len(failures)})", and_more(named, SHOWN)

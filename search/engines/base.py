@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from enum import Enum
 
 from ...spaces.ranges import Values
+from ...spaces.recipe import Technique
 
 
 class Wait(Enum):
@@ -33,6 +35,9 @@ class Engine(ABC):
 
     exhaustive = False
     """Whether it enumerates the whole space, so that a fair start would only repeat a part of it."""
+
+    closed: Collection[Technique] = ()
+    """Techniques that it no longer proposes."""
 
     @abstractmethod
     def propose(self, number: int) -> Values | Wait | None:

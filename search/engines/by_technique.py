@@ -56,7 +56,7 @@ class ByTechnique(Engine):
         self._technique: dict[int, Technique] = {}
 
     def propose(self, number: int) -> Values | Wait | None:
-        open_ones = list(self._engines)
+        open_ones = [technique for technique in self._engines if technique not in self.closed]
         waiting = False
         while open_ones:
             technique = next_turn(self._counts, open_ones, self._shares)

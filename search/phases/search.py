@@ -12,7 +12,8 @@ from ...spaces.space import SearchSpace
 from ..engines import WAIT, make_engine
 from ..engines.by_technique import shares_of
 from ..engines.fair_start import fair_start
-from ..events import PhaseAdvanced, TrialFinished, TrialMeasured, TrialStarted, Warned
+from ..events import PhaseAdvanced, TechniqueClosed, TrialFinished, TrialMeasured, TrialStarted, Warned
+from ..options import Budget
 from ..seeds import derive
 from ..selection import maximized
 from ..storage.records import Proposal
@@ -21,6 +22,7 @@ from ..training.trainer import Job
 from ..trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, PrunedTrial, RunningTrial, Trial
 from ..workers.messages import Failed, Train
 from ..workers.pool import Died, RunEnd, WorkerPool
+from .closing import Closing
 from .pruning import falls_behind
 from .slots import Slots, was_interrupted
 from .training import Conditions, TrainingPhase
@@ -51,6 +53,13 @@ class Progress:
         """The progress of a search over ``space`` that is to have ``asked`` trials."""
         done = count_done(trials)
         return cls(asked if space.size is None else min(asked, max(space.size, done)), done)
+
+    @classmethod
+    def in_study(cls, store: StudyStore, space: SearchSpace, budget: Budget) -> Progress:
+        """The progress of what a budget asks for; trials that closed techniques would have got are not waited for."""
+        progress = cls.of(store.trials(), space, budget.trials)
+        spared = sum(one.left for one in store.notes.closed(progress.total)) if budget.close_arms else 0
+        return cls(max(progress.done, progress.total - spared), progress.done)
 
     @property
     def complete(self) -> bool:
@@ -92,6 +101,7 @@ class Searcher(TrainingPhase):
         prune: Whether trials may be ended early within their technique.
         reserve: Seconds of the time limit to keep for what follows the search, given the trials that have finished so far.
         suggested_cut: As in `fair_start`.
+        care: As of `Closing`.
     """
 
     def __init__(
@@ -104,10 +114,10 @@ class Searcher(TrainingPhase):
         prune: bool,
         reserve: Callable[[Sequence[FinishedTrial]], float] = lambda finished: 0.0,
         suggested_cut: int | None = None,
+        care: float | None = None,
     ) -> None:
         super().__init__(store, conditions)
         self._space = space
-        self._total = total
         self._prune = prune
         self._reserve = reserve
         settings = store.settings
@@ -121,11 +131,18 @@ class Searcher(TrainingPhase):
             maximize=maximized(settings.metric),
             shares=shares_of(settings.data.train),
         )
+        self._closing = Closing(store, space.techniques, total, None if self._engine.exhaustive else care)
+        self._engine.closed = self._closing.techniques
         warm = [recipe.values for recipe in settings.warm_start.recipes] if settings.warm_start else []
         self._design = [] if self._engine.exhaustive else fair_start(space, total, settings.seed, suggested_cut, warm)
         self._slots = Slots(self._engine, settings.seed)
         self._finished = self._slots.note(store.trials(), store.values)
         self._running: dict[int, _Running] = {}
+
+    @property
+    def total(self) -> int:
+        """Slots that are to be filled."""
+        return self._closing.total
 
     @property
     def done(self) -> int:
@@ -173,6 +190,7 @@ class Searcher(TrainingPhase):
             check_success(self._finished)
 
     def _begin(self, worker: str) -> Train | None:
+        self._close_techniques()
         if (trial := self._store.begin(lambda: self._proposal(worker))) is None:
             return None
         self._slots.began(trial.number)
@@ -187,7 +205,7 @@ class Searcher(TrainingPhase):
         if self._store.recorder.shared:
             self._catch_up()
         slot, values = self._slots.free()
-        if slot >= self._total:
+        if slot >= self.total:
             return None
         if values is None:
             if (values := self._values_for(slot)) is None:
@@ -197,10 +215,23 @@ class Searcher(TrainingPhase):
 
     def _values_for(self, slot: int) -> Values | None:
         if slot < len(self._design):
-            self._engine.adopt(slot, self._design[slot])
-            return self._design[slot]
+            for values in self._design:
+                if values["technique"] not in self._engine.closed and values not in self._slots.values:
+                    self._engine.adopt(slot, values)
+                    return values
         proposed = self._engine.propose(slot)
         return None if proposed is None or proposed is WAIT else proposed
+
+    def _close_techniques(self) -> None:
+        """Closes the techniques that are not worth their trials any more."""
+        finished = [trial for trial in self._finished if not was_interrupted(trial)]
+        running = [running.trial for running in self._running.values()]
+        new = self._closing.look(finished, running, self.done + len(self._slots.running))
+        for one in new:
+            self._listener(TechniqueClosed(one))
+        if new:
+            self._engine.closed = self._closing.techniques
+            self._listener(PhaseAdvanced("search", self.done, self.total))
 
     def _catch_up(self) -> None:
         """Reads what other drivers have done, and records the running trials of one that has died as interrupted."""

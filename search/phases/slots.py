@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from ...spaces.ranges import Values
@@ -33,6 +33,11 @@ class Slots:
     def running(self) -> frozenset[int]:
         """Numbers of the trials that are being trained, as far as is known."""
         return frozenset(self._running)
+
+    @property
+    def values(self) -> Collection[Values]:
+        """What was proposed for the slots that have been taken."""
+        return self._values.values()
 
     def seed_of(self, slot: int) -> int:
         """The seed of a slot's trial."""

@@ -13,10 +13,12 @@ from typing import Any
 from ..depth_profile import DepthProfile
 from ..machine.devices import Device
 from ..settings import TiedImages
+from ..trial import ClosedTechnique
 from .base import StudyFiles
 from .decoding import RecordError, T, convert, load
 
 _PROFILE, _TEST_FILES, _TIED, _WEIGHTS = "similarity.json", "test_files.json", "tied_images.json", "weights.json"
+_CLOSED = "closed.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,12 @@ class RunNote:
     started: str
     workers: int
     device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class _ClosedNote:
+    asked: int
+    closed: tuple[ClosedTechnique, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class StudyNotes:
         self._runs, self._timing = f"runs{own}", f"timing{own}"
 
     def of_fold(self, number: int) -> StudyNotes:
-        """The same, but for the test files and the profile, of which each fold has its own."""
+        """The same, but for the test files, the profile and the closed techniques, of which each fold has its own."""
         own = copy.copy(self)
         own._fold = f"folds/{number}-" if number else ""
         return own
@@ -93,6 +101,15 @@ class StudyNotes:
     def profile(self) -> DepthProfile | None:
         """The depth profile of the training images; None where it was not measured, or cannot be read."""
         return self._read(self._fold + _PROFILE, DepthProfile)
+
+    def keep_closed(self, asked: int, closed: Sequence[ClosedTechnique]) -> None:
+        """Records which techniques a search of ``asked`` trials has closed."""
+        self._write(self._fold + _CLOSED, dataclasses.asdict(_ClosedNote(asked, tuple(closed))))
+
+    def closed(self, asked: int | None = None) -> tuple[ClosedTechnique, ...]:
+        """The closed techniques; of a search that was asked for as many trials as ``asked``, where that is given."""
+        note = self._read(self._fold + _CLOSED, _ClosedNote)
+        return note.closed if note and asked in (None, note.asked) else ()
 
     def keep_run(self, device: Device, workers: int) -> None:
         """Records that a run begins: what it trains on, which is what its times are of."""

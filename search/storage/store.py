@@ -12,7 +12,8 @@ Either in a folder, or in a database (see `shared`) that holds the same trials a
     ├── runs.json       what each run of the search trained on
     ├── similarity.json the depth profile of the training images
     ├── test_files.json which files the test predictions are of
-    ├── tied_images.json which of these belong together, where any do; the last three of the first fold where there are folds
+    ├── tied_images.json which of these belong together, where any do
+    ├── closed.json     techniques that get no more trials; the last four of the first fold where there are folds
     ├── folds/          and of the others
     └── study.lock      held while a search runs; a database has leases instead
 """

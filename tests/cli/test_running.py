@@ -13,6 +13,7 @@ from tlsearch.search.workers import fork_server
     ("options", "budget"),
     [
         ([], Budget(trials=20, confirm="auto", care=0.005)),
+        (["--no-close-arms"], Budget(trials=20, close_arms=False)),
         (["--confirm", "5", "--care", "2", "--time-limit", "90s"], Budget(trials=20, confirm=5, care=0.02, seconds=90.0)),
     ],
 )

@@ -11,6 +11,7 @@ from tlsearch.reports.render import render
 from tlsearch.search.activations.blocks import BLOCKS
 from tlsearch.search.machine.devices import Device
 from tlsearch.search.settings import WarmRecipe, WarmStart
+from tlsearch.search.trial import ClosedTechnique
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import begin, complete, failed, measurement, recipe, values
@@ -49,6 +50,17 @@ def test_a_whole_study_follows_the_schema(summary):
     assert found["trials"][4]["error"] == "the training loss became nan"
     timing = found["timing"]
     assert timing["wall"] == timing["extract"] + timing["train"] + timing["confirm"] + timing["overhead"]
+
+
+def test_closed_techniques_are_told_in_every_report(tmp_path):
+    store = store_of(tmp_path / "photos", [complete(0)])
+    assert strict(render(summarize(store), "json"))["closed"] == []
+    store.notes.keep_closed(20, [ClosedTechnique(Technique.FULL, 3, 2, 0.0003)])
+    found = strict(render(summarize(store), "json"))
+    check(found)
+    assert found["closed"] == [{"technique": "full", "trials": 3, "left": 2, "gain": 0.0003}]
+    told = "full after 3: 2 more would raise the best score by 0.03 points in expectation"
+    assert told in render(summarize(store), "html")
 
 
 def test_every_fact_about_the_data_is_filled(summary):

@@ -13,13 +13,14 @@ from tlsearch.search.events import (
     PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
+    TechniqueClosed,
     TrialFinished,
     TrialMeasured,
     TrialStarted,
     Warned,
 )
 from tlsearch.search.training.schedule import PATH
-from tlsearch.search.trial import RunningTrial
+from tlsearch.search.trial import ClosedTechnique, RunningTrial
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import START, complete, failed, measurement, recipe
@@ -125,8 +126,10 @@ def test_finished_trials_and_warnings_scroll_away_above(live, console):
     with live:
         live(TrialStarted(running(0)))
         live(TrialFinished(complete(0)))
+        live(TechniqueClosed(ClosedTechnique(Technique.FULL, 3, 2, 0.0003)))
         live(Warned("[red]x[/red]"))
     printed = console.file.getvalue()
+    assert "no more trials of full after 3: 2 more would raise the best score by 0.03 points in expectation" in printed
     assert "trial 0  frozen, lr 0.001" in printed and "warning: [red]x[/red]" in printed
 
 

@@ -13,10 +13,11 @@ from tlsearch.search.events import (
     PhaseAdvanced,
     PhaseEnded,
     PhaseStarted,
+    TechniqueClosed,
     TrialFinished,
     Warned,
 )
-from tlsearch.search.trial import Confirmation
+from tlsearch.search.trial import ClosedTechnique, Confirmation
 from tlsearch.spaces.recipe import Technique
 
 from ...search.factory import complete, failed, pruned, recipe
@@ -28,7 +29,9 @@ EVENTS = [
     PhaseStarted("decode", 1200),
     PhaseAdvanced("decode", 600),
     PhaseEnded("decode", 3.2),
-    PhaseStarted("search", 4, 1),
+    PhaseStarted("search", 6, 1),
+    TechniqueClosed(ClosedTechnique(Technique.FULL, 3, 2, 0.0003)),
+    PhaseAdvanced("search", 1, 4),
     TrialFinished(complete(1)),
     TrialFinished(pruned(2)),
     TrialFinished(failed(3)),
@@ -56,7 +59,8 @@ def test_a_line_for_each_thing_that_ends(console):
     assert lines(console) == [
         "decoding: 1,200 images",
         "decoding: done in 3.2 s",
-        "search: 4 trials, 1 of them done before",
+        "search: 6 trials, 1 of them done before",
+        "no more trials of full after 3: 2 more would raise the best score by 0.03 points in expectation",
         "[2/4] trial 1  frozen, lr 0.001  →  accuracy 80.0% at epoch 2, 30 s",
         "[3/4] trial 2  frozen, lr 0.001  →  pruned at 80.0%, 30 s",
         "[4/4] trial 3  frozen, lr 0.001  →  failed: the training loss became nan",
@@ -82,6 +86,11 @@ def test_a_stopped_trial_is_not_counted_as_done(console):
     log(TrialFinished(complete(1)))
     assert lines(console)[1].startswith("[0/4]") and lines(console)[1].endswith("→  stopped, to be trained again")
     assert lines(console)[2].startswith("[1/4]")
+
+
+def test_a_trial_that_kept_its_head_says_so(console):
+    Log(console, "accuracy")(TrialFinished(complete(1, "full", best_epoch=0)))
+    assert "accuracy 80.0% with the head that it began with, 30 s" in lines(console)[0]
 
 
 def test_text_from_elsewhere_stays_text(console):
