@@ -2,7 +2,7 @@
 
     python benchmarks/closing.py SETS --weights FILE --studies DIR
 
-searches each set twice with the same seed, ``--no-close-arms`` first, and prints a row of a table in Markdown for it and at the
+searches each set twice with the same seed, ``--no-close-arms`` first, with two seeds of each finalist, and prints a row of a table in Markdown for it and at the
 end one JSON line. *Regret* is by how much the test accuracy of what a search recommends is below the best of what the two
 searches have confirmed. A set whose studies are in the folder is not searched again, and a search that was cut off goes on.
 """
@@ -53,7 +53,8 @@ def _searched(folder: Path, asked: argparse.Namespace, *more: str) -> dict[str, 
     """The report of a search of one set."""
     study = asked.studies / f"{folder.name}-{asked.alpha:g}-{asked.size}-{asked.trials}-{asked.seed}{''.join(more)}"
     options = ["--alpha", asked.alpha, "--size", asked.size, "--weights", asked.weights, "--trials", asked.trials]
-    search(folder, *options, "--seed", asked.seed, "--study", study, *more, cache=asked.studies / "cache")
+    options += ["--seed", asked.seed, "--confirm", 2]
+    search(folder, *options, "--study", study, *more, cache=asked.studies / "cache")
     return report(study)
 
 

@@ -12,28 +12,23 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-THREADS = "1"
-for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[variable] = THREADS
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 from numpy.typing import NDArray
 
+from tlsearch.search.workers.inside import prepare
 from tlsearch.spaces import BackboneSpec
 from tlsearch.spaces.backbone.folding import fold
 from tlsearch.spaces.backbone.forward import BATCH, compile_forward
 from tlsearch.spaces.backbone.network import IMAGE, POOL, Network
 from tlsearch.spaces.backbone.spec import load_network
 
-SECONDS = 4.0
+THREADS, SECONDS = 1, 4.0
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -44,6 +39,7 @@ def main() -> None:
     parser.add_argument("--alpha", type=float, default=0.35)
     parser.add_argument("--size", type=int, default=160)
     asked = parser.parse_args()
+    prepare(THREADS)
     spec = BackboneSpec(asked.alpha, asked.size, asked.weights)
     network = load_network(spec, spec.locate())
     images = np.random.default_rng(0).integers(0, 256, (BATCH, asked.size, asked.size, 3), np.uint8)
@@ -64,7 +60,7 @@ def main() -> None:
             "of_peak": round(rate * flops / peak, 3),
             "largest_difference": float(np.abs(features - expected).max()),
         }
-    print(json.dumps({"benchmark": "extract", "threads": int(THREADS), "peak_gflops": round(peak / 1e9), "ways": found}))
+    print(json.dumps({"benchmark": "extract", "threads": THREADS, "peak_gflops": round(peak / 1e9), "ways": found}))
 
 
 def keras_predict(network: Network) -> Run:
@@ -91,7 +87,7 @@ def onnx(network: Network) -> Run:
 
     with tempfile.TemporaryDirectory() as scratch:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(THREADS)
+        options.intra_op_num_threads = THREADS
         session = onnxruntime.InferenceSession(str(_exported(network, Path(scratch))), options)
     (name,) = (entry.name for entry in session.get_inputs())
     return lambda images: np.asarray(session.run(None, {name: images.astype(np.float32)})[0])
@@ -103,7 +99,7 @@ def openvino(network: Network) -> Run:
     import tf2onnx  # noqa: F401
 
     with tempfile.TemporaryDirectory() as scratch:
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": THREADS}
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": str(THREADS)}
         compiled = ov.Core().compile_model(str(_exported(network, Path(scratch))), "CPU", settings)
     return lambda images: np.array(compiled(images.astype(np.float32))[0])
 
