@@ -127,6 +127,9 @@ def module_of(network: Network, classes: int) -> Any:
                 kernel.shape[1] * groups, len(kernel), side, stride, padding, groups=groups, bias=False
             )
             layer.weight.data = kernel.contiguous()
+            if config["padding"] == "same" and stride == 2:
+                # On an even side Keras pads at the end alone.
+                layer = torch.nn.Sequential(torch.nn.ZeroPad2d((0, 1, 0, 1)), layer)
         elif step.kind == "BatchNormalization":
             layer = torch.nn.BatchNorm2d(len(arrays[0]), eps=config["epsilon"])
             layer.weight.data, layer.bias.data, layer.running_mean.data, layer.running_var.data = arrays

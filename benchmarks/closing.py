@@ -2,9 +2,10 @@
 
     python benchmarks/closing.py SETS --weights FILE --studies DIR
 
-searches each set twice with the same seed, ``--no-close-arms`` first, with two seeds of each finalist, and prints a row of a table in Markdown for it and at the
-end one JSON line. *Regret* is by how much the test accuracy of what a search recommends is below the best of what the two
-searches have confirmed. A set whose studies are in the folder is not searched again, and a search that was cut off goes on.
+searches each set twice with the same seed, ``--no-close-arms`` first, with two seeds of each finalist, and prints a row of a
+table in Markdown for it and at the end one JSON line. *Regret* is by how much the test accuracy of what a search recommends is
+below the best of what the two searches have confirmed. A set whose studies are in the folder is not searched again, and a
+search that was cut off goes on.
 """
 
 from __future__ import annotations
