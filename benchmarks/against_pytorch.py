@@ -52,6 +52,8 @@ def main() -> None:
         options = ["--technique", "full", "--trials", asked.trials, "--confirm", 0, "--no-prune", "--workers", 1]
         search(*given, *options, "--study", Path(folder) / "study", cache=cache)
         found = report(Path(folder) / "study")
+        # TensorFlow and PyTorch do not get on in one process: the weights are read without TensorFlow.
+        os.environ["KERAS_BACKEND"] = "torch"
         theirs = plainly(__file__, *given, "--plain")[1]
     trial = found["trials"][0]
     curve = [one for one in trial["curve"] if one["epoch"] > 0]

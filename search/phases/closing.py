@@ -119,7 +119,7 @@ def closed(
 
 
 class Closing:
-    """The closed techniques of a search, also those of earlier runs that were asked for as many trials.
+    """The closed techniques of a search, those among them that an earlier run of as many trials and no larger ``care`` closed.
 
     Args:
         store: Of the study, or of one of its folds.
@@ -130,7 +130,10 @@ class Closing:
 
     def __init__(self, store: StudyStore, techniques: Collection[Technique], asked: int, care: float | None) -> None:
         self._store, self._all, self._asked, self._care = store, techniques, asked, care
-        self._closed = () if care is None else store.notes.closed(asked)
+        self._closed = () if care is None else store.notes.closed_for(asked, care)
+        if not self._closed and store.notes.closed():
+            # What an earlier run closed is open again.
+            store.notes.keep_closed(asked, care or 0.0, ())
         self._judged = 0
 
     @property
@@ -166,7 +169,7 @@ class Closing:
         )
         if new:
             self._closed = (*self._closed, *new)
-            self._store.notes.keep_closed(self._asked, self._closed)
+            self._store.notes.keep_closed(self._asked, self._care, self._closed)
         return new
 
 

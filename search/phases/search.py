@@ -58,7 +58,7 @@ class Progress:
     def in_study(cls, store: StudyStore, space: SearchSpace, budget: Budget) -> Progress:
         """The progress of what a budget asks for; trials that closed techniques would have got are not waited for."""
         progress = cls.of(store.trials(), space, budget.trials)
-        spared = sum(one.left for one in store.notes.closed(progress.total)) if budget.close_arms else 0
+        spared = sum(one.left for one in store.notes.closed_for(progress.total, budget.care)) if budget.close_arms else 0
         return cls(max(progress.done, progress.total - spared), progress.done)
 
     @property

@@ -39,6 +39,7 @@ class RunNote:
 @dataclass(frozen=True, slots=True)
 class _ClosedNote:
     asked: int
+    care: float
     closed: tuple[ClosedTechnique, ...]
 
 
@@ -102,14 +103,19 @@ class StudyNotes:
         """The depth profile of the training images; None where it was not measured, or cannot be read."""
         return self._read(self._fold + _PROFILE, DepthProfile)
 
-    def keep_closed(self, asked: int, closed: Sequence[ClosedTechnique]) -> None:
-        """Records which techniques a search of ``asked`` trials has closed."""
-        self._write(self._fold + _CLOSED, dataclasses.asdict(_ClosedNote(asked, tuple(closed))))
+    def keep_closed(self, asked: int, care: float, closed: Sequence[ClosedTechnique]) -> None:
+        """Records which techniques a search of ``asked`` trials has closed by the difference that matters."""
+        self._write(self._fold + _CLOSED, dataclasses.asdict(_ClosedNote(asked, care, tuple(closed))))
 
-    def closed(self, asked: int | None = None) -> tuple[ClosedTechnique, ...]:
-        """The closed techniques; of a search that was asked for as many trials as ``asked``, where that is given."""
+    def closed(self) -> tuple[ClosedTechnique, ...]:
+        """The closed techniques."""
         note = self._read(self._fold + _CLOSED, _ClosedNote)
-        return note.closed if note and asked in (None, note.asked) else ()
+        return note.closed if note else ()
+
+    def closed_for(self, asked: int, care: float) -> tuple[ClosedTechnique, ...]:
+        """The closed techniques, where a search of as many trials closed them by no larger a difference that matters."""
+        note = self._read(self._fold + _CLOSED, _ClosedNote)
+        return note.closed if note and note.asked == asked and note.care <= care else ()
 
     def keep_run(self, device: Device, workers: int) -> None:
         """Records that a run begins: what it trains on, which is what its times are of."""

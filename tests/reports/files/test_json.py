@@ -55,7 +55,7 @@ def test_a_whole_study_follows_the_schema(summary):
 def test_closed_techniques_are_told_in_every_report(tmp_path):
     store = store_of(tmp_path / "photos", [complete(0)])
     assert strict(render(summarize(store), "json"))["closed"] == []
-    store.notes.keep_closed(20, [ClosedTechnique(Technique.FULL, 3, 2, 0.0003)])
+    store.notes.keep_closed(20, 0.005, [ClosedTechnique(Technique.FULL, 3, 2, 0.0003)])
     found = strict(render(summarize(store), "json"))
     check(found)
     assert found["closed"] == [{"technique": "full", "trials": 3, "left": 2, "gain": 0.0003}]

@@ -106,7 +106,7 @@ def test_more_trials_gain_more_and_later_ones_less(found, images):
 
 @pytest.fixture
 def store(tmp_path):
-    return StudyStore.create(tmp_path / "photos", settings())
+    return StudyStore.create(tmp_path / "photos", settings(algorithm="random"))
 
 
 def score_of(job):
@@ -128,8 +128,9 @@ def test_a_search_ends_early_and_says_so(store):
     assert sum(tried.values()) == search.total == 40 - sum(one.left for one in told)
     totals = [event.total for event in events if isinstance(event, PhaseAdvanced) and event.total is not None]
     assert totals == sorted(totals, reverse=True) and totals[-1] == search.total
-    assert store.notes.closed() == store.notes.closed(40) == tuple(told)
+    assert store.notes.closed() == store.notes.closed_for(40, 0.005) == tuple(told)
     assert progress(store).complete and not progress(store, close_arms=False).complete
+    assert progress(store, care=0.01).complete and not progress(store, care=0.001).complete, "who cares more looks again"
 
 
 def test_without_care_nothing_is_closed(store):
@@ -142,16 +143,16 @@ def test_a_larger_search_looks_again(store):
     before = len(store.trials())
     assert progress(store, 20).complete and not progress(store, 60).complete
     larger = searcher(store, 60, care=0.005)
-    assert larger.total == 60
+    assert larger.total == 60 and store.notes.closed() == (), "no report says any more that they were closed"
     larger.run(FakePool(score_of))
     assert len(store.trials()) == larger.total > before
 
 
 @pytest.mark.parametrize("after", [3, 9, 12])
 def test_what_was_closed_stays_closed_when_a_search_goes_on(tmp_path, after):
-    whole = StudyStore.create(tmp_path / "whole", settings(name="whole"))
+    whole = StudyStore.create(tmp_path / "whole", settings(name="whole", algorithm="random"))
     searcher(whole, 40, care=0.005).run(FakePool(score_of, count=1))
-    cut = StudyStore.create(tmp_path / "cut", settings(name="cut"))
+    cut = StudyStore.create(tmp_path / "cut", settings(name="cut", algorithm="random"))
     done = []
 
     def interrupt(job):
@@ -162,7 +163,7 @@ def test_what_was_closed_stays_closed_when_a_search_goes_on(tmp_path, after):
 
     with pytest.raises(KeyboardInterrupt):
         searcher(cut, 40, care=0.005).run(FakePool(interrupt, count=1))
-    known = StudyStore.open(cut.place.path).notes.closed(40)
+    known = StudyStore.open(cut.place.path).notes.closed_for(40, 0.005)
     search = searcher(StudyStore.open(cut.place.path), 40, care=0.005)
     assert search.total == 40 - sum(one.left for one in known)
     search.run(FakePool(score_of, count=1))
@@ -177,7 +178,7 @@ def test_what_the_design_still_had_for_the_others_is_tried(store):
     """The proven settings of a technique are not lost where another one is closed before its turn."""
     scores = {FROZEN: 0.9, FINE_TUNE: 0.9, FULL: 0.1}
     searcher(store, 40, care=0.005).run(FakePool(lambda job: scores[job.recipe.technique], count=1))
-    plain = StudyStore.create(store.place.path.with_name("plain"), settings(name="plain"))
+    plain = StudyStore.create(store.place.path.with_name("plain"), settings(name="plain", algorithm="random"))
     searcher(plain, 40).run(FakePool(lambda job: scores[job.recipe.technique], count=1))
     tuned, as_designed = (
         [trial.recipe for trial in one.trials() if trial.recipe.technique is FINE_TUNE][:5] for one in (store, plain)
