@@ -23,7 +23,7 @@ def shown(text):
 @pytest.mark.trains
 def test_two_drivers_search_and_a_colleague_reads(photos, database, tmp_path, monkeypatch):
     monkeypatch.setenv("TLSEARCH_STORAGE", database)
-    run = command("run", photos, *OPTIONS, "--trials", 6, "--confirm", 2, "--workers", 1, "--study", "pets")
+    run = command("run", photos, *OPTIONS, "--trials", 6, "--no-prune", "--confirm", 2, "--workers", 1, "--study", "pets")
     folders = [tmp_path / name for name in ("one", "two")]
     drivers = []
     for folder in folders:
