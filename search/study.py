@@ -26,7 +26,8 @@ from .phases.confirm import Confirmer
 from .phases.confirmation_plan import ConfirmationPlan, foresee
 from .phases.extract import CacheFiller
 from .phases.profile import measure_profile
-from .phases.search import Progress, Searcher, check_success, count_done
+from .phases.progress import Progress, count_done
+from .phases.search import Searcher, check_success
 from .phases.time_limit import TimeLimit
 from .phases.training import Conditions
 from .settings import StudySettings, differences
@@ -224,14 +225,14 @@ class Study:
             searcher = Searcher(
                 store,
                 self.space,
-                Progress.of(store.trials(), self.space, budget.trials).total,
+                progress.total,
                 conditions,
                 prune=prune,
                 reserve=plan.reserve(test_seconds=test_seconds, limit=limit, workers=len(pool.workers)),
                 suggested_cut=suggested_cut,
                 care=budget.care if budget.close_arms else None,
             )
-            with self._phase("search", progress.total, progress.done, listener):
+            with self._phase("search", progress.due, progress.done, listener):
                 searcher.run(pool)
             if searcher.others_running:
                 # Finalists are chosen when all is tried.

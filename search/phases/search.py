@@ -13,7 +13,6 @@ from ..engines import WAIT, make_engine
 from ..engines.by_technique import shares_of
 from ..engines.fair_start import fair_start
 from ..events import PhaseAdvanced, TechniqueClosed, TrialFinished, TrialMeasured, TrialStarted, Warned
-from ..options import Budget
 from ..seeds import derive
 from ..selection import maximized
 from ..storage.records import Proposal
@@ -23,48 +22,13 @@ from ..trial import CompleteTrial, FailedTrial, FinishedTrial, Measurement, Prun
 from ..workers.messages import Failed, Train
 from ..workers.pool import Died, RunEnd, WorkerPool
 from .closing import Closing
+from .progress import count_done
 from .pruning import falls_behind
 from .slots import Slots, was_interrupted
 from .training import Conditions, TrainingPhase
 
 HOPELESS = 5
 """Failed trials without a single success after which a search gives up."""
-
-
-def count_done(trials: Sequence[Trial]) -> int:
-    """Trials that count towards a study's total: those that have ended and were not interrupted."""
-    return sum(isinstance(trial, FinishedTrial) and not was_interrupted(trial) for trial in trials)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a search is.
-
-    Attributes:
-        total: Trials that it consists of: as many as were asked for, or as a finite space has.
-        done: Trials of these that have ended.
-    """
-
-    total: int
-    done: int
-
-    @classmethod
-    def of(cls, trials: Sequence[Trial], space: SearchSpace, asked: int) -> Progress:
-        """The progress of a search over ``space`` that is to have ``asked`` trials."""
-        done = count_done(trials)
-        return cls(asked if space.size is None else min(asked, max(space.size, done)), done)
-
-    @classmethod
-    def in_study(cls, store: StudyStore, space: SearchSpace, budget: Budget) -> Progress:
-        """The progress of what a budget asks for; trials that closed techniques would have got are not waited for."""
-        progress = cls.of(store.trials(), space, budget.trials)
-        spared = sum(one.left for one in store.notes.closed_for(progress.total, budget.care)) if budget.close_arms else 0
-        return cls(max(progress.done, progress.total - spared), progress.done)
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to search."""
-        return self.done >= self.total
 
 
 def check_success(trials: Sequence[Trial]) -> None:
@@ -134,7 +98,8 @@ class Searcher(TrainingPhase):
         self._closing = Closing(store, space.techniques, total, None if self._engine.exhaustive else care)
         self._engine.closed = self._closing.techniques
         warm = [recipe.values for recipe in settings.warm_start.recipes] if settings.warm_start else []
-        self._design = [] if self._engine.exhaustive else fair_start(space, total, settings.seed, suggested_cut, warm)
+        design = [] if self._engine.exhaustive else fair_start(space, total, settings.seed, suggested_cut, warm)
+        self._design, self._designed = iter(design), len(design)
         self._slots = Slots(self._engine, settings.seed)
         self._finished = self._slots.note(store.trials(), store.values)
         self._running: dict[int, _Running] = {}
@@ -214,7 +179,8 @@ class Searcher(TrainingPhase):
         return Proposal(values, self._space.recipe(values), self._slots.seed_of(slot), worker, self._store.fold)
 
     def _values_for(self, slot: int) -> Values | None:
-        if slot < len(self._design):
+        if slot < self._designed:
+            # Each is offered once: what was closed or tried by then stays so.
             for values in self._design:
                 if values["technique"] not in self._engine.closed and values not in self._slots.values:
                     self._engine.adopt(slot, values)

@@ -6,7 +6,8 @@ import numpy as np
 
 from tlsearch.search.phases.confirm import Confirmer
 from tlsearch.search.phases.confirmation_plan import ConfirmationPlan
-from tlsearch.search.phases.search import Progress, Searcher
+from tlsearch.search.phases.progress import Progress
+from tlsearch.search.phases.search import Searcher
 from tlsearch.search.phases.time_limit import TimeLimit
 from tlsearch.search.phases.training import Conditions
 from tlsearch.search.training.trainer import Outcome

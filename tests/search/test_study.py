@@ -10,6 +10,8 @@ from tlsearch.search.data.images import open_images
 from tlsearch.search.data.split import Fold
 from tlsearch.search.events import Confirmed, FoldStarted, Foreseen, PhaseEnded, PhaseStarted, Warned
 from tlsearch.search.machine.devices import Device
+from tlsearch.search.phases.confirmation_plan import ConfirmationPlan
+from tlsearch.search.phases.training import Conditions
 from tlsearch.search.settings import WarmStart
 from tlsearch.search.storage.models import kept_bytes
 from tlsearch.search.storage.store import StudyStore
@@ -86,6 +88,26 @@ def test_a_warm_start_need_not_be_named_again(tmp_path):
     before = WarmStart(("other",), ())
     Study.open(tmp_path / "study", dataset, warm_start=before, **options)
     assert Study.open(tmp_path / "study", dataset, **options).store.settings.warm_start == before
+
+
+@pytest.mark.parametrize(("close_arms", "care"), [(True, 0.02), (False, None)])
+def test_techniques_are_closed_by_what_one_cares_about(tmp_path, monkeypatch, close_arms, care):
+    given = []
+
+    class Seen(Exception):
+        pass
+
+    def searcher(*arguments, **options):
+        given.append(options["care"])
+        raise Seen
+
+    monkeypatch.setattr(study_module, "Searcher", searcher)
+    monkeypatch.setattr(Study, "_suggested_cut", lambda *_: None)
+    study = Study.open(tmp_path / "study", striped_dataset(tmp_path), backbone=BackboneSpec(0.35, 32, "random"))
+    budget, plan = Budget(care=0.02, close_arms=close_arms), ConfirmationPlan(study.store)
+    with pytest.raises(Seen):
+        study._run_fold(Idle(), None, budget, plan, Conditions(patience=None), prune=True, test_seconds=0.0)
+    assert given == [care]
 
 
 def test_confirmation_goes_by_what_one_cares_about(tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def test_a_whole_study_follows_the_schema(summary):
     assert timing["wall"] == timing["extract"] + timing["train"] + timing["confirm"] + timing["overhead"]
 
 
-def test_closed_techniques_are_told_in_every_report(tmp_path):
+def test_closed_techniques_are_told_in_json_and_on_the_page(tmp_path):
     store = store_of(tmp_path / "photos", [complete(0)])
     assert strict(render(summarize(store), "json"))["closed"] == []
     store.notes.keep_closed(20, 0.005, [ClosedTechnique(Technique.FULL, 3, 2, 0.0003)])

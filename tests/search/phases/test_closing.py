@@ -10,7 +10,7 @@ from tlsearch.search.engines.by_technique import SHARES
 from tlsearch.search.events import PhaseAdvanced, TechniqueClosed
 from tlsearch.search.options import Budget
 from tlsearch.search.phases.closing import LEAST, Standing, closed, gains, standings
-from tlsearch.search.phases.search import Progress
+from tlsearch.search.phases.progress import Progress
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import RunningTrial
 from tlsearch.spaces.recipe import Technique

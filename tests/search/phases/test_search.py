@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tlsearch.search.events import TrialFinished
-from tlsearch.search.phases.search import Progress, check_success
+from tlsearch.search.phases.progress import Progress
+from tlsearch.search.phases.search import check_success
 from tlsearch.search.storage.store import StudyStore
 from tlsearch.search.trial import CompleteTrial, FailedTrial, PrunedTrial
 from tlsearch.search.workers.messages import Failed

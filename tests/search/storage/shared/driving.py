@@ -12,7 +12,7 @@ import numpy as np
 
 from tlsearch.search.events import Warned
 from tlsearch.search.phases import confirm, training
-from tlsearch.search.phases.search import Progress
+from tlsearch.search.phases.progress import Progress
 from tlsearch.search.storage.address import parse_storage
 from tlsearch.search.storage.shared import connection, leases
 from tlsearch.search.storage.shared.studies import SharedStudy
